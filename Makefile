@@ -1,0 +1,35 @@
+# What a newcomer needs: `make run` and `make test`. Both install what is missing, from the
+# package registries that the host is configured for.
+SHELL := /bin/bash
+VENV ?= .venv
+PY := $(VENV)/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-all bench lint format clean
+
+help: ## List the targets.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/'
+
+setup: ## Install what is missing: Debian packages, a virtual environment, locked wheels.
+	@tools/setup.sh "$(VENV)"
+
+run: setup ## Build the store appliance, boot it, print endpoint, console URL and keys.
+	@$(PY) tools/run_store.py
+
+test: setup ## Everything that CI runs.
+	@$(PY) tools/check.py
+
+test-all: setup ## The same and the long runs.
+	@$(PY) tools/check.py --all
+
+bench: setup ## Ours against peers; see bench/README.md.
+	@$(PY) -m bench
+
+lint: setup ## Format check, lint, types, import contracts.
+	@$(PY) tools/check.py --lint-only
+
+format: setup ## Format the sources.
+	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
+
+clean: ## Remove the virtual environment and caches of this checkout.
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

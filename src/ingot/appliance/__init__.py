@@ -1,0 +1,1 @@
+"""YAML into bootable images: spec, sources, root filesystem, bundles, outputs."""

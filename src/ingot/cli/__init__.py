@@ -1,0 +1,1 @@
+"""The ingot command: lazy groups, printing, progress, completion."""

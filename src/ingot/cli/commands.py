@@ -1,0 +1,43 @@
+"""The table of the `ingot` command's verbs: where each lives and the panel its help shows it in.
+
+Adding a command is adding a row here and a file that defines the click command.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class CommandRow(NamedTuple):
+    """One verb: `target` is `module:attribute`, imported only when the verb is used."""
+
+    name: str
+    panel: str
+    target: str
+    summary: str
+
+
+APPLIANCES = "Appliances"
+STORE = "Store"
+OBJECTS = "Objects"
+
+COMMANDS: tuple[CommandRow, ...] = (
+    CommandRow("build", APPLIANCES, "build:build", "Build an appliance from its YAML."),
+    CommandRow("run", APPLIANCES, "run:run", "Boot a built appliance as a machine."),
+    CommandRow("ps", APPLIANCES, "ps:ps", "List machines."),
+    CommandRow("stop", APPLIANCES, "stop:stop", "Stop machines through their guest."),
+    CommandRow("rm-machine", APPLIANCES, "rm_machine:rm_machine", "Remove a stopped machine."),
+    CommandRow("logs", APPLIANCES, "logs:logs", "Print a machine's console log."),
+    CommandRow("console", APPLIANCES, "console:console", "Attach to a machine's serial console."),
+    CommandRow("exec", APPLIANCES, "exec_:exec_", "Run a command inside a machine's service."),
+    CommandRow("server", STORE, "server:server", "Run the S3 server."),
+    CommandRow("alias", OBJECTS, "alias:alias", "Keep names of S3 endpoints and their keys."),
+    CommandRow("ls", OBJECTS, "ls:ls", "List buckets and objects."),
+    CommandRow("mb", OBJECTS, "mb:mb", "Make a bucket."),
+    CommandRow("rb", OBJECTS, "rb:rb", "Remove a bucket."),
+    CommandRow("cp", OBJECTS, "cp:cp", "Copy objects and files."),
+    CommandRow("cat", OBJECTS, "cat:cat", "Print objects."),
+    CommandRow("rm", OBJECTS, "rm:rm", "Remove objects."),
+    CommandRow("stat", OBJECTS, "stat:stat", "Show what is known of an object or bucket."),
+    CommandRow("mirror", OBJECTS, "mirror:mirror", "Make one tree like another, and keep it so."),
+)

@@ -1,0 +1,137 @@
+"""The `ingot` command itself: lazy loading of verbs, help in panels, errors and exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import signal
+import sys
+from typing import Any, NoReturn
+
+import click
+
+from ingot import __version__
+from ingot.base.errors import Error
+from ingot.cli.commands import COMMANDS
+from ingot.cli.printer import Printer, print_error
+
+_EXIT_CODES = """\b
+Exit codes:
+  0 ok            4 denied       7 network
+  1 failed        5 not found    130 interrupted
+  2 usage         6 conflict     143 terminated
+  3 partial
+"""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported only when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the verbs in the table's order."""
+        return [row.name for row in COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the file that defines the verb."""
+        for row in COMMANDS:
+            if row.name == cmd_name:
+                module, attribute = row.target.split(":")
+                command = getattr(importlib.import_module(f"ingot.cli.{module}"), attribute)
+                assert isinstance(command, click.Command)
+                return command
+        return None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggest the nearest verb when there is none of that name."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            import difflib
+
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=3)
+            raise click.NoSuchCommand(args[0], possibilities=near, ctx=ctx) from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the verbs by panel, without importing any of them."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for row in COMMANDS:
+            panels.setdefault(row.panel, []).append((row.name, row.summary))
+        for panel, rows in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(rows)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=_EXIT_CODES,
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines instead of text.")
+@click.option("--quiet", "-q", is_flag=True, help="Print results only, no progress and no notes.")
+@click.option(
+    "--no-progress", is_flag=True, envvar="INGOT_NO_PROGRESS", help="Draw no progress bars."
+)
+@click.version_option(__version__, prog_name="ingot")
+@click.pass_context
+def ingot(ctx: click.Context, *, as_json: bool, quiet: bool, no_progress: bool) -> None:
+    """Build appliances, boot them, serve S3, and move objects.
+
+    \b
+    Examples:
+      ingot server ./data
+      ingot alias set local http://127.0.0.1:9000
+      ingot mirror --watch ./photos local/photos
+      ingot build store.yml && ingot run store
+    """
+    ctx.obj = Printer(as_json=as_json, quiet=quiet, no_progress=no_progress)
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with the code that DESIGN §5 gives the outcome."""
+    signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command line in this process and return its exit code."""
+    as_json = _wants_json(arguments)
+    try:
+        result: Any = ingot.main(arguments, prog_name="ingot", standalone_mode=False)
+    except Error as error:
+        print_error(error, as_json=as_json)
+        return error.exit_code
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    except _TerminatedError:
+        return 143
+    except click.ClickException as error:
+        return _usage_error(error, as_json=as_json)
+    return result if isinstance(result, int) else 0
+
+
+class _TerminatedError(BaseException):
+    """SIGTERM arrived: unwind, clean up, exit 143."""
+
+
+def _terminated(signum: int, frame: object) -> NoReturn:
+    raise _TerminatedError
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    # Errors of the parser itself happen before any option is known.
+    until = arguments.index("--") if "--" in arguments else len(arguments)
+    return "--json" in arguments[:until]
+
+
+def _usage_error(error: click.ClickException, *, as_json: bool) -> int:
+    from ingot.base.errors import UsageError
+
+    hint = None
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        hint = f"see '{error.ctx.command_path} --help'"
+    print_error(UsageError(error.format_message(), hint=hint), as_json=as_json)
+    return UsageError.exit_code

@@ -1,0 +1,1 @@
+"""The command-line client's logic: aliases, addresses, plans, execution, watching."""

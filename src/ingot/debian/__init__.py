@@ -1,0 +1,1 @@
+"""Debian packages as image content: archive index, signatures, dependency closure, unpacking."""

@@ -1,0 +1,1 @@
+"""Container images as values: entries, layers, image configuration, layouts."""

@@ -1,0 +1,1 @@
+"""One S3 server process: ASGI application, routing, handlers, workers."""

@@ -1,0 +1,1 @@
+"""The object store without HTTP: buckets, objects, uploads and listing."""

@@ -1,0 +1,1 @@
+"""Immutable bytes: the contract and its implementations."""

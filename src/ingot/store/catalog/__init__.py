@@ -1,0 +1,1 @@
+"""Ordered metadata: the contract and its implementations."""

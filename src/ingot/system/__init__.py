@@ -1,0 +1,1 @@
+"""What the appliance's operating system is made of: one folder per component."""

@@ -1,0 +1,1 @@
+"""The only outgoing HTTP: connection pool, TLS, proxies, time-outs, retries."""

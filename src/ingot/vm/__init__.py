@@ -1,0 +1,1 @@
+"""Machines: specification, disks, networks, consoles, state."""
