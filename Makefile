@@ -3,6 +3,7 @@
 SHELL := /bin/bash
 VENV ?= .venv
 PY := $(VENV)/bin/python
+JOBS ?= auto
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-all bench lint format clean
@@ -17,16 +18,16 @@ run: setup ## Build the store appliance, boot it, print endpoint, console URL an
 	@$(PY) tools/run_store.py
 
 test: setup ## Everything that CI runs.
-	@$(PY) tools/check.py
+	@$(PY) -m pytest -n $(JOBS) --dist loadgroup -m "not slow"
 
 test-all: setup ## The same and the long runs.
-	@$(PY) tools/check.py --all
+	@$(PY) -m pytest -n $(JOBS) --dist loadgroup
 
 bench: setup ## Ours against peers; see bench/README.md.
 	@$(PY) -m bench
 
-lint: setup ## Format check, lint, types, import contracts.
-	@$(PY) tools/check.py --lint-only
+lint: setup ## Format, lint, types, import contracts, tidiness.
+	@$(PY) -m pytest -q tests/tidy
 
 format: setup ## Format the sources.
 	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix .
