@@ -1,1 +1,1 @@
-"""Debian packages as image content: archive index, signatures, dependency closure, unpacking."""
+"""Debian packages and Python wheels turned into container images, without any maintainer script."""

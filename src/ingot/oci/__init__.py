@@ -1,1 +1,1 @@
-"""Container images as values: entries, layers, image configuration, layouts."""
+"""Container images as values: file trees, image configurations, digests."""
