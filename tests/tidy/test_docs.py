@@ -24,13 +24,13 @@ def test_reference_names_every_command(root: Path) -> None:
 
 
 def test_relative_links_lead_somewhere(tracked: list[Path], root: Path) -> None:
-    broken = []
-    for path in tracked:
-        if path.suffix != ".md":
-            continue
-        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text()):
-            if "://" not in target and not (path.parent / target).exists():
-                broken.append(f"{path.relative_to(root)} -> {target}")
+    broken = [
+        f"{path.relative_to(root)} -> {target}"
+        for path in tracked
+        if path.suffix == ".md"
+        for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text())
+        if "://" not in target and not (path.parent / target).exists()
+    ]
     assert broken == []
 
 

@@ -6,9 +6,10 @@ import inspect
 import pkgutil
 from pathlib import Path
 
+from ingot.s3.operations import OPERATIONS
+
 import ingot.server.handlers
 from ingot.cli.commands import COMMANDS
-from ingot.s3.operations import OPERATIONS
 
 # Found by name at run time rather than imported: entry points and plug-in folders.
 _FOUND_BY_NAME = ("ingot.cli.", "ingot.appliance.outputs.", "ingot.vm.runners.", "ingot.system")
