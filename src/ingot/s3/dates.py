@@ -1,0 +1,78 @@
+"""The three ways S3 writes an instant: HTTP dates, ISO 8601 with milliseconds, and SigV4's."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+NS_PER_S = 1_000_000_000
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_AMZ_DATE = re.compile(r"\d{8}T\d{6}Z", re.ASCII)
+
+
+def format_http_date(time_ns: int) -> str:
+    """Write `Tue, 24 Nov 2026 02:05:00 GMT` (RFC 9110 §5.6.7), whole seconds, rounded down."""
+    at = datetime.fromtimestamp(time_ns // NS_PER_S, UTC)
+    # strftime's names follow the locale.
+    return (
+        f"{_DAYS[at.weekday()]}, {at.day:02d} {_MONTHS[at.month - 1]} {at.year:04d}"
+        f" {at.hour:02d}:{at.minute:02d}:{at.second:02d} GMT"
+    )
+
+
+def parse_http_date(text: str) -> int | None:
+    """Read an HTTP date as seconds since the epoch, or None when it is none."""
+    try:
+        parsed = parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    return int(parsed.timestamp()) if parsed.tzinfo else calendar.timegm(parsed.timetuple())
+
+
+def format_iso8601(time_ns: int) -> str:
+    """Write `2026-11-24T02:05:00.123Z`, as the XML documents do."""
+    seconds, rest_ns = divmod(time_ns, NS_PER_S)
+    at = datetime.fromtimestamp(seconds, UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{rest_ns // 1_000_000:03d}Z"
+
+
+def parse_iso8601(text: str) -> int:
+    """Read an XML document's instant as nanoseconds since the epoch (microseconds at best).
+
+    Raises:
+        ValueError: it is none, or has no time zone.
+    """
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone")
+    whole = at.replace(microsecond=0)
+    return int(whole.timestamp()) * NS_PER_S + at.microsecond * 1000
+
+
+def format_amz_date(time_ns: int) -> str:
+    """Write `20261124T020500Z`, as SigV4 does."""
+    at = datetime.fromtimestamp(time_ns // NS_PER_S, UTC)
+    return f"{at:%Y%m%dT%H%M%SZ}"
+
+
+def parse_amz_date(text: str) -> int | None:
+    """Read SigV4's instant as seconds since the epoch, or None when it is none."""
+    if not _AMZ_DATE.fullmatch(text):
+        return None
+    try:
+        at = datetime(
+            int(text[:4]),
+            int(text[4:6]),
+            int(text[6:8]),
+            int(text[9:11]),
+            int(text[11:13]),
+            int(text[13:15]),
+            tzinfo=UTC,
+        )
+    except ValueError:
+        return None
+    return int(at.timestamp())
