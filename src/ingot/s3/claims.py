@@ -232,7 +232,12 @@ def verify(
         S3Error: `SignatureDoesNotMatch`.
     """
     canonical = canonical_request(
-        method, path, query, headers, claim.signed_headers, claim.payload_hash
+        method=method,
+        path=path,
+        query=query,
+        headers=headers,
+        signed_headers=claim.signed_headers,
+        payload_hash=claim.payload_hash,
     )
     key = signing_key(secret_key, claim.date, claim.region)
     expected = signature(key, claim.timestamp, claim.scope, canonical)

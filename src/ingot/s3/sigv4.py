@@ -1,4 +1,4 @@
-"""AWS Signature Version 4: what a signature covers, and signing; `claims` checks what others signed.
+"""AWS Signature Version 4: what a signature covers, and signing; `claims` checks signatures.
 
 Pure: request parts, secrets and instants come in as values. Header values are strings as on the
 wire, decoded as Latin-1. Source: Amazon S3 API reference, "Authenticating Requests (AWS Signature
@@ -95,6 +95,7 @@ def canonical_query(query: Query) -> str:
 
 
 def canonical_request(
+    *,
     method: str,
     path: str,
     query: str,
@@ -177,7 +178,14 @@ def sign_headers(
         sent["x-amz-security-token"] = credentials.session_token
     names = sorted(sent.keys() - _NEVER_SIGNED)
     scope = f"{timestamp[:8]}/{region}/{SERVICE}/{TERMINATOR}"
-    canonical = canonical_request(method, path, canonical_query(query), sent, names, payload_hash)
+    canonical = canonical_request(
+        method=method,
+        path=path,
+        query=canonical_query(query),
+        headers=sent,
+        signed_headers=names,
+        payload_hash=payload_hash,
+    )
     key = signing_key(credentials.secret_key, timestamp[:8], region)
     proof = signature(key, timestamp, scope, canonical)
     sent["authorization"] = (
@@ -225,7 +233,12 @@ def presign_query(
         pairs.append(("X-Amz-Security-Token", credentials.session_token))
     encoded = canonical_query(pairs)
     canonical = canonical_request(
-        method, path, encoded, {"host": host}, ("host",), UNSIGNED_PAYLOAD
+        method=method,
+        path=path,
+        query=encoded,
+        headers={"host": host},
+        signed_headers=("host",),
+        payload_hash=UNSIGNED_PAYLOAD,
     )
     key = signing_key(credentials.secret_key, timestamp[:8], region)
     proof = signature(key, timestamp, scope, canonical)
