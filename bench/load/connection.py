@@ -1,0 +1,109 @@
+"""One keep-alive HTTP/1.1 connection that sends ready-made requests back to back.
+
+It parses only what it must (status, Content-Length), so that the load program costs little beside
+the server that it measures on the same machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+_CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
+_HEAD_BYTES_MAX = 64 * 1024
+
+
+class Request(NamedTuple):
+    """A request as bytes; `has_body` is whether its answer carries one (not so for HEAD)."""
+
+    data: bytes
+    has_body: bool
+
+
+@dataclass
+class Tally:
+    """What all connections saw together; latencies in seconds, in order of completion."""
+
+    latencies_s: list[float] = field(default_factory=list)
+    received_bytes: int = 0
+    statuses: dict[int, int] = field(default_factory=dict)
+    first_failure: bytes = b""
+
+
+class Connection(asyncio.Protocol):
+    """Sends what `requests` yields, one at a time, until it ends or `may_go_on` says no.
+
+    Args:
+        requests: the requests, shared with other connections.
+        tally: where results go.
+        may_go_on: asked before each request.
+    """
+
+    def __init__(
+        self, requests: Iterator[Request], tally: Tally, may_go_on: Callable[[], bool]
+    ) -> None:
+        self._requests = requests
+        self._tally = tally
+        self._may_go_on = may_go_on
+        self._head = b""
+        self._remaining_bytes = 0
+        self._in_body = False
+        self._failed = False
+        self.ended = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._next()
+
+    def data_received(self, data: bytes) -> None:
+        if not self._in_body:
+            data = self._take_head(data)
+            if not self._in_body:
+                return
+        self._tally.received_bytes += len(data)
+        self._remaining_bytes -= len(data)
+        if self._failed and len(self._tally.first_failure) < _HEAD_BYTES_MAX:
+            self._tally.first_failure += data
+        if self._remaining_bytes <= 0:
+            self._tally.latencies_s.append(time.perf_counter() - self._sent_s)
+            self._in_body = False
+            self._next()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.ended.done():
+            self.ended.set_exception(
+                exc or ConnectionResetError("the server closed the connection")
+            )
+
+    def _next(self) -> None:
+        request = next(self._requests, None) if self._may_go_on() else None
+        if request is None:
+            self.ended.set_result(None)
+            self._transport.close()
+            return
+        self._answer_has_body = request.has_body
+        self._sent_s = time.perf_counter()
+        self._transport.write(request.data)
+
+    def _take_head(self, data: bytes) -> bytes:
+        """Take bytes of the head; return what follows it, once it is complete."""
+        self._head += data
+        end = self._head.find(b"\r\n\r\n")
+        if end < 0:
+            if len(self._head) > _HEAD_BYTES_MAX:
+                self._transport.abort()
+            return b""
+        head, rest = self._head[: end + 2], self._head[end + 4 :]
+        self._head = b""
+        status = int(head[9:12])
+        self._tally.statuses[status] = self._tally.statuses.get(status, 0) + 1
+        self._failed = status >= 300 and not self._tally.first_failure
+        length = _CONTENT_LENGTH.search(head)
+        self._remaining_bytes = int(length[1]) if length and self._answer_has_body else 0
+        self._in_body = True
+        return rest

@@ -1,0 +1,88 @@
+"""The server from settings to exit code: directory, lock, keys, ports, workers, banner."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from typing import Any
+
+from ingot.base.clock import SystemClock
+from ingot.iam.identities import Identities, root_identity
+from ingot.server import banner, datadir, keys, ports, supervisor
+from ingot.server.access_log import access_log
+from ingot.server.service import Service, open_service
+from ingot.server.settings import Settings
+
+_log = logging.getLogger("ingot.server")
+
+
+def run(
+    settings: Settings, *, on_terminal: bool, announce: Callable[[dict[str, Any]], None]
+) -> int:
+    """Serve until told to stop.
+
+    Args:
+        settings: what to serve and where.
+        on_terminal: whether the banner goes to a person's terminal, who may see generated keys.
+        announce: called once with the banner's data, as soon as all workers serve.
+
+    Returns:
+        The exit code; 0 after SIGTERM or SIGINT.
+
+    Raises:
+        ConflictError: the data directory or a port is taken.
+        Error: the directory, the keys, the store or a worker fails.
+    """
+    datadir.prepare(settings.data_dir)
+    lock = datadir.lock(settings.data_dir)
+    root_keys = keys.of_settings(settings) or keys.stored_or_generated(settings.data_dir)
+    api_holder, api = ports.reserve(settings.address)
+    console_holder, console = ports.reserve(settings.console_address)
+
+    def announce_ready() -> None:
+        show_keys = root_keys.generated and (on_terminal or settings.show_keys)
+        announce(banner.describe(api, console, root_keys, show_keys=show_keys))
+
+    def opened() -> Service:
+        return open_service(
+            settings.data_dir,
+            Identities([root_identity(root_keys.access_key, root_keys.secret_key)]),
+            region=settings.region,
+            domains=settings.domains,
+            access_log=access_log(settings.access_log),
+            clock=SystemClock(),
+        )
+
+    # Imported before the fork, so that workers share the pages; after the checks above, so that
+    # their errors come at once.
+    from ingot.server import app as _app  # noqa: F401 # see the comment
+    from ingot.server.worker import Listeners, serve
+
+    listeners = Listeners(api, console)
+    try:
+        if settings.workers == 1:
+            return serve(settings, opened, listeners, index=0, when_ready=announce_ready)
+
+        def work(index: int, ready: int, alive: int) -> int:
+            return serve(
+                settings,
+                opened,
+                listeners,
+                index=index,
+                when_ready=lambda: _write_ready(ready),
+                alive=alive,
+            )
+
+        workers = supervisor.Supervisor(
+            settings.workers, work, stop_timeout_s=settings.stop_timeout_s
+        )
+        return workers.run(announce_ready)
+    finally:
+        api_holder.close()
+        console_holder.close()
+        os.close(lock)
+
+
+def _write_ready(descriptor: int) -> None:
+    os.write(descriptor, supervisor.READY)

@@ -1,0 +1,54 @@
+"""What every request needs, opened once per process: store, identities, settings, clock."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingot.base.clock import Clock
+from ingot.iam.identities import Identities
+from ingot.server.access_log import AccessLog
+from ingot.store.store import ObjectStore
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The parts that handlers and the application share; one per process and event loop."""
+
+    store: ObjectStore
+    identities: Identities
+    region: str
+    domains: tuple[str, ...]
+    clock: Clock
+    access_log: AccessLog | None
+    host_id: str
+
+    async def close(self) -> None:
+        """Close the store; nothing may use the service afterwards."""
+        await self.store.close()
+
+
+def open_service(
+    data_dir: Path,
+    identities: Identities,
+    *,
+    region: str,
+    domains: tuple[str, ...],
+    access_log: AccessLog | None,
+    clock: Clock,
+) -> Service:
+    """Open the store of a data directory in this process.
+
+    Raises:
+        Error: the store is damaged or of a newer version.
+    """
+    return Service(
+        store=ObjectStore.open(data_dir, clock=clock),
+        identities=identities,
+        region=region,
+        domains=domains,
+        clock=clock,
+        access_log=access_log,
+        host_id=f"{os.uname().nodename}-{os.getpid()}",
+    )

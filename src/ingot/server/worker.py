@@ -1,0 +1,127 @@
+"""One serving process: an event loop, the S3 listener, and in the first worker the console's."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import uvloop
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.embed import Server
+
+from ingot.server.address import Address
+from ingot.server.console.page import console_app
+from ingot.server.ports import await_listening
+from ingot.server.service import Service
+from ingot.server.settings import Settings
+
+_LISTEN_TIMEOUT_S = 30.0
+_BACKLOG = 1024
+# Per worker; more requests than this wait in the kernel's queue instead of in our memory.
+_CONCURRENT_REQUESTS_MAX = 1024
+_HEADER_TIMEOUT_S = 30
+_log = logging.getLogger("ingot.server.worker")
+
+
+class Listeners(NamedTuple):
+    """The two addresses, with real port numbers."""
+
+    api: Address
+    console: Address
+
+
+def serve(
+    settings: Settings,
+    open_service: Callable[[], Service],
+    listeners: Listeners,
+    *,
+    index: int,
+    when_ready: Callable[[], None],
+    alive: int | None = None,
+) -> int:
+    """Serve until SIGTERM, SIGINT or the end of the supervisor, then finish what is in flight.
+
+    Args:
+        settings: the server's settings.
+        open_service: opens the store; called in this process, never before a fork.
+        listeners: where to listen.
+        index: the worker's number; 0 serves the console too.
+        when_ready: called once connections are accepted.
+        alive: a descriptor that ends when the supervisor is gone.
+
+    Returns:
+        The exit code: 0 after a requested stop, 1 if a listener ended by itself.
+    """
+    return uvloop.run(
+        _serve(
+            settings, open_service, listeners, index=index, when_ready=when_ready, alive=alive
+        )
+    )
+
+
+async def _serve(
+    settings: Settings,
+    open_service: Callable[[], Service],
+    listeners: Listeners,
+    *,
+    index: int,
+    when_ready: Callable[[], None],
+    alive: int | None,
+) -> int:
+    from ingot.server.app import S3App
+
+    loop = asyncio.get_running_loop()
+    stop_requested = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop_requested.set)
+    if alive is not None:
+        loop.add_reader(alive, stop_requested.set)
+    service = open_service()
+    try:
+        app = S3App(service)
+        servers = [_server(app, listeners.api)]
+        if index == 0:
+            servers.append(_server(console_app, listeners.console))
+        serving = [loop.create_task(server.serve()) for server in servers]
+        await asyncio.to_thread(await_listening, listeners.api, timeout_s=_LISTEN_TIMEOUT_S)
+        when_ready()
+        stopping = loop.create_task(stop_requested.wait())
+        await asyncio.wait([stopping, *serving], return_when=asyncio.FIRST_COMPLETED)
+        if alive is not None:
+            loop.remove_reader(alive)
+        code = 0 if stop_requested.is_set() else 1
+        await _stop(servers, serving, settings.stop_timeout_s)
+    finally:
+        await service.close()
+    return code
+
+
+def _server(app: Any, address: Address) -> Server:
+    return Server(
+        app,
+        address=address.host,
+        port=address.port,
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.auto,
+        websockets=False,
+        backlog=_BACKLOG,
+        backpressure=_CONCURRENT_REQUESTS_MAX,
+        http1_settings=HTTP1Settings(header_read_timeout=_HEADER_TIMEOUT_S * 1000),
+        log_enabled=False,
+    )
+
+
+async def _stop(servers: list[Server], serving: list[asyncio.Task[None]], timeout_s: float) -> None:
+    for server in servers:
+        server.stop()
+    _, unfinished = await asyncio.wait(serving, timeout=timeout_s)
+    if unfinished:
+        _log.warning("requests still in flight after %g s are cut off", timeout_s)
+        # The listener waits for its connections without end; the process is done with them.
+        logging.shutdown()
+        os._exit(0)
