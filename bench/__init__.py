@@ -1,0 +1,1 @@
+"""Ours against peers: the same work, in the same run."""
