@@ -70,10 +70,10 @@ def main() -> None:
     print(f"""
   S3 endpoint   {endpoint}
   Console       http://127.0.0.1:{options.console_port}
-  Access key    {keys["accessKey"]}
-  Secret key    {keys["secretKey"]}
+  Access key    {keys["access_key"]}
+  Secret key    {keys["secret_key"]}
 
-  ingot alias set local {endpoint} {keys["accessKey"]} {keys["secretKey"]}
+  ingot alias set local {endpoint} {keys["access_key"]} {keys["secret_key"]}
   ingot logs {MACHINE}      ingot console {MACHINE}      ingot stop {MACHINE}
 
 The command is {Path(sys.executable).parent / "ingot"}""")

@@ -86,7 +86,7 @@ def _keys_on_the_console(cli: Cli) -> tuple[str, str]:
 def _keys_by_exec(cli: Cli) -> tuple[str, str]:
     answer = cli("exec", MACHINE, "store", "ingot", "server", "keys", "--json").stdout
     document = json.loads(answer)
-    return document["accessKey"], document["secretKey"]
+    return document["access_key"], document["secret_key"]
 
 
 def _make_files(folder: Path, count: int) -> None:
