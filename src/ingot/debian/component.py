@@ -17,7 +17,7 @@ def build_component(folder: Path, *, arch: str, session: Session) -> Image:
         session: sources, lock and caches; `session.save_lock()` afterwards writes new pins.
 
     Raises:
-        ingot.base.errors.UsageError: component.yml is wrong; all mistakes at once, file:line:column.
+        ingot.base.errors.UsageError: component.yml is wrong: all mistakes at once, with places.
         ingot.base.errors.Error: packages are missing, damaged or unsatisfiable, or no network.
     """
     raise NotImplementedError

@@ -306,9 +306,9 @@ def check_path(path: str) -> str:
     """
     # The whole string is tested before its parts: almost every path takes this way.
     wrapped = f"/{path}/"
-    if path and "//" not in wrapped and "/../" not in wrapped and "/./" not in wrapped:
-        if "\0" not in path:
-            return path
+    clean = "//" not in wrapped and "/../" not in wrapped and "/./" not in wrapped
+    if path and clean and "\0" not in path:
+        return path
     raise TreeError(f"{path!r} is not a path inside a file system tree")
 
 
