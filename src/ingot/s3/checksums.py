@@ -36,6 +36,20 @@ class Checksum(Protocol):
         ...
 
 
+class ChecksumValue(NamedTuple):
+    """The checksum of an object or part as headers and documents write it.
+
+    Attributes:
+        algorithm: `CRC32C` …
+        value: base64, with `-N` behind it when composite.
+        type: None for a part, whose checksum can only cover all of it.
+    """
+
+    algorithm: str
+    value: str
+    type: ChecksumType | None = None
+
+
 class Algorithm(NamedTuple):
     """One algorithm.
 

@@ -127,7 +127,7 @@ def parse_count(name: str, text: str | None, *, limit: int) -> int:
 
 def _checked(name: str, value: str) -> str:
     if len(value) > HEADER_BYTES_MAX or any(
-        char < " " and char != "\t" or char == "\x7f" for char in value
+        (char < " " and char != "\t") or char == "\x7f" for char in value
     ):
         raise S3Error(
             "InvalidArgument",

@@ -11,6 +11,7 @@ from typing import NoReturn
 from xml.parsers import expat
 
 from ingot.base.limits import XML_BODY_BYTES_MAX
+from ingot.base.units import KIB
 from ingot.s3.errors import S3Error
 
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
@@ -97,6 +98,7 @@ class _Reader:
         self._count = 0
         parser = expat.ParserCreate(namespace_separator=" ")
         parser.buffer_text = True
+        parser.buffer_size = 64 * KIB
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         parser.CharacterDataHandler = self._characters

@@ -1,0 +1,117 @@
+"""Pieces that several documents share: owners, checksums, numbers, instants, encoded names."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import quote, unquote_plus
+
+from ingot.s3 import xml
+from ingot.s3.checksums import ALGORITHMS, COMPOSITE, FULL_OBJECT, ChecksumType, ChecksumValue
+from ingot.s3.dates import parse_iso8601
+from ingot.s3.errors import S3Error
+
+URL_ENCODING = "url"
+
+
+class Owner(NamedTuple):
+    """Who owns a bucket or object."""
+
+    id: str
+    display_name: str
+
+
+def render_owner(owner: Owner | None, name: str = "Owner") -> str:
+    """Write an owner, or nothing."""
+    if owner is None:
+        return ""
+    return xml.node(name, xml.leaf("ID", owner.id), xml.leaf("DisplayName", owner.display_name))
+
+
+def parse_owner(parent: xml.Element, name: str = "Owner") -> Owner | None:
+    """Read an owner, if there is one."""
+    element = parent.find(name)
+    return None if element is None else Owner(element.get("ID"), element.get("DisplayName"))
+
+
+def render_checksum(checksum: ChecksumValue | None) -> str:
+    """Write a checksum's value and type, or nothing."""
+    if checksum is None:
+        return ""
+    return xml.leaf(f"Checksum{checksum.algorithm}", checksum.value) + xml.leaf(
+        "ChecksumType", checksum.type
+    )
+
+
+def parse_checksum(parent: xml.Element) -> ChecksumValue | None:
+    """Read the checksum of a part or object, if there is one."""
+    for name in ALGORITHMS:
+        value = parent.optional(f"Checksum{name}")
+        if value is not None:
+            return ChecksumValue(name, value, parse_checksum_type(parent.optional("ChecksumType")))
+    return None
+
+
+def parse_checksum_type(text: str | None) -> ChecksumType | None:
+    """Read how an object in parts was summed up."""
+    for kind in (COMPOSITE, FULL_OBJECT):
+        if text == kind:
+            return kind
+    return None
+
+
+def encode_name(text: str | None, encoding_type: str | None) -> str | None:
+    """Write a key, prefix or marker as the client asked; spaces as `%20`, which all decoders know.
+
+    Raises:
+        S3Error: `InvalidArgument` for an encoding that S3 does not have.
+    """
+    if encoding_type is None or text is None:
+        return text
+    if encoding_type != URL_ENCODING:
+        raise S3Error(
+            "InvalidArgument",
+            "Invalid Encoding Method specified in Request",
+            ArgumentName="encoding-type",
+            ArgumentValue=encoding_type,
+        )
+    return quote(text, safe="/")
+
+
+def decode_name(text: str, encoding_type: str | None) -> str:
+    """Read a key, prefix or marker; some servers write a space as `+`."""
+    return unquote_plus(text) if encoding_type == URL_ENCODING else text
+
+
+def parse_int(element: xml.Element, name: str, default: int | None = None) -> int:
+    """Read a number that is not negative.
+
+    Raises:
+        S3Error: `MalformedXML` when it is none, or missing without a default.
+    """
+    text = element.optional(name)
+    if text is None and default is not None:
+        return default
+    stripped = (text or "").strip()
+    if not (stripped.isascii() and stripped.isdigit() and len(stripped) <= 19):
+        raise S3Error("MalformedXML", f"{name} is not a number.")
+    return int(stripped)
+
+
+def parse_bool(element: xml.Element, name: str) -> bool:
+    """Read a boolean; a missing one is false."""
+    return element.get(name).strip().lower() == "true"
+
+
+def parse_instant(element: xml.Element, name: str) -> int:
+    """Read an instant as nanoseconds since the epoch; 0 when there is none.
+
+    Raises:
+        S3Error: `MalformedXML` when it is none.
+    """
+    text = element.get(name).strip()
+    if not text:
+        return 0
+    try:
+        return parse_iso8601(text)
+    except ValueError as error:
+        raise S3Error("MalformedXML", f"{name} is not an instant.") from error

@@ -1,0 +1,42 @@
+"""The answer of CopyObject."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ingot.s3 import xml
+from ingot.s3.checksums import ChecksumValue
+from ingot.s3.dates import format_iso8601
+from ingot.s3.documents.common import parse_checksum, parse_instant, render_checksum
+from ingot.s3.etags import quote_etag, unquote_etag
+
+
+class CopyResult(NamedTuple):
+    """What a copy made."""
+
+    etag: str
+    modified_ns: int
+    checksum: ChecksumValue | None = None
+
+
+def render(result: CopyResult) -> bytes:
+    """Write CopyObjectResult."""
+    return xml.document(
+        "CopyObjectResult",
+        xml.leaf("ETag", quote_etag(result.etag)),
+        xml.leaf("LastModified", format_iso8601(result.modified_ns)),
+        render_checksum(result.checksum),
+    )
+
+
+def parse(data: bytes) -> CopyResult:
+    """Read CopyObjectResult.
+
+    Raises:
+        S3Error: `MalformedXML`; a late failure comes as an Error document with status 200, which
+            is another root.
+    """
+    root = xml.parse(data, "CopyObjectResult", lenient=True)
+    return CopyResult(
+        unquote_etag(root.get("ETag")), parse_instant(root, "LastModified"), parse_checksum(root)
+    )

@@ -1,0 +1,57 @@
+"""The Error document."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ingot.s3 import xml
+
+
+class ErrorDocument(NamedTuple):
+    """What an error answer says.
+
+    Attributes:
+        code: the S3 code.
+        message: a sentence.
+        resource: the path of the request.
+        request_id: what the server's log calls the request.
+        fields: further elements, `BucketName` and the like.
+    """
+
+    code: str
+    message: str
+    resource: str = ""
+    request_id: str = ""
+    fields: dict[str, str] = {}  # noqa: RUF012 # never changed: a tuple's default
+
+
+_NAMED = ("Code", "Message", "Resource", "RequestId")
+
+
+def render(error: ErrorDocument) -> bytes:
+    """Write the document; it alone has no namespace."""
+    content = xml.node(
+        "Error",
+        xml.leaf("Code", error.code),
+        xml.leaf("Message", error.message),
+        *(xml.leaf(name, value) for name, value in error.fields.items()),
+        xml.leaf("Resource", error.resource),
+        xml.leaf("RequestId", error.request_id),
+    )
+    return (xml.DECLARATION + content).encode()
+
+
+def parse(data: bytes) -> ErrorDocument:
+    """Read the document.
+
+    Raises:
+        S3Error: `MalformedXML`.
+    """
+    element = xml.parse(data, "Error", lenient=True)
+    return ErrorDocument(
+        element.get("Code"),
+        element.get("Message"),
+        element.get("Resource"),
+        element.get("RequestId"),
+        {child.name: child.text for child in element.children if child.name not in _NAMED},
+    )
