@@ -1,1 +1,1 @@
-"""One file per hypervisor or cloud."""
+"""Hypervisors and clouds that can run a machine: one file each, behind `contract.Runner`."""

@@ -1,0 +1,126 @@
+"""A machine's life on this host: waited for, stopped, removed."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import Literal
+
+from ingot.base.errors import ConflictError, Error
+from ingot.vm import status
+from ingot.vm.console import tail
+from ingot.vm.runners.contract import Runner
+from ingot.vm.state import MachineFolder, Process, kill, wait_for_end
+
+STOP_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 300.0
+
+_PRESS_PERIOD_S = 3.0
+_END_POLL_S = 0.1
+_KILL_TIMEOUT_S = 10.0
+_TAIL_LINES = 20
+
+Stopped = Literal["powered-off", "killed"]
+
+
+def wait_ready(folder: MachineFolder, process: Process, timeout_s: float) -> status.Status:
+    """Wait until the machine's services are ready.
+
+    Raises:
+        Error: they are not, with the reason and the last words of the console.
+    """
+    try:
+        return status.wait_ready(
+            folder.status_path,
+            ended=lambda: wait_for_end(process, 0),
+            timeout_s=timeout_s,
+        )
+    except Error as error:
+        raise Error(
+            f"machine {folder.name!r}: {error.message}{last_words(folder)}",
+            hint=f"see 'ingot logs {folder.name}'; end it with 'ingot stop {folder.name}'",
+        ) from error
+
+
+def last_words(folder: MachineFolder) -> str:
+    """Return the end of the console log, indented below an error message."""
+    text = tail(folder.console_log, _TAIL_LINES).decode("utf-8", "replace")
+    lines = [
+        "  | " + "".join(char for char in line if char.isprintable()) for line in text.splitlines()
+    ]
+    return "\n" + "\n".join(lines) if lines else ""
+
+
+class PowerDown:
+    """The stopping of one machine: the power button first, the plug when time is over.
+
+    Call `step` again and again until the process has ended.
+    """
+
+    def __init__(
+        self, folder: MachineFolder, process: Process, runner: Runner, timeout_s: float
+    ) -> None:
+        self._folder = folder
+        self._process = process
+        self._runner = runner
+        self._deadline_s = time.monotonic() + timeout_s
+        self._press_s = 0.0
+        self.killed = False
+
+    def step(self) -> None:
+        """Press the button if it is time to (again), or pull the plug if it is too late."""
+        now_s = time.monotonic()
+        if now_s >= self._deadline_s:
+            self.pull_the_plug()
+        elif now_s >= self._press_s and not self._is_stopping():
+            # Pressed again, because a guest that is still booting has no ear for it.
+            self._press_s = now_s + _PRESS_PERIOD_S
+            with contextlib.suppress(Error):
+                self._runner.power_down(self._folder.path)
+
+    def pull_the_plug(self) -> None:
+        """End the machine at once, as a power cut would."""
+        self.killed = True
+        kill(self._process)
+
+    def _is_stopping(self) -> bool:
+        return status.read_status(self._folder.status_path).state == "stopping"
+
+
+def stop(folder: MachineFolder, process: Process, runner: Runner, timeout_s: float) -> Stopped:
+    """Stop a machine through its guest; kill it if it still runs after `timeout_s`.
+
+    Args:
+        folder: the machine.
+        process: what `folder.process()` returned.
+        runner: who runs it.
+        timeout_s: how long the guest has; 0 kills at once.
+
+    Raises:
+        Error: even killing did not end it.
+    """
+    down = PowerDown(folder, process, runner, timeout_s)
+    down.step()
+    deadline_s = time.monotonic() + timeout_s + _KILL_TIMEOUT_S
+    while not wait_for_end(process, _END_POLL_S):
+        if time.monotonic() >= deadline_s:
+            raise Error(f"machine {folder.name!r} (pid {process.pid}) cannot be killed")
+        down.step()
+    return "killed" if down.killed else "powered-off"
+
+
+def remove(folder: MachineFolder) -> None:
+    """Remove a stopped machine with the disks in its folder.
+
+    Raises:
+        NotFoundError: there is none.
+        ConflictError: it is running.
+    """
+    folder.read_spec()
+    with folder.locked():
+        if folder.process() is not None:
+            raise ConflictError(
+                f"machine {folder.name!r} is running",
+                hint=f"stop it first: ingot stop {folder.name}",
+            )
+        folder.remove()

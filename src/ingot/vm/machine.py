@@ -1,0 +1,145 @@
+"""What a machine is: the spec that is kept for a name, and the resolved machine a runner boots."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from ingot.base.errors import UsageError
+from ingot.base.units import MIB, parse_size
+
+SPEC_SCHEMA = 1
+CPUS_MAX = 64
+MEMORY_MIB_MIN = 64
+MEMORY_MIB_MAX = 1 << 20
+
+DiskFormat = Literal["raw", "qcow2"]
+Protocol = Literal["tcp", "udp"]
+AcceleratorChoice = Literal["auto", "kvm", "tcg"]
+Accelerator = Literal["kvm", "tcg"]
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9_.-]{0,61}[a-z0-9])?", re.IGNORECASE)
+
+
+class Disk(msgspec.Struct, frozen=True):
+    """One disk of a machine.
+
+    Attributes:
+        path: absolute path of the image or block device.
+        format: how the file is to be read; never guessed from what a guest wrote into it.
+        size_bytes: the size to create it with or to grow it to; None takes it as it is.
+    """
+
+    path: str
+    format: DiskFormat = "raw"
+    size_bytes: int | None = None
+
+
+class PublishedPort(msgspec.Struct, frozen=True):
+    """A port of the guest that answers on an IPv4 address of the host."""
+
+    host_address: str
+    host_port: int
+    guest_port: int
+    protocol: Protocol = "tcp"
+
+    def __str__(self) -> str:
+        return f"{self.host_address}:{self.host_port}->{self.guest_port}/{self.protocol}"
+
+
+class StaticAddress(msgspec.Struct, frozen=True):
+    """The guest's fixed IPv4 address, and the gateway and name server beside it."""
+
+    address: str
+    prefix_length: int
+    network: str
+    gateway: str
+    dns: str
+
+
+class MachineSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user asked for under a name; kept as `machine.json` and started again from it.
+
+    Attributes:
+        prefix: absolute path prefix of the build (`DIR/NAME`), read anew at every start.
+        cpus: virtual processors; None is one.
+        memory_mib: RAM; None takes what the build's manifest says.
+        uuid: identity that the guest sees, fixed for the machine's life.
+    """
+
+    schema: int = SPEC_SCHEMA
+    name: str
+    uuid: str
+    prefix: str
+    cpus: int | None = None
+    memory_mib: int | None = None
+    disks: tuple[Disk, ...] = ()
+    ports: tuple[PublishedPort, ...] = ()
+    address: StaticAddress | None = None
+    accelerator: AcceleratorChoice = "auto"
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """A machine with nothing left to decide: the input of a runner's `command`.
+
+    Sockets and logs are named relative to `directory`, the runner's working directory, because a
+    Unix socket's path may not be longer than 107 bytes.
+    """
+
+    name: str
+    uuid: str
+    directory: Path
+    arch: str
+    kernel: Path
+    initrd: Path
+    command_line: str
+    cpus: int
+    memory_mib: int
+    disks: tuple[Disk, ...]
+    ports: tuple[PublishedPort, ...]
+    address: StaticAddress | None
+    accelerator: Accelerator
+
+
+def check_name(name: str) -> str:
+    """Return `name` if it can name a machine.
+
+    Raises:
+        UsageError: it is empty, too long, or has other characters than letters, digits, `_.-`.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise UsageError(
+            f"{name!r} cannot name a machine",
+            hint="use at most 63 letters, digits, '-', '_', '.'; a letter or digit at both ends",
+        )
+    return name
+
+
+def parse_memory_mib(text: str) -> int:
+    """Read `--mem`: `512` (MiB), `512M` or `1G`.
+
+    Raises:
+        UsageError: it is no size, no whole number of MiB, or out of bounds.
+    """
+    size_bytes = parse_size(text, default_unit="m")
+    memory_mib, rest = divmod(size_bytes, MIB)
+    if rest or not MEMORY_MIB_MIN <= memory_mib <= MEMORY_MIB_MAX:
+        raise UsageError(
+            f"a machine cannot have {text!r} of memory",
+            hint=f"give whole MiB from {MEMORY_MIB_MIN}M to {MEMORY_MIB_MAX}M",
+        )
+    return memory_mib
+
+
+def parse_cpus(count: int) -> int:
+    """Return `count` if a machine can have so many processors.
+
+    Raises:
+        UsageError: it is out of bounds.
+    """
+    if not 1 <= count <= CPUS_MAX:
+        raise UsageError(f"a machine cannot have {count} CPUs", hint=f"give 1 to {CPUS_MAX}")
+    return count

@@ -1,0 +1,103 @@
+"""What one `ingot run` asks for, and how it changes the spec that is kept for the machine. Pure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from ingot.base.errors import UsageError
+from ingot.vm.disks import parse_disks
+from ingot.vm.machine import (
+    AcceleratorChoice,
+    MachineSpec,
+    PublishedPort,
+    StaticAddress,
+    check_name,
+)
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """The flags of one `ingot run`; what is None or empty was not given.
+
+    Attributes:
+        prefix: the build as the user named it, `NAME` or `DIR/NAME`.
+        name: the machine's name, if not the build's.
+        disks: the `--disk` texts in order, parsed when the machine's folder is known.
+        reset: forget what earlier runs asked for; the disks themselves stay.
+    """
+
+    prefix: str | None = None
+    name: str | None = None
+    cpus: int | None = None
+    memory_mib: int | None = None
+    disks: tuple[str, ...] = ()
+    ports: tuple[PublishedPort, ...] = ()
+    address: StaticAddress | None = None
+    accelerator: AcceleratorChoice | None = None
+    reset: bool = False
+
+
+def machine_name(request: Request) -> str:
+    """Return the name of the machine that is meant.
+
+    Raises:
+        UsageError: neither a build nor a name was given, or it cannot name a machine.
+    """
+    if request.name is not None:
+        return check_name(request.name)
+    if request.prefix is None:
+        raise UsageError(
+            "which machine?",
+            hint="name a build, as in 'ingot run store', or a machine with --name",
+        )
+    name = Path(request.prefix).name
+    if name.endswith((".yml", ".yaml")):
+        stem = name.rpartition(".")[0]
+        raise UsageError(
+            f"{request.prefix} is no build yet",
+            hint=f"ingot build {request.prefix} && ingot run {stem}",
+        )
+    return check_name(name)
+
+
+def apply(
+    request: Request,
+    kept: MachineSpec | None,
+    *,
+    build: Path | None,
+    directory: Path,
+    uuid: str,
+) -> MachineSpec:
+    """Return the spec to start: what was kept, changed by what was asked for now.
+
+    Args:
+        request: the flags given now.
+        kept: the spec of earlier runs, if the machine exists.
+        build: the absolute path prefix of the build that `request.prefix` names, if there is one.
+        directory: the machine's folder, where disks without a path live.
+        uuid: the identity of a machine that is new.
+
+    Raises:
+        UsageError: a disk option is malformed, or a new machine has no build.
+    """
+    name = machine_name(request)
+    if kept is None:
+        if build is None:
+            raise UsageError(f"machine {name!r} is new: say which build it boots")
+        base = MachineSpec(name=name, uuid=uuid, prefix=str(build))
+    elif request.reset:
+        base = MachineSpec(name=name, uuid=kept.uuid, prefix=kept.prefix, disks=kept.disks)
+    else:
+        base = kept
+    changes = {
+        "prefix": str(build) if build is not None else None,
+        "cpus": request.cpus,
+        "memory_mib": request.memory_mib,
+        "disks": parse_disks(request.disks, directory) or None,
+        "ports": request.ports or None,
+        "address": request.address,
+        "accelerator": request.accelerator,
+    }
+    given = {key: value for key, value in changes.items() if value is not None}
+    return msgspec.structs.replace(base, **given)

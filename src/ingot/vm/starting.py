@@ -1,0 +1,189 @@
+"""Starting a machine: the checks, the spec that is kept, and the process that is recorded."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingot.base.clock import Clock
+from ingot.base.errors import ConflictError, Error
+from ingot.vm import accel
+from ingot.vm.build import Build, exists, read_build
+from ingot.vm.disks import prepare
+from ingot.vm.machine import Machine, MachineSpec
+from ingot.vm.networks import check_ports_free, overlap
+from ingot.vm.request import Request, apply, machine_name
+from ingot.vm.runners.contract import Runner
+from ingot.vm.state import MachineFolder, Machines, Process, boot_id, start_ticks
+
+_RUN_FILES = ("qmp.sock", "console.sock", "agent.sock", "qemu.pid")
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A machine that was just started.
+
+    Attributes:
+        child: the hypervisor as this process's child.
+        earlier_prefix: the build it booted before, if that was another.
+    """
+
+    folder: MachineFolder
+    spec: MachineSpec
+    machine: Machine
+    process: Process
+    child: subprocess.Popen[bytes]
+    earlier_prefix: str | None
+
+
+class Starter:
+    """Starts machines.
+
+    Args:
+        machines: where they are kept.
+        runner: the hypervisor.
+        host: what is known of this host's KVM.
+        clock: for the time of the start.
+    """
+
+    def __init__(
+        self, machines: Machines, *, runner: Runner, host: accel.Host, clock: Clock
+    ) -> None:
+        self._machines = machines
+        self._runner = runner
+        self._host = host
+        self._clock = clock
+
+    def start(self, request: Request) -> Started:
+        """Start the machine that `request` means, making it if it is new.
+
+        Raises:
+            ConflictError: it runs already, or a port or disk is taken.
+            NotFoundError: there is no such build or disk.
+            UsageError, MissingToolError, Error: see `Runner`, `Request` and `disks.prepare`.
+        """
+        folder = self._machines.folder(machine_name(request))
+        self._runner.available()
+        with folder.locked(create=True):
+            try:
+                return self._start_locked(request, folder)
+            finally:
+                if not folder.exists():
+                    _discard(folder)
+
+    def _start_locked(self, request: Request, folder: MachineFolder) -> Started:
+        if folder.process() is not None:
+            raise ConflictError(
+                f"machine {folder.name!r} is running",
+                hint=f"stop it first: ingot stop {folder.name}",
+            )
+        kept = folder.read_spec() if folder.exists() else None
+        spec = apply(
+            request,
+            kept,
+            build=_find_build(request, kept),
+            directory=folder.path,
+            uuid=str(uuid.uuid4()),
+        )
+        build = read_build(Path(spec.prefix))
+        choice = accel.choose(spec.accelerator, build.kernel, self._host)
+        machine = resolve(spec, build, choice, folder.path)
+        self._runner.validate(machine)
+        _refuse_taken(spec, folder, self._machines)
+        check_ports_free(spec.ports)
+        for disk in spec.disks:
+            prepare(disk)
+        folder.write_spec(spec)
+        _clear_last_run(folder)
+        child = self._runner.run(machine)
+        process = self._record(child, choice, folder)
+        earlier = kept.prefix if kept is not None and kept.prefix != spec.prefix else None
+        return Started(folder, spec, machine, process, child, earlier)
+
+    def _record(
+        self, child: subprocess.Popen[bytes], choice: accel.Choice, folder: MachineFolder
+    ) -> Process:
+        ticks = start_ticks(child.pid)
+        if ticks is None:
+            raise Error(
+                f"machine {folder.name!r} ended at once", hint=f"see {folder.hypervisor_log}"
+            )
+        process = Process(
+            pid=child.pid,
+            start_ticks=ticks,
+            boot_id=boot_id(),
+            started_ns=self._clock.now_ns(),
+            accelerator=choice.accelerator,
+            accelerator_reason=choice.reason,
+        )
+        folder.write_process(process)
+        return process
+
+
+def resolve(spec: MachineSpec, build: Build, choice: accel.Choice, directory: Path) -> Machine:
+    """Join what was asked for with what the build and the host give."""
+    return Machine(
+        name=spec.name,
+        uuid=spec.uuid,
+        directory=directory,
+        arch=build.arch,
+        kernel=build.kernel,
+        initrd=build.initrd,
+        command_line=build.command_line,
+        cpus=spec.cpus or 1,
+        memory_mib=spec.memory_mib or build.memory_mib,
+        disks=spec.disks,
+        ports=spec.ports,
+        address=spec.address,
+        accelerator=choice.accelerator,
+    )
+
+
+def _find_build(request: Request, kept: MachineSpec | None) -> Path | None:
+    if request.prefix is None:
+        return None
+    prefix = Path(request.prefix).absolute()
+    # `ingot run store` from another folder means the machine of that name, if there is one.
+    if kept is not None and request.prefix == prefix.name and not exists(prefix):
+        return None
+    return prefix
+
+
+def _refuse_taken(spec: MachineSpec, folder: MachineFolder, machines: Machines) -> None:
+    own_disks = {os.path.realpath(disk.path): disk.path for disk in spec.disks}
+    for other in machines.folders():
+        if other.name == folder.name or other.process() is None:
+            continue
+        theirs = other.read_spec()
+        for disk in theirs.disks:
+            if path := own_disks.get(os.path.realpath(disk.path)):
+                raise ConflictError(
+                    f"disk {path} is in use by machine {other.name!r}",
+                    hint=f"stop that machine first: ingot stop {other.name}",
+                )
+        for port in spec.ports:
+            if any(overlap(port, taken) for taken in theirs.ports):
+                raise ConflictError(
+                    f"--publish {port.host_port}:{port.guest_port}: host port {port.host_port} is"
+                    f" published by machine {other.name!r}",
+                    hint=f"publish another host port, or stop it: ingot stop {other.name}",
+                )
+
+
+def _clear_last_run(folder: MachineFolder) -> None:
+    """Put the last run's files aside, so that what is read from now on is of this run."""
+    with contextlib.suppress(FileNotFoundError):
+        os.replace(folder.console_log, folder.previous_console_log)
+    for name in (*_RUN_FILES, folder.process_path.name, folder.status_path.name):
+        (folder.path / name).unlink(missing_ok=True)
+
+
+def _discard(folder: MachineFolder) -> None:
+    """Take away the folder of a machine that never came to be; keep it if a disk is in it."""
+    names = set(os.listdir(folder.path))
+    if names <= {"lock"}:
+        folder.remove()

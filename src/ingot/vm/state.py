@@ -1,0 +1,245 @@
+"""Machines on disk: one folder a name, its lock, its spec, and the process that runs it, if any."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import select
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from ingot.base.atomic import write_atomically
+from ingot.base.errors import ConflictError, Error, NotFoundError
+from ingot.vm.machine import SPEC_SCHEMA, Accelerator, MachineSpec, check_name
+
+MACHINES_MAX = 4096
+_LOCK_ATTEMPTS = 5
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """The hypervisor process of a running machine, told apart from any later owner of its pid.
+
+    Attributes:
+        start_ticks: field 22 of `/proc/PID/stat` (proc(5)), clock ticks since the host booted.
+        boot_id: the host's boot in which the ticks count.
+        started_ns: Unix time of the start.
+        accelerator_reason: why this accelerator, for people.
+    """
+
+    pid: int
+    start_ticks: int
+    boot_id: str
+    started_ns: int
+    accelerator: Accelerator
+    accelerator_reason: str
+
+
+class MachineFolder:
+    """One machine's folder; every file of it has its path here.
+
+    Args:
+        path: the folder; it need not exist.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.name = path.name
+        self.spec_path = path / "machine.json"
+        self.process_path = path / "process.json"
+        self.console_log = path / "console.log"
+        self.previous_console_log = path / "console.log.1"
+        self.status_path = path / "status.jsonl"
+        self.hypervisor_log = path / "qemu.log"
+
+    def exists(self) -> bool:
+        """Tell whether a machine of this name was ever started."""
+        return self.spec_path.is_file()
+
+    def read_spec(self) -> MachineSpec:
+        """Return the kept spec.
+
+        Raises:
+            NotFoundError: there is no such machine.
+            Error: its file cannot be read by this release.
+        """
+        try:
+            spec = msgspec.json.decode(self.spec_path.read_bytes(), type=MachineSpec)
+        except FileNotFoundError as error:
+            raise NotFoundError(
+                f"there is no machine {self.name!r}", hint="'ingot ps --all' lists the machines"
+            ) from error
+        except msgspec.DecodeError as error:
+            raise Error(f"{self.spec_path} cannot be read: {error}") from error
+        if spec.schema != SPEC_SCHEMA:
+            raise Error(f"{self.spec_path} is of another release (schema {spec.schema})")
+        return spec
+
+    def write_spec(self, spec: MachineSpec) -> None:
+        """Keep the spec, durably."""
+        write_atomically(self.spec_path, msgspec.json.format(msgspec.json.encode(spec)), mode=0o600)
+
+    def write_process(self, process: Process) -> None:
+        """Record the process that was just started for this machine."""
+        write_atomically(self.process_path, msgspec.json.encode(process), mode=0o600)
+
+    def process(self) -> Process | None:
+        """Return the machine's process if it runs now; None if it ended or its record is stale."""
+        try:
+            process = msgspec.json.decode(self.process_path.read_bytes(), type=Process)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+        return process if is_alive(process) else None
+
+    def running(self) -> Process:
+        """Return the machine's process.
+
+        Raises:
+            NotFoundError: there is no such machine.
+            ConflictError: it is not running.
+        """
+        self.read_spec()
+        process = self.process()
+        if process is None:
+            raise ConflictError(
+                f"machine {self.name!r} is not running", hint=f"start it: ingot run {self.name}"
+            )
+        return process
+
+    @contextlib.contextmanager
+    def locked(self, *, create: bool = False) -> Iterator[None]:
+        """Hold the machine for a change (start, removal); nobody else changes it meanwhile.
+
+        Raises:
+            ConflictError: another command holds it.
+            NotFoundError: it does not exist and `create` was not asked for.
+        """
+        descriptor = self._open_lock(create=create)
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+
+    def remove(self) -> None:
+        """Delete the folder with all that is in it; call it with the lock held."""
+        # Renamed first, so that a removal that is cut short leaves no half machine behind.
+        grave = self.path.with_name(f".removed-{self.name}-{os.getpid()}")
+        os.rename(self.path, grave)
+        shutil.rmtree(grave)
+
+    def _open_lock(self, *, create: bool) -> int:
+        path = self.path / "lock"
+        for _ in range(_LOCK_ATTEMPTS):
+            if create:
+                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except FileNotFoundError:
+                if create:
+                    continue
+                raise NotFoundError(
+                    f"there is no machine {self.name!r}", hint="'ingot ps --all' lists the machines"
+                ) from None
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                # The machine may have been removed, and made anew, before the lock was ours.
+                if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                    return descriptor
+            except FileNotFoundError:
+                pass
+            except BlockingIOError as error:
+                os.close(descriptor)
+                raise ConflictError(
+                    f"another command is working on machine {self.name!r}",
+                    hint="wait for it to finish and try again",
+                ) from error
+            os.close(descriptor)
+        raise ConflictError(f"machine {self.name!r} is being removed and made again and again")
+
+
+class Machines:
+    """All machines of a user.
+
+    Args:
+        root: the folder that holds a folder a machine.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def folder(self, name: str) -> MachineFolder:
+        """Return the folder of a machine, which need not exist.
+
+        Raises:
+            UsageError: the name cannot name a machine.
+        """
+        return MachineFolder(self.root / check_name(name))
+
+    def folders(self) -> list[MachineFolder]:
+        """Return every machine there is, by name."""
+        try:
+            names = sorted(entry.name for entry in os.scandir(self.root) if entry.is_dir())
+        except FileNotFoundError:
+            return []
+        folders = [MachineFolder(self.root / name) for name in names if not name.startswith(".")]
+        return [folder for folder in folders if folder.exists()][:MACHINES_MAX]
+
+
+def boot_id() -> str:
+    """Return the identity of the host's current boot."""
+    return _BOOT_ID.read_text().strip()
+
+
+def start_ticks(pid: int) -> int | None:
+    """Return when a process started, in clock ticks since boot; None if it is gone or a zombie."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    # The command name stands in parentheses and may hold any character, parentheses included.
+    state, *fields = text.rpartition(")")[2].split()
+    # A zombie has ended; only its parent has not asked yet.
+    return None if state in {"Z", "X"} else int(fields[18])
+
+
+def is_alive(process: Process) -> bool:
+    """Tell whether this very process still runs, not another that got its pid."""
+    return process.boot_id == boot_id() and start_ticks(process.pid) == process.start_ticks
+
+
+def wait_for_end(process: Process, timeout_s: float) -> bool:
+    """Wait until the process has ended; return False if it still runs after `timeout_s`."""
+    with _pidfd(process) as descriptor:
+        if descriptor is None:
+            return True
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(max(0.0, timeout_s) * 1000))
+
+
+def kill(process: Process) -> None:
+    """End the process at once; nothing happens if it has ended already."""
+    with _pidfd(process) as descriptor:
+        if descriptor is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def _pidfd(process: Process) -> Iterator[int | None]:
+    """Yield a descriptor of exactly this process, or None if it has ended."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        yield None
+        return
+    try:
+        # Checked after opening: the descriptor keeps naming the process it was opened for.
+        yield descriptor if is_alive(process) else None
+    finally:
+        os.close(descriptor)
