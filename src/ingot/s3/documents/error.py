@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ingot.s3 import xml
@@ -22,7 +24,7 @@ class ErrorDocument(NamedTuple):
     message: str
     resource: str = ""
     request_id: str = ""
-    fields: dict[str, str] = {}  # noqa: RUF012 # never changed: a tuple's default
+    fields: Mapping[str, str] = MappingProxyType({})
 
 
 _NAMED = ("Code", "Message", "Resource", "RequestId")
