@@ -1,0 +1,35 @@
+"""What the machine commands share: where machines are kept, who runs them, how they are shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ingot.base import paths
+from ingot.base.clock import SystemClock
+from ingot.vm import accel
+from ingot.vm.runners.contract import Runner
+from ingot.vm.runners.qemu import PROGRAM, QemuRunner
+from ingot.vm.starting import Starter
+from ingot.vm.state import Machines, boot_id
+
+
+def machines() -> Machines:
+    """Return the user's machines."""
+    return Machines(paths.state_dir() / "machines")
+
+
+def runner() -> Runner:
+    """Return the hypervisor of this host."""
+    return QemuRunner()
+
+
+def starter() -> Starter:
+    """Return what starts machines on this host."""
+    host = accel.Host(
+        cpuinfo=Path("/proc/cpuinfo"),
+        device=Path("/dev/kvm"),
+        boot_id=boot_id(),
+        program=PROGRAM,
+        cache=paths.cache_dir() / "kvm-probe.json",
+    )
+    return Starter(machines(), runner=runner(), host=host, clock=SystemClock())

@@ -1,0 +1,106 @@
+"""`ingot ps`: what machines there are and how they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ingot.cli.printer import Printer, output_options
+
+if TYPE_CHECKING:
+    from ingot.vm.state import MachineFolder
+
+_COLUMNS = ("machine", "state", "pid", "uptime", "ip", "ports", "accel")
+
+
+@click.command()
+@click.option("--all", "-a", "show_all", is_flag=True, help="List stopped machines too.")
+@output_options
+def ps(printer: Printer, *, show_all: bool) -> None:
+    """List machines.
+
+    STATE is `booting`, `ready`, `failed` or `stopping`, as the guest says of itself; `running`
+    if it says nothing; `stopped` if it does not run.
+
+    \b
+    Examples:
+      ingot ps
+      ingot ps --all --json
+    """
+    from ingot.cli._machines import machines
+
+    rows = [_row(folder) for folder in machines().folders()]
+    rows = [row for row in rows if show_all or row["running"]]
+    if printer.as_json:
+        for row in rows:
+            printer.data({"type": "machine", **row}, None)
+        return
+    printer.data({}, _table([_cells(row) for row in rows]))
+
+
+def _row(folder: MachineFolder) -> dict[str, Any]:
+    from ingot.base.clock import SystemClock
+    from ingot.vm.networks import DEFAULT_GUEST_ADDRESS
+    from ingot.vm.status import read_status
+
+    spec = folder.read_spec()
+    process = folder.process()
+    status = read_status(folder.status_path)
+    row: dict[str, Any] = {
+        "machine": folder.name,
+        "state": status.state if process else "stopped",
+        "running": process is not None,
+        "ip": spec.address.address if spec.address else DEFAULT_GUEST_ADDRESS,
+        "ports": [
+            {
+                "host_address": port.host_address,
+                "host_port": port.host_port,
+                "guest_port": port.guest_port,
+                "protocol": port.protocol,
+            }
+            for port in spec.ports
+        ],
+        "build": spec.prefix,
+        "folder": str(folder.path),
+    }
+    if process is not None:
+        row |= {
+            "pid": process.pid,
+            "uptime_s": round((SystemClock().now_ns() - process.started_ns) / 1e9, 1),
+            "accelerator": process.accelerator,
+            "accelerator_reason": process.accelerator_reason,
+            "services": status.services,
+        }
+        if status.state == "failed":
+            row["reason"] = status.reason
+    return row
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    from ingot.base.units import format_duration
+
+    ports = ", ".join(
+        f"{port['host_address']}:{port['host_port']}->{port['guest_port']}/{port['protocol']}"
+        for port in row["ports"]
+    )
+    uptime = format_duration(row["uptime_s"]) if row["running"] else "-"
+    return (
+        row["machine"],
+        row["state"],
+        str(row.get("pid", "-")),
+        uptime,
+        row["ip"],
+        ports or "-",
+        row.get("accelerator", "-"),
+    )
+
+
+def _table(rows: list[tuple[str, ...]]) -> str:
+    table = [tuple(column.upper() for column in _COLUMNS), *rows]
+    widths = [max(len(row[index]) for row in table) for index in range(len(_COLUMNS))]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in table
+    )
+    return "\n".join(line.rstrip() for line in lines)

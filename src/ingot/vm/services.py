@@ -1,0 +1,66 @@
+"""Commands inside a machine's services: crun in the guest, reached through the guest agent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ingot.base.errors import Error, NotFoundError
+from ingot.vm.agent import GuestAgent, Outcome
+
+_CRUN = "/usr/bin/crun"
+# What crun says of a container that is not there: of `exec`, in its releases 1.8 and later.
+_UNKNOWN = (b"does not exist", b"/status`: No such file", b"No such file or directory")
+
+
+class Guest:
+    """The inside of one running machine.
+
+    Args:
+        directory: the machine's folder.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._agent = GuestAgent(directory)
+
+    def wait(self, timeout_s: float) -> None:
+        """Return when the guest takes commands.
+
+        Raises:
+            AgentUnavailableError: it does not within `timeout_s`.
+        """
+        self._agent.wait(timeout_s)
+
+    def run(self, command: Sequence[str], *, stdin: bytes = b"") -> Outcome:
+        """Run a command as root in the guest's operating system; see `GuestAgent.execute`."""
+        return self._agent.execute(command, stdin=stdin)
+
+    def run_in_service(
+        self, service: str, command: Sequence[str], *, stdin: bytes = b""
+    ) -> Outcome:
+        """Run a command inside a service, with the service's own rights and limits.
+
+        Raises:
+            NotFoundError: no service of that name runs; the hint lists those that do.
+        """
+        # `--` is not understood by crun before the name; a name cannot begin with a dash.
+        if service.startswith("-"):
+            raise NotFoundError(f"{service!r} cannot be the name of a service")
+        outcome = self._agent.execute([_CRUN, "exec", service, *command], stdin=stdin)
+        if outcome.exit_code and any(words in outcome.stderr for words in _UNKNOWN):
+            # The command itself may have said such words, so the list decides.
+            running = self.services()
+            if service not in running:
+                raise NotFoundError(
+                    f"no service {service!r} is running in the machine",
+                    hint=f"running: {', '.join(running) or 'none'}",
+                )
+        return outcome
+
+    def services(self) -> list[str]:
+        """Return the names of the services that run."""
+        outcome = self._agent.execute([_CRUN, "list", "--quiet"])
+        if outcome.exit_code:
+            why = outcome.stderr.decode("utf-8", "replace").strip()
+            raise Error(f"the guest cannot list its services: {why}")
+        return outcome.stdout.decode("utf-8", "replace").split()
