@@ -13,23 +13,20 @@ import lzma
 import os
 import sys
 import tarfile
+import zlib
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
 
-import msgspec
-
-from ingot.base.atomic import atomic_writer, write_atomically
 from ingot.base.errors import IntegrityError
 from ingot.base.units import GIB, KIB
-from ingot.oci.tree import Content, Entry, Kind, TreeError, check_path
+from ingot.debian.packed import Row, cached_entries
+from ingot.oci.tree import Entry, Kind, TreeError, check_path
 
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
 
-# Counts up when the stored index changes, so that old caches are not misread.
-_SCHEMA = 1
 UNPACKED_BYTES_MAX = 4 * GIB
 _AR_MAGIC = b"!<arch>\n"
 _AR_HEADER_BYTES = 60
@@ -51,46 +48,18 @@ class DebFormatError(IntegrityError):
     slug = "deb"
 
 
-class _Row(msgspec.Struct, frozen=True, array_like=True):
-    """An entry as the index stores it; `offset` counts from the tar's beginning."""
-
-    path: str
-    kind: Kind
-    mode: int
-    uid: int
-    gid: int
-    link: str | None = None
-    size_bytes: int = 0
-    offset: int = 0
-    digest: str = ""
-
-
-_ROWS = msgspec.msgpack.Decoder(tuple[int, list[_Row]])
-
-
 def unpack(deb: Path, sha256: str, cache_dir: Path) -> list[Entry]:
     """Return the entries of a .deb whose digest was verified, in the order of its tar.
 
     Args:
         deb: the file; it is only read when the cache has not been filled from it yet.
         sha256: its digest, the cache's key.
-        cache_dir: `unpacked/` below it keeps the tar and the index.
+        cache_dir: see `cached_entries`.
 
     Raises:
         DebFormatError: it is no .deb, is damaged, or holds paths or kinds it must not.
     """
-    folder = cache_dir / "unpacked" / sha256[:2]
-    tar = folder / f"{sha256}.tar"
-    index = folder / f"{sha256}.{_SCHEMA}.index"
-    rows = _read_index(index)
-    if rows is None:
-        folder.mkdir(parents=True, exist_ok=True)
-        with atomic_writer(tar) as file:
-            _decompress(deb, file)
-        rows = _scan(tar, deb.name)
-        write_atomically(index, msgspec.msgpack.encode((_SCHEMA, rows)))
-    path = str(tar)
-    return [_entry(row, path) for row in rows]
+    return cached_entries(cache_dir, sha256, lambda bodies: _unpack_into(deb, bodies))
 
 
 def data_member(file: BinaryIO, name: str) -> tuple[str, int]:
@@ -117,19 +86,49 @@ def data_member(file: BinaryIO, name: str) -> tuple[str, int]:
     raise DebFormatError(f"{name} has no data archive in a known compression")
 
 
-def _decompress(deb: Path, target: BinaryIO) -> None:
+def _unpack_into(deb: Path, bodies: BinaryIO) -> list[Row]:
+    """Copy the decompressed tar to `bodies` and return where its files lie there."""
     with open(deb, "rb") as file:
         member, size_bytes = data_member(file, deb.name)
-        written = 0
         try:
-            stream = _stream(member, io.BufferedReader(_Window(file, size_bytes), _CHUNK_BYTES))
-            while chunk := stream.read(_CHUNK_BYTES):
-                written += len(chunk)
-                if written > UNPACKED_BYTES_MAX:
-                    raise DebFormatError(f"{deb.name} unpacks to more than {UNPACKED_BYTES_MAX}")
-                target.write(chunk)
-        except (lzma.LZMAError, zstd.ZstdError, gzip.BadGzipFile, EOFError) as error:
+            packed = io.BufferedReader(_Window(file, size_bytes), _CHUNK_BYTES)
+            tee = _Tee(_stream(member, packed), bodies, deb.name)
+            # A stream that is only read forward needs nothing of a file but `read`.
+            with tarfile.open(
+                fileobj=cast("BinaryIO", tee), mode="r|", bufsize=_CHUNK_BYTES
+            ) as archive:
+                rows = [
+                    _row(item, archive, deb.name)
+                    for item in archive
+                    if item.name.strip("/") not in {"", "."}
+                ]
+            # The compression's own checksum stands at its end.
+            while tee.read(_CHUNK_BYTES):
+                pass
+        except (
+            *(lzma.LZMAError, zstd.ZstdError, gzip.BadGzipFile, zlib.error, EOFError),
+            *(tarfile.TarError, TreeError, ValueError),
+        ) as error:
             raise DebFormatError(f"{deb.name} is damaged: {error}") from error
+    return rows
+
+
+class _Tee:
+    """Hands on what it reads from `source` and keeps a copy in `target`."""
+
+    def __init__(self, source: _Readable, target: BinaryIO, name: str) -> None:
+        self._source = source
+        self._target = target
+        self._name = name
+        self._left = UNPACKED_BYTES_MAX
+
+    def read(self, size: int) -> bytes:
+        data = self._source.read(size)
+        self._left -= len(data)
+        if self._left < 0:
+            raise DebFormatError(f"{self._name} unpacks to more than {UNPACKED_BYTES_MAX} bytes")
+        self._target.write(data)
+        return data
 
 
 def _stream(member: str, packed: io.BufferedReader) -> _Readable:
@@ -166,19 +165,7 @@ class _Window(io.RawIOBase):
         return len(data)
 
 
-def _scan(tar: Path, name: str) -> list[_Row]:
-    try:
-        with open(tar, "rb") as file, tarfile.open(fileobj=file, mode="r:") as archive:
-            return [
-                _row(member, file, name)
-                for member in archive
-                if member.name.strip("/") not in {"", "."}
-            ]
-    except (tarfile.TarError, TreeError, ValueError) as error:
-        raise DebFormatError(f"{name} is damaged: {error}") from error
-
-
-def _row(member: tarfile.TarInfo, tar: BinaryIO, name: str) -> _Row:
+def _row(member: tarfile.TarInfo, archive: tarfile.TarFile, name: str) -> Row:
     kind = _KINDS.get(member.type)
     if kind is None:
         raise DebFormatError(f"{name}: {member.name} is of a kind packages must not hold")
@@ -192,8 +179,13 @@ def _row(member: tarfile.TarInfo, tar: BinaryIO, name: str) -> _Row:
     if kind == "file":
         if member.issparse():
             raise DebFormatError(f"{name}: {member.name} is a sparse file")
-        digest = _digest(tar, member.offset_data, member.size)
-    return _Row(
+        body = archive.extractfile(member)
+        assert body is not None
+        hasher = hashlib.sha256()
+        while chunk := body.read(_CHUNK_BYTES):
+            hasher.update(chunk)
+        digest = hasher.hexdigest()
+    return Row(
         path=path,
         kind=kind,
         mode=member.mode & 0o7777,
@@ -204,31 +196,3 @@ def _row(member: tarfile.TarInfo, tar: BinaryIO, name: str) -> _Row:
         offset=member.offset_data if kind == "file" else 0,
         digest=digest,
     )
-
-
-def _digest(file: BinaryIO, offset: int, size_bytes: int) -> str:
-    """Hash a range by positioned reads, which leave the tar reader's own place alone."""
-    digest = hashlib.sha256()
-    end = offset + size_bytes
-    while offset < end:
-        chunk = os.pread(file.fileno(), min(_CHUNK_BYTES * 4, end - offset), offset)
-        if not chunk:
-            raise ValueError("the archive ends inside a file")
-        digest.update(chunk)
-        offset += len(chunk)
-    return digest.hexdigest()
-
-
-def _read_index(path: Path) -> list[_Row] | None:
-    try:
-        schema, rows = _ROWS.decode(path.read_bytes())
-    except (FileNotFoundError, msgspec.DecodeError):
-        return None
-    return rows if schema == _SCHEMA else None
-
-
-def _entry(row: _Row, tar: str) -> Entry:
-    content = None
-    if row.kind == "file":
-        content = Content(row.size_bytes, None, tar, row.offset, row.digest)
-    return Entry(row.path, row.kind, row.mode, row.uid, row.gid, row.link, content)
