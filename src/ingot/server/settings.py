@@ -236,8 +236,8 @@ SETTINGS: tuple[SettingRow, ...] = (
         "region",
         ("INGOT_REGION", "MINIO_SITE_REGION", "MINIO_REGION"),
         _text,
-        lambda: "us-east-1",
-        "The region that signatures and bucket locations carry.",
+        str,
+        "The region that signatures must name; by default any, and buckets are in us-east-1.",
     ),
     SettingRow(
         "domains",

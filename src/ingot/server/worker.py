@@ -58,9 +58,7 @@ def serve(
         The exit code: 0 after a requested stop, 1 if a listener ended by itself.
     """
     return uvloop.run(
-        _serve(
-            settings, open_service, listeners, index=index, when_ready=when_ready, alive=alive
-        )
+        _serve(settings, open_service, listeners, index=index, when_ready=when_ready, alive=alive)
     )
 
 

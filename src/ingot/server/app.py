@@ -1,0 +1,115 @@
+"""The S3 server as a raw ASGI application: route, authenticate, handle, answer, log."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import secrets
+import time
+
+from ingot.base.logs import request_id as current_request_id
+from ingot.server import health
+from ingot.server.access_log import Entry
+from ingot.server.auth import authenticate, authorize
+from ingot.server.body import drain
+from ingot.server.errors import ClientGoneError, failure
+from ingot.server.handlers.table import HANDLERS
+from ingot.server.request import Message, Receive, Request, Send
+from ingot.server.response import Response, transmit
+from ingot.server.routing import route
+from ingot.server.service import Service
+
+_log = logging.getLogger("ingot.server.app")
+
+
+class S3App:
+    """The ASGI application of one process.
+
+    Args:
+        service: opened in this process.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        # Ids differ between workers and restarts by the first half, between requests by the second.
+        self._id_prefix = secrets.token_hex(4).upper()
+        self._id_numbers = itertools.count(1)
+        self._common_headers = [
+            (b"server", b"Ingot"),
+            (b"x-amz-id-2", service.host_id.encode()),
+            (b"accept-ranges", b"bytes"),
+        ]
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await _lifespan(receive, send)
+            return
+        started_s = time.perf_counter()
+        request_id = f"{self._id_prefix}{next(self._id_numbers) & 0xFFFFFFFF:08X}"
+        current_request_id.set(request_id)
+        request: Request | None = None
+        try:
+            request = Request(scope, receive)
+            response = await self._answer(request)
+        except ClientGoneError:
+            return
+        except Exception as error:  # noqa: BLE001 # the last resort: every failure gets an answer
+            response = failure(error, scope, request, request_id, self._service.host_id)
+            if request is not None:
+                await drain(request)
+        response.headers.append((b"x-amz-request-id", request_id.encode()))
+        response.headers += self._common_headers
+        try:
+            await transmit(response, receive, send)
+        finally:
+            if self._service.access_log is not None:
+                self._log_access(scope, request, response, request_id, started_s)
+
+    async def _answer(self, request: Request) -> Response:
+        service = self._service
+        if request.raw_path in health.PATHS and "authorization" not in request.headers:
+            return health.health(request.raw_path, service)
+        operation = request.operation = route(request, service.domains)
+        identity = request.identity = authenticate(request, service)
+        authorize(request, identity)
+        return await HANDLERS[operation.name](request, service)
+
+    def _log_access(
+        self,
+        scope: Message,
+        request: Request | None,
+        response: Response,
+        request_id: str,
+        started_s: float,
+    ) -> None:
+        assert self._service.access_log is not None
+        identity = getattr(request, "identity", None)
+        operation = getattr(request, "operation", None)
+        client = scope.get("client")
+        self._service.access_log(
+            Entry(
+                method=scope["method"],
+                raw_path=scope["raw_path"].decode("latin-1"),
+                query=scope["query_string"].decode("latin-1"),
+                status=response.status,
+                sent_bytes=response.sent_bytes,
+                received_bytes=request.received_bytes if request else 0,
+                duration_s=time.perf_counter() - started_s,
+                request_id=request_id,
+                operation=operation.name if operation else None,
+                access_key=identity.access_key if identity else None,
+                remote=f"{client[0]}:{client[1]}" if client else "-",
+            )
+        )
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    # Servers with the lifespan protocol (uvicorn) want its answers; the store is open already.
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            await send({"type": "lifespan.shutdown.complete"})
+            return

@@ -1,0 +1,122 @@
+"""From any failure to the answer that S3 clients understand: the one mapping of store errors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from ingot.s3.documents.error import ErrorDocument, render
+from ingot.s3.errors import S3Error
+from ingot.server.request import Message, Request
+from ingot.server.response import Response, document, empty
+from ingot.store import errors as store
+
+_log = logging.getLogger("ingot.server.errors")
+
+
+class ClientGoneError(Exception):
+    """The client closed the connection before its request was whole; there is nobody to answer."""
+
+
+def failure(
+    error: Exception, scope: Message, request: Request | None, request_id: str, host_id: str
+) -> Response:
+    """Return the answer for a failed request; what is our own fault goes to the log."""
+    known = to_s3_error(error)
+    if known is None:
+        _log.error("%s %r failed", scope["method"], scope["raw_path"], exc_info=error)
+        known = S3Error("InternalError")
+    elif known.status >= 500 and not isinstance(error, S3Error):
+        _log.error("%s %r failed: %s", scope["method"], scope["raw_path"], error)
+    if scope["method"] == "HEAD" or known.status == 304:
+        return empty(known.status)
+    fields = dict(known.fields)
+    if request is not None:
+        if request.bucket:
+            fields.setdefault("BucketName", request.bucket)
+        if request.key:
+            fields.setdefault("Key", request.key)
+    fields["HostId"] = host_id
+    return document(
+        render(
+            ErrorDocument(
+                code=known.code,
+                message=known.message,
+                resource=scope["raw_path"].decode("latin-1"),
+                request_id=request_id,
+                fields=fields,
+            )
+        ),
+        status=known.status,
+    )
+
+
+def to_s3_error(error: Exception) -> S3Error | None:
+    """Return the S3 error that stands for a failure, or None if it is a fault of this program."""
+    if isinstance(error, S3Error):
+        return error
+    for kind in type(error).__mro__:
+        if kind in _MAPPING:
+            return _MAPPING[kind](error)
+    return None
+
+
+def _plain(code: str) -> Callable[[Exception], S3Error]:
+    return lambda error: S3Error(code)
+
+
+def _of_bucket(code: str) -> Callable[[store.BucketError], S3Error]:
+    return lambda error: S3Error(code, BucketName=error.bucket)
+
+
+def checksum_mismatch(algorithm_name: str) -> S3Error:
+    """Return the error for content that does not have its `x-amz-checksum-…`."""
+    return S3Error(
+        "BadDigest", f"The {algorithm_name} you specified did not match the calculated checksum."
+    )
+
+
+def _digest_mismatch(error: store.DigestMismatchError) -> S3Error:
+    if error.name == "size":
+        return S3Error("IncompleteBody")
+    if error.name in ("MD5", "payload SHA256"):
+        return S3Error("BadDigest" if error.name == "MD5" else "XAmzContentSHA256Mismatch")
+    return checksum_mismatch(error.name)
+
+
+_MAPPING: dict[type, Callable[..., S3Error]] = {
+    store.NoSuchBucketError: _of_bucket("NoSuchBucket"),
+    store.BucketExistsError: _of_bucket("BucketAlreadyOwnedByYou"),
+    store.BucketNotEmptyError: _of_bucket("BucketNotEmpty"),
+    store.NoSuchKeyError: lambda error: S3Error(
+        "NoSuchKey", BucketName=error.bucket, Key=error.key
+    ),
+    store.NoSuchVersionError: lambda error: S3Error(
+        "NoSuchVersion", Key=error.key, VersionId=error.version_id
+    ),
+    store.NoSuchUploadError: lambda error: S3Error("NoSuchUpload", UploadId=error.upload_id),
+    store.PreconditionFailedError: lambda error: S3Error(
+        "PreconditionFailed", Condition=error.condition
+    ),
+    store.InvalidPartError: lambda error: S3Error(
+        "InvalidPart",
+        UploadId=error.upload_id,
+        PartNumber=str(error.part_number),
+        ETag=error.etag,
+    ),
+    store.InvalidPartOrderError: _plain("InvalidPartOrder"),
+    store.PartTooSmallError: lambda error: S3Error(
+        "EntityTooSmall",
+        PartNumber=str(error.part_number),
+        ProposedSize=str(error.size_bytes),
+        ETag=error.etag,
+    ),
+    store.ObjectTooLargeError: _plain("EntityTooLarge"),
+    store.DigestMismatchError: _digest_mismatch,
+    store.BlobDamagedError: _plain("InternalError"),
+    store.StoreFullError: lambda error: S3Error(
+        "ServiceUnavailable", "The store has no room left; nothing was written."
+    ),
+    store.StoreBusyError: _plain("SlowDown"),
+    store.StoreFailedError: _plain("ServiceUnavailable"),
+}

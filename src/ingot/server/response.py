@@ -1,0 +1,91 @@
+"""What a handler answers, and how it goes out: whole at once, or streamed with back-pressure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+
+from ingot.server.request import Receive, Send
+
+Headers = list[tuple[bytes, bytes]]
+
+_XML = (b"content-type", b"application/xml")
+_NO_CONTENT = frozenset({204, 304})
+
+
+class Response:
+    """An answer on its way out.
+
+    Attributes:
+        status: the HTTP status.
+        headers: lower-case names; the application adds what every answer has.
+        body: bytes, or a generator of pieces whose sizes add up to the Content-Length in `headers`.
+        sent_bytes: how much of the body was handed to the connection.
+    """
+
+    __slots__ = ("body", "headers", "sent_bytes", "status")
+
+    def __init__(
+        self, status: int, headers: Headers, body: bytes | AsyncGenerator[bytes, None] = b""
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.sent_bytes = 0
+
+
+def header(name: str, value: str) -> tuple[bytes, bytes]:
+    """Return a header as ASGI wants it; a value that Latin-1 cannot carry goes out as UTF-8."""
+    try:
+        return name.encode("latin-1"), value.encode("latin-1")
+    except UnicodeEncodeError:
+        return name.encode("latin-1"), value.encode()
+
+
+def empty(status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """Return an answer without a body."""
+    pairs = [header(name, value) for name, value in (headers or {}).items()]
+    if status not in _NO_CONTENT:
+        pairs.append((b"content-length", b"0"))
+    return Response(status, pairs)
+
+
+def document(
+    body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return an XML document as the answer."""
+    pairs = [_XML, (b"content-length", b"%d" % len(body))]
+    pairs += [header(name, value) for name, value in (headers or {}).items()]
+    return Response(status, pairs, body)
+
+
+async def transmit(response: Response, receive: Receive, send: Send) -> None:
+    """Send an answer; a streamed one stops when the client goes away."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": response.status,
+            "headers": response.headers,
+        }
+    )
+    if isinstance(response.body, bytes):
+        response.sent_bytes = len(response.body)
+        await send({"type": "http.response.body", "body": response.body})
+        return
+    # `send` waits for a slow reader, but says nothing of one that left.
+    gone = asyncio.ensure_future(_disconnected(receive))
+    try:
+        async for piece in response.body:
+            if gone.done():
+                return
+            response.sent_bytes += len(piece)
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+    finally:
+        gone.cancel()
+        await response.body.aclose()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,50 @@
+"""What a request is about: bucket and key from path or host name, operation from the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ingot.s3.errors import S3Error
+from ingot.s3.names import check_key, decode_path, split_path
+from ingot.s3.operations import Operation, Scope, match
+from ingot.server.request import Request
+
+
+def route(request: Request, domains: Sequence[str]) -> Operation:
+    """Set the request's bucket and key, and return its operation.
+
+    Args:
+        request: the request.
+        domains: those whose subdomains are buckets (virtual-host style).
+
+    Raises:
+        S3Error: `InvalidURI`, `KeyTooLongError`, `MethodNotAllowed`, `NotImplemented`, …
+    """
+    path = decode_path(request.raw_path)
+    if not path.startswith("/"):
+        raise S3Error("InvalidURI")
+    bucket = bucket_of_host(request.headers.get("host", ""), domains) if domains else None
+    if bucket is None:
+        request.bucket, request.key = split_path(path)
+    else:
+        request.bucket, request.key = bucket, path[1:]
+    if request.key:
+        check_key(request.key)
+    return match(request.method, _scope(request), request.parameters, request.headers)
+
+
+def bucket_of_host(host: str, domains: Sequence[str]) -> str | None:
+    """Return the bucket that a Host header names as a subdomain of one of the domains."""
+    name = host.lower()
+    if not name.endswith("]"):  # an IPv6 address without a port
+        name = name.partition(":")[0]
+    for domain in domains:
+        if name.endswith(domain) and name[-len(domain) - 1 : -len(domain)] == ".":
+            return name[: -len(domain) - 1]
+    return None
+
+
+def _scope(request: Request) -> Scope:
+    if request.key:
+        return "object"
+    return "bucket" if request.bucket else "service"
