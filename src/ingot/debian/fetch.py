@@ -81,7 +81,7 @@ class Fetcher:
 
     def content_path(self, sha256: str) -> Path:
         """Return where the cache keeps the content with this digest, there or not."""
-        return self.cache_dir / "sha256" / sha256[:2] / sha256
+        return content_path(self.cache_dir, sha256)
 
     def fetch(self, downloads: Sequence[Download], *, title: str = "packages") -> None:
         """Have all of `downloads` in the cache, several at a time.
@@ -193,6 +193,11 @@ class Fetcher:
                 )
             self._pools[address] = pool
         return pool
+
+
+def content_path(cache_dir: Path, sha256: str) -> Path:
+    """Return where the cache keeps the content with this digest, there or not."""
+    return cache_dir / "sha256" / sha256[:2] / sha256
 
 
 def _check_status(url: str, status: int) -> None:

@@ -40,17 +40,25 @@ def cached_entries(cache_dir: Path, key: str, fill: Callable[[BinaryIO], list[Ro
         key: hex digest of what the entries are made of.
         fill: writes all bodies to the file it is given and returns the rows; may read it back.
     """
-    folder = cache_dir / "unpacked" / key[:2]
-    bodies = folder / f"{key}.data"
-    index = folder / f"{key}.{_SCHEMA}.index"
+    bodies, index = _paths(cache_dir, key)
     rows = _read(index)
     if rows is None:
-        folder.mkdir(parents=True, exist_ok=True)
+        bodies.parent.mkdir(parents=True, exist_ok=True)
         with atomic_writer(bodies) as file:
             rows = fill(file)
         write_atomically(index, msgspec.msgpack.encode((_SCHEMA, rows)))
     path = str(bodies)
     return [_entry(row, path) for row in rows]
+
+
+def is_cached(cache_dir: Path, key: str) -> bool:
+    """Say whether `cached_entries` has something under `key`."""
+    return _paths(cache_dir, key)[1].exists()
+
+
+def _paths(cache_dir: Path, key: str) -> tuple[Path, Path]:
+    folder = cache_dir / "unpacked" / key[:2]
+    return folder / f"{key}.data", folder / f"{key}.{_SCHEMA}.index"
 
 
 def _read(path: Path) -> list[Row] | None:

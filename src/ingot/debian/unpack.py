@@ -91,7 +91,7 @@ def _unpack_into(deb: Path, bodies: BinaryIO) -> list[Row]:
     with open(deb, "rb") as file:
         member, size_bytes = data_member(file, deb.name)
         try:
-            packed = io.BufferedReader(_Window(file, size_bytes), _CHUNK_BYTES)
+            packed = cast("BinaryIO", io.BufferedReader(_Window(file, size_bytes), _CHUNK_BYTES))
             tee = _Tee(_stream(member, packed), bodies, deb.name)
             # A stream that is only read forward needs nothing of a file but `read`.
             with tarfile.open(
@@ -131,7 +131,7 @@ class _Tee:
         return data
 
 
-def _stream(member: str, packed: io.BufferedReader) -> _Readable:
+def _stream(member: str, packed: BinaryIO) -> _Readable:
     """Return the tar inside a data member."""
     match member.rpartition(".")[2]:
         case "xz":

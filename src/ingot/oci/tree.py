@@ -79,6 +79,15 @@ class Content(msgspec.Struct, frozen=True):
                 left -= len(chunk)
                 yield chunk
 
+    def slice(self, start: int, size_bytes: int) -> bytes:
+        """Return the bytes from `start` on, at most `size_bytes` of them; raises as `read` does."""
+        size_bytes = min(size_bytes, self.size_bytes - start)
+        if self.data is not None:
+            return self.data[start : start + size_bytes]
+        return b"".join(
+            Content(size_bytes, path=self.path, offset=self.offset + start).chunks(size_bytes)
+        )
+
     def sha256(self) -> str:
         """Return the SHA-256 in hex, computing it only where it is not known."""
         if self.digest is not None:
