@@ -1,0 +1,104 @@
+"""Where an S3 service is, and how a bucket and key become a host and a path there."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from ingot.base.errors import UsageError
+from ingot.s3.names import bucket_name_problem, encode_path
+
+Addressing = Literal["auto", "path", "virtual"]
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+# Services that want the bucket in the host name.
+_VIRTUAL_SUFFIXES = (
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".aliyuncs.com",
+    ".storage.googleapis.com",
+)
+
+
+class Location(NamedTuple):
+    """Where one request goes: the host to connect to, the Host header, the encoded path."""
+
+    host: str
+    host_header: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The root of an S3 service.
+
+    Attributes:
+        scheme: `http` or `https`.
+        host: name or address, without brackets.
+        port: the TCP port.
+    """
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, url: str) -> Endpoint:
+        """Read `http://host[:port]` or `https://host[:port]`.
+
+        Raises:
+            UsageError: it is another kind of URL, or has a path, query or user in it.
+        """
+        hint = "write it like http://127.0.0.1:9000 or https://s3.example.com"
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError as error:
+            raise UsageError(f"{url!r} is no endpoint: {error}", hint=hint) from error
+        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+            raise UsageError(f"{url!r} is no endpoint", hint=hint)
+        if parts.username is not None or parts.path.strip("/") or parts.query or parts.fragment:
+            raise UsageError(f"{url!r} has more in it than scheme, host and port", hint=hint)
+        return cls(parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme])
+
+    @property
+    def url(self) -> str:
+        """The endpoint as a URL without a slash at the end."""
+        return f"{self.scheme}://{self._authority(self.host)}"
+
+    def locate(self, addressing: Addressing, bucket: str = "", key: str = "") -> Location:
+        """Return where a request about a bucket or object goes.
+
+        Args:
+            addressing: `path` puts the bucket into the path, `virtual` into the host name; `auto`
+                does what the service wants, as far as its name tells.
+            bucket: empty for the service itself.
+            key: empty for the bucket itself.
+        """
+        if bucket and self._is_virtual(addressing, bucket):
+            host = f"{bucket}.{self.host}"
+            return Location(host, self._authority(host), encode_path(f"/{key}"))
+        path = f"/{bucket}/{key}" if key else f"/{bucket}"
+        return Location(self.host, self._authority(self.host), encode_path(path))
+
+    def _is_virtual(self, addressing: Addressing, bucket: str) -> bool:
+        if addressing != "auto":
+            return addressing == "virtual"
+        if bucket_name_problem(bucket) or (self.scheme == "https" and "." in bucket):
+            # A wildcard certificate covers one label.
+            return False
+        return not _is_address(self.host) and f".{self.host}".endswith(_VIRTUAL_SUFFIXES)
+
+    def _authority(self, host: str) -> str:
+        name = f"[{host}]" if ":" in host else host
+        return name if self.port == _DEFAULT_PORTS[self.scheme] else f"{name}:{self.port}"
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,136 @@
+"""What an S3 service refused, as errors a user can act on; each carries the S3 code."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ingot.base.errors import (
+    ConflictError,
+    DeniedError,
+    Error,
+    IntegrityError,
+    NetworkError,
+    NotFoundError,
+    UsageError,
+)
+from ingot.s3.documents.error import ErrorDocument
+
+
+class ServiceError(Error):
+    """An S3 service answered with an error.
+
+    Attributes:
+        code: the S3 code, `NoSuchKey`.
+        status: the HTTP status.
+        request_id: what the service's log calls the request; empty if it did not say.
+        fields: further elements of the error document.
+    """
+
+    code: str
+    status: int
+    request_id: str
+    fields: dict[str, str]
+
+
+class ServiceDeniedError(ServiceError, DeniedError):
+    """The credentials are wrong or do not allow it."""
+
+
+class ServiceNotFoundError(ServiceError, NotFoundError):
+    """The bucket, object or upload does not exist."""
+
+
+class ServiceConflictError(ServiceError, ConflictError):
+    """It exists already, is not empty, or is not what a condition asks for."""
+
+
+class ServiceUnavailableError(ServiceError, NetworkError):
+    """The service is overloaded or down, also after the retries."""
+
+
+class ServiceIntegrityError(ServiceError, IntegrityError):
+    """The service received other bytes than were sent."""
+
+
+class ServiceUsageError(ServiceError, UsageError):
+    """The request itself is not one that S3 accepts."""
+
+
+class _Kind(NamedTuple):
+    error: type[ServiceError]
+    hint: str | None = None
+
+
+_KEYS_HINT = "check the access key and the secret key, for example with 'ingot alias set'"
+_KINDS: dict[str, _Kind] = {
+    "AccessDenied": _Kind(ServiceDeniedError, "the access key's policies must allow it"),
+    "AuthorizationHeaderMalformed": _Kind(ServiceDeniedError),
+    "BadDigest": _Kind(ServiceIntegrityError, "try again; the bytes changed on the way"),
+    "BucketAlreadyExists": _Kind(ServiceConflictError, "choose another name"),
+    "BucketAlreadyOwnedByYou": _Kind(ServiceConflictError),
+    "BucketNotEmpty": _Kind(
+        ServiceConflictError, "remove its objects first, or use 'ingot rb --force'"
+    ),
+    "ExpiredToken": _Kind(ServiceDeniedError, "get new temporary credentials"),
+    "InvalidAccessKeyId": _Kind(ServiceDeniedError, _KEYS_HINT),
+    "InvalidBucketName": _Kind(ServiceUsageError),
+    "InvalidToken": _Kind(ServiceDeniedError, "get new temporary credentials"),
+    "KeyTooLongError": _Kind(ServiceUsageError, "a key has at most 1,024 bytes"),
+    "NoSuchBucket": _Kind(ServiceNotFoundError, "make it with 'ingot mb'"),
+    "RequestTimeTooSkewed": _Kind(ServiceDeniedError, "set this machine's clock, or the server's"),
+    "SignatureDoesNotMatch": _Kind(ServiceDeniedError, _KEYS_HINT),
+    "SlowDown": _Kind(ServiceUnavailableError, "try again later, or with fewer at once"),
+    "XAmzContentChecksumMismatch": _Kind(ServiceIntegrityError),
+    "XAmzContentSHA256Mismatch": _Kind(ServiceIntegrityError),
+}
+_STATUSES: dict[int, type[ServiceError]] = {
+    401: ServiceDeniedError,
+    403: ServiceDeniedError,
+    404: ServiceNotFoundError,
+    409: ServiceConflictError,
+    412: ServiceConflictError,
+    429: ServiceUnavailableError,
+    502: ServiceUnavailableError,
+    503: ServiceUnavailableError,
+    504: ServiceUnavailableError,
+}
+# A HEAD has no body, so its status must say what a code would.
+_BODILESS_CODES = {
+    301: "PermanentRedirect",
+    304: "NotModified",
+    400: "BadRequest",
+    403: "AccessDenied",
+    405: "MethodNotAllowed",
+    412: "PreconditionFailed",
+    416: "InvalidRange",
+    501: "NotImplemented",
+    503: "ServiceUnavailable",
+}
+
+
+def bodiless_document(status: int, *, has_key: bool) -> ErrorDocument:
+    """Make up the document of an answer that could not have one."""
+    if status == 404:
+        code = "NoSuchKey" if has_key else "NoSuchBucket"
+    else:
+        code = _BODILESS_CODES.get(status, "InternalError" if status >= 500 else "BadRequest")
+    return ErrorDocument(code, f"the service answered with HTTP status {status}")
+
+
+def service_error(document: ErrorDocument, status: int, subject: str) -> ServiceError:
+    """Turn an error answer into the error to raise.
+
+    Args:
+        document: what the service said.
+        status: the HTTP status.
+        subject: what the request was about, `bucket/key`.
+    """
+    kind = _KINDS.get(document.code)
+    error = kind.error if kind else _STATUSES.get(status, ServiceError)
+    said = document.message.strip().rstrip(".") or f"HTTP status {status}"
+    made = error(f"{subject}: {said} ({document.code})", hint=kind.hint if kind else None)
+    made.code = document.code
+    made.status = status
+    made.request_id = document.request_id
+    made.fields = dict(document.fields)
+    return made

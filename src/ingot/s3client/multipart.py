@@ -1,0 +1,171 @@
+"""Operations of multipart uploads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ingot.base.limits import LIST_KEYS_MAX
+from ingot.s3.checksums import ALGORITHM_HEADER, FULL_OBJECT, TYPE_HEADER, ChecksumValue
+from ingot.s3.documents import multipart as documents
+from ingot.s3.documents.common import URL_ENCODING
+from ingot.s3.documents.multipart import (
+    CompletedPart,
+    CompletedUpload,
+    Part,
+    PartList,
+    Upload,
+    UploadList,
+)
+from ingot.s3.etags import unquote_etag
+from ingot.s3client.body import Body, BytesBody
+from ingot.s3client.caller import UPLOAD_ALGORITHM, Call, Caller
+from ingot.s3client.results import Attributes, PartResult, WriteConditions, checksum_of
+
+_ANY = WriteConditions()
+
+
+class StartedUpload(NamedTuple):
+    """An upload in the making.
+
+    Attributes:
+        upload_id: what the service calls it.
+        sums_up: whether the service will keep one checksum over all bytes.
+    """
+
+    upload_id: str
+    sums_up: bool
+
+
+class MultipartOperations(Caller):
+    """Methods named as the S3 operations; each raises `ServiceError` or `NetworkError`."""
+
+    def create_multipart_upload(
+        self, bucket: str, key: str, *, attributes: Attributes | None = None
+    ) -> StartedUpload:
+        """Begin an upload; complete or abort it, or its parts take space for ever."""
+        headers = (attributes or Attributes()).headers()
+        headers[ALGORITHM_HEADER] = UPLOAD_ALGORITHM.name
+        headers[TYPE_HEADER] = FULL_OBJECT
+        call = Call("POST", bucket, key, query=[("uploads", "")], headers=headers)
+        with self.send(call) as response:
+            sums_up = response.headers.get(TYPE_HEADER) == FULL_OBJECT
+            created = self.document(call, response, documents.parse_created)
+        return StartedUpload(created.upload_id, sums_up)
+
+    def upload_part(
+        self, bucket: str, key: str, upload_id: str, number: int, body: Body | bytes
+    ) -> PartResult:
+        """Upload one part: number 1 to 10,000, 5 MiB to 5 GiB (the last may be smaller)."""
+        source = BytesBody(body) if isinstance(body, bytes) else body
+        query = [("partNumber", str(number)), ("uploadId", upload_id)]
+        call = Call("PUT", bucket, key, query=query, body=source, checksummed=True)
+        answer = self.finish(call).headers
+        etag = unquote_etag(answer.get("etag", ""))
+        return PartResult(number, etag, source.size_bytes, checksum_of(answer))
+
+    def complete_multipart_upload(
+        self,
+        bucket: str,
+        key: str,
+        upload_id: str,
+        parts: Sequence[PartResult],
+        *,
+        checksum: str | None = None,
+        conditions: WriteConditions = _ANY,
+    ) -> CompletedUpload:
+        """Make the object of its parts.
+
+        Args:
+            bucket: where to.
+            key: the object's name.
+            upload_id: from `create_multipart_upload`.
+            parts: in the order of their numbers.
+            checksum: of all bytes, for the service to compare.
+            conditions: when it may be written.
+
+        Raises:
+            ServiceConflictError: a condition does not hold.
+        """
+        headers = conditions.headers()
+        if checksum is not None:
+            headers[UPLOAD_ALGORITHM.header] = checksum
+            headers[TYPE_HEADER] = FULL_OBJECT
+        listed = [CompletedPart(part.number, part.etag, _plain(part.checksum)) for part in parts]
+        call = Call(
+            "POST",
+            bucket,
+            key,
+            query=[("uploadId", upload_id)],
+            headers=headers,
+            body=BytesBody(documents.render_complete(listed)),
+        )
+        return self.parsed(call, documents.parse_completed)
+
+    def abort_multipart_upload(self, bucket: str, key: str, upload_id: str) -> None:
+        """Give an upload up and free its parts' space."""
+        self.finish(Call("DELETE", bucket, key, query=[("uploadId", upload_id)]))
+
+    def list_parts(
+        self, bucket: str, key: str, upload_id: str, *, after: int = 0, limit: int = LIST_KEYS_MAX
+    ) -> PartList:
+        """Return a page of an upload's parts, by number."""
+        query = [
+            ("uploadId", upload_id),
+            ("max-parts", str(limit)),
+            ("part-number-marker", str(after)),
+        ]
+        return self.parsed(Call("GET", bucket, key, query=query), documents.parse_parts)
+
+    def iterate_parts(self, bucket: str, key: str, upload_id: str) -> Iterator[Part]:
+        """Yield every part of an upload."""
+        after = 0
+        while True:
+            page = self.list_parts(bucket, key, upload_id, after=after)
+            yield from page.parts
+            following = page.next_part_number_marker
+            if not page.is_truncated or following is None or following <= after:
+                return
+            after = following
+
+    def list_multipart_uploads(
+        self,
+        bucket: str,
+        *,
+        prefix: str = "",
+        key_marker: str = "",
+        upload_id_marker: str = "",
+        limit: int = LIST_KEYS_MAX,
+    ) -> UploadList:
+        """Return a page of unfinished uploads, by key."""
+        query = [
+            ("uploads", ""),
+            ("encoding-type", URL_ENCODING),
+            ("max-uploads", str(limit)),
+        ]
+        for name, value in (
+            ("prefix", prefix),
+            ("key-marker", key_marker),
+            ("upload-id-marker", upload_id_marker),
+        ):
+            if value:
+                query.append((name, value))
+        return self.parsed(Call("GET", bucket, query=query), documents.parse_uploads)
+
+    def iterate_uploads(self, bucket: str, *, prefix: str = "") -> Iterator[Upload]:
+        """Yield every unfinished upload under a prefix."""
+        key_marker = upload_id_marker = ""
+        while True:
+            page = self.list_multipart_uploads(
+                bucket, prefix=prefix, key_marker=key_marker, upload_id_marker=upload_id_marker
+            )
+            yield from page.uploads
+            following = (page.next_key_marker or "", page.next_upload_id_marker or "")
+            if not page.is_truncated or following == (key_marker, upload_id_marker):
+                return
+            key_marker, upload_id_marker = following
+
+
+def _plain(checksum: ChecksumValue | None) -> ChecksumValue | None:
+    """A part's checksum has no type of its own in the request."""
+    return None if checksum is None else checksum._replace(type=None)

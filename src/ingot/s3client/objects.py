@@ -1,0 +1,185 @@
+"""Operations on objects."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from ingot.base.limits import DELETE_KEYS_MAX
+from ingot.s3 import xml
+from ingot.s3.documents import copy as copy_document
+from ingot.s3.documents import delete as delete_document
+from ingot.s3.documents.copy import CopyResult
+from ingot.s3.documents.delete import (
+    DeleteFailure,
+    DeleteRequest,
+    DeleteResult,
+    ObjectIdentifier,
+)
+from ingot.s3.etags import unquote_etag
+from ingot.s3.names import encode_path
+from ingot.s3.ranges import ByteRange, format_range
+from ingot.s3client.body import Body, BytesBody
+from ingot.s3client.caller import Call, Caller
+from ingot.s3client.errors import ServiceError
+from ingot.s3client.results import (
+    Attributes,
+    ObjectInfo,
+    ObjectStream,
+    PutResult,
+    WriteConditions,
+    checksum_of,
+    object_info,
+)
+
+_CHECKSUM_MODE = {"x-amz-checksum-mode": "ENABLED"}
+_ANY = WriteConditions()
+
+
+class ObjectOperations(Caller):
+    """Methods named as the S3 operations; each raises `ServiceError` or `NetworkError`."""
+
+    def put_object(
+        self,
+        bucket: str,
+        key: str,
+        body: Body | bytes,
+        *,
+        attributes: Attributes | None = None,
+        conditions: WriteConditions = _ANY,
+    ) -> PutResult:
+        """Store up to 5 GiB under a key; a CRC32C goes with them and the service checks it.
+
+        Raises:
+            ServiceConflictError: a condition does not hold.
+        """
+        source = BytesBody(body) if isinstance(body, bytes) else body
+        headers = (attributes or Attributes()).headers() | conditions.headers()
+        call = Call("PUT", bucket, key, headers=headers, body=source, checksummed=True)
+        answer = self.finish(call).headers
+        return PutResult(
+            unquote_etag(answer.get("etag", "")),
+            source.size_bytes,
+            checksum_of(answer),
+            answer.get("x-amz-version-id"),
+        )
+
+    def get_object(
+        self,
+        bucket: str,
+        key: str,
+        *,
+        part: ByteRange | None = None,
+        if_match: str | None = None,
+        version_id: str | None = None,
+    ) -> ObjectStream:
+        """Open an object, or a part of it, for reading; close it after.
+
+        Args:
+            bucket: where it is.
+            key: its name.
+            part: which bytes; None for all.
+            if_match: fail unless the object has this ETag.
+            version_id: None for the current version.
+
+        Raises:
+            ServiceNotFoundError: there is no such object.
+            ServiceConflictError: the ETag is another.
+        """
+        headers = dict(_CHECKSUM_MODE)
+        if part is not None:
+            headers["range"] = format_range(part.start, part.length)
+        if if_match is not None:
+            headers["if-match"] = f'"{if_match}"'
+        query = _version_query(version_id)
+        return ObjectStream(self.send(Call("GET", bucket, key, query=query, headers=headers)))
+
+    def head_object(self, bucket: str, key: str, *, version_id: str | None = None) -> ObjectInfo:
+        """Return what is known of an object.
+
+        Raises:
+            ServiceNotFoundError: there is no such object.
+        """
+        query = _version_query(version_id)
+        call = Call("HEAD", bucket, key, query=query, headers=_CHECKSUM_MODE)
+        return object_info(self.finish(call).headers)
+
+    def delete_object(self, bucket: str, key: str, *, version_id: str | None = None) -> None:
+        """Remove an object; it is no error if there is none."""
+        self.finish(Call("DELETE", bucket, key, query=_version_query(version_id)))
+
+    def delete_objects(
+        self, bucket: str, objects: Sequence[ObjectIdentifier]
+    ) -> list[DeleteFailure]:
+        """Remove any number of objects, 1,000 a request; return those that could not be."""
+        failures: list[DeleteFailure] = []
+        batchable = [item for item in objects if xml.expressible(item.key)]
+        for start in range(0, len(batchable), DELETE_KEYS_MAX):
+            failures += self._delete_batch(bucket, batchable[start : start + DELETE_KEYS_MAX])
+        # XML cannot carry these keys, a path can.
+        singles = (item for item in objects if not xml.expressible(item.key))
+        failures += self._delete_singly(bucket, singles)
+        return failures
+
+    def copy_object(
+        self,
+        source_bucket: str,
+        source_key: str,
+        bucket: str,
+        key: str,
+        *,
+        attributes: Attributes | None = None,
+        if_match: str | None = None,
+    ) -> CopyResult:
+        """Copy up to 5 GiB within the service.
+
+        Args:
+            source_bucket: where from.
+            source_key: what.
+            bucket: where to.
+            key: the new name, which may be the old one if the attributes change.
+            attributes: replace those of the source; None keeps them.
+            if_match: fail unless the source has this ETag.
+        """
+        headers = {"x-amz-copy-source": encode_path(f"{source_bucket}/{source_key}")}
+        if attributes is not None:
+            headers |= attributes.headers() | {"x-amz-metadata-directive": "REPLACE"}
+        if if_match is not None:
+            headers["x-amz-copy-source-if-match"] = f'"{if_match}"'
+        return self.parsed(Call("PUT", bucket, key, headers=headers), copy_document.parse)
+
+    def _delete_batch(
+        self, bucket: str, objects: Sequence[ObjectIdentifier]
+    ) -> Sequence[DeleteFailure]:
+        data = delete_document.render_request(DeleteRequest(objects, quiet=True))
+        # Services that are older than x-amz-checksum-… insist on this one.
+        md5 = hashlib.md5(data, usedforsecurity=False).digest()
+        call = Call(
+            "POST",
+            bucket,
+            query=[("delete", "")],
+            headers={
+                "content-md5": base64.b64encode(md5).decode("ascii"),
+                "content-type": "application/xml",
+            },
+            body=BytesBody(data),
+            checksummed=True,
+        )
+        result: DeleteResult = self.parsed(call, delete_document.parse_result)
+        return result.errors
+
+    def _delete_singly(
+        self, bucket: str, objects: Iterable[ObjectIdentifier]
+    ) -> list[DeleteFailure]:
+        failures = []
+        for item in objects:
+            try:
+                self.delete_object(bucket, item.key, version_id=item.version_id)
+            except ServiceError as error:
+                failures.append(DeleteFailure(item.key, error.code, error.message, item.version_id))
+        return failures
+
+
+def _version_query(version_id: str | None) -> list[tuple[str, str]]:
+    return [] if version_id is None else [("versionId", version_id)]

@@ -1,0 +1,180 @@
+"""What the methods of the client take and return beside the documents of `ingot.s3.documents`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from ingot.s3.checksums import BY_HEADER, COMPOSITE, FULL_OBJECT, TYPE_HEADER, ChecksumValue
+from ingot.s3.dates import NS_PER_S, parse_http_date
+from ingot.s3.documents.common import parse_checksum_type
+from ingot.s3.etags import unquote_etag
+from ingot.s3.headers import (
+    CONTENT_HEADERS,
+    METADATA_PREFIX,
+    STANDARD,
+    STORAGE_CLASS_HEADER,
+)
+from ingot.s3.ranges import parse_content_range
+from ingot.transport.pool import Response
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """What an object is given beside its bytes.
+
+    Attributes:
+        content_headers: by lower-case name: `content-type`, `cache-control` …
+        metadata: user metadata, by lower-case name without the `x-amz-meta-` prefix.
+        storage_class: as the service calls it.
+    """
+
+    content_headers: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    storage_class: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Write them as request headers."""
+        headers = dict(self.content_headers)
+        headers.update((f"{METADATA_PREFIX}{name}", text) for name, text in self.metadata.items())
+        if self.storage_class is not None:
+            headers[STORAGE_CLASS_HEADER] = self.storage_class
+        return headers
+
+
+class WriteConditions(NamedTuple):
+    """When a write may happen: over this ETag only, or only where no object is."""
+
+    if_match: str | None = None
+    if_absent: bool = False
+
+    def headers(self) -> dict[str, str]:
+        """Write them as request headers."""
+        headers = {}
+        if self.if_match is not None:
+            headers["if-match"] = f'"{self.if_match}"'
+        if self.if_absent:
+            headers["if-none-match"] = "*"
+        return headers
+
+
+class PutResult(NamedTuple):
+    """What an upload made; `etag` is without quotes."""
+
+    etag: str
+    size_bytes: int
+    checksum: ChecksumValue | None = None
+    version_id: str | None = None
+
+
+class PartResult(NamedTuple):
+    """What uploading a part made."""
+
+    number: int
+    etag: str
+    size_bytes: int
+    checksum: ChecksumValue | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """What is known of an object.
+
+    Attributes:
+        size_bytes: of the whole object, also when a range was asked for.
+        etag: without quotes.
+        modified_ns: nanoseconds since the epoch, whole seconds.
+        content_headers: by lower-case name.
+        metadata: user metadata, by lower-case name without its prefix.
+        storage_class: `STANDARD` when the service says nothing.
+        checksum: the one the service keeps, if any.
+        version_id: in a bucket with versions.
+    """
+
+    size_bytes: int
+    etag: str
+    modified_ns: int
+    content_headers: Mapping[str, str]
+    metadata: Mapping[str, str]
+    storage_class: str = STANDARD
+    checksum: ChecksumValue | None = None
+    version_id: str | None = None
+
+    @property
+    def content_type(self) -> str:
+        """The media type; empty when the service says nothing."""
+        return self.content_headers.get("content-type", "")
+
+
+def object_info(headers: Mapping[str, str]) -> ObjectInfo:
+    """Read the headers of a GET or HEAD answer."""
+    content_range = headers.get("content-range")
+    size_bytes = int(headers.get("content-length", "0"))
+    if content_range is not None:
+        _, size_bytes = parse_content_range(content_range)
+    modified_s = parse_http_date(headers.get("last-modified", "")) or 0
+    return ObjectInfo(
+        size_bytes=size_bytes,
+        etag=unquote_etag(headers.get("etag", "")),
+        modified_ns=modified_s * NS_PER_S,
+        content_headers={name: headers[name] for name in CONTENT_HEADERS if name in headers},
+        metadata={
+            name.removeprefix(METADATA_PREFIX): text
+            for name, text in headers.items()
+            if name.startswith(METADATA_PREFIX)
+        },
+        storage_class=headers.get(STORAGE_CLASS_HEADER, STANDARD),
+        checksum=checksum_of(headers),
+        version_id=headers.get("x-amz-version-id"),
+    )
+
+
+def checksum_of(headers: Mapping[str, str]) -> ChecksumValue | None:
+    """Read the checksum of an answer, if it has one that we know."""
+    for name, algorithm in BY_HEADER.items():
+        value = headers.get(name)
+        if value is not None:
+            kind = parse_checksum_type(headers.get(TYPE_HEADER))
+            # Services older than the type header mark a composite checksum by its count only.
+            implied = COMPOSITE if "-" in value else FULL_OBJECT
+            return ChecksumValue(algorithm.name, value, kind or implied)
+    return None
+
+
+class ObjectStream:
+    """The answer of GetObject, its bytes still on the wire; a context manager.
+
+    Attributes:
+        info: what is known of the object.
+        length_bytes: how many bytes will come.
+    """
+
+    def __init__(self, response: Response) -> None:
+        self._response = response
+        self.info = object_info(response.headers)
+        self.length_bytes = int(response.headers.get("content-length", "0"))
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the bytes in pieces of at most 1 MiB.
+
+        Raises:
+            NetworkError: the connection broke.
+        """
+        return self._response.stream()
+
+    def close(self) -> None:
+        """End the transfer; the connection is kept if the body is nearly read."""
+        self._response.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
