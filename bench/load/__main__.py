@@ -69,6 +69,7 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.op != "put":
         await send_all(target, puts, arguments.connections, "PutObject")
         puts = [target.request(arguments.op.upper(), path) for path in paths]
+    requests_total = 0 if arguments.op == "put" else arguments.objects
     for duration_s in (arguments.warmup_s, arguments.duration_s):
         started_s = time.perf_counter()
         end_s = started_s + duration_s
@@ -79,7 +80,9 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             lambda end_s=end_s: time.perf_counter() < end_s,
         )
         elapsed_s = time.perf_counter() - started_s
-    return figures(arguments, size_bytes, tally, elapsed_s)
+        requests_total += len(tally.latencies_s)
+    document = figures(arguments, size_bytes, tally, elapsed_s)
+    return document | {"requests_total": requests_total}
 
 
 def figures(
