@@ -100,6 +100,10 @@ class Session:
 
         Args:
             name: whose closure this is; the lock keeps it under this name.
+            architecture: Debian's name of the target.
+            packages: names wanted.
+            exclude: patterns of names never taken.
+            ignore_depends: patterns of names taken without what they depend upon.
 
         Raises:
             ingot.base.errors.Error: see `Archive.indexes` and `closure.close`.

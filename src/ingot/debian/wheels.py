@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import configparser
 import hashlib
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -64,6 +63,7 @@ def get_wheels(
 
     Args:
         requirements: what to have; dependencies are not followed, the lock names them all.
+        machine: the target.
         python: the target's version, such as `3.11`.
         session: the lock's pins narrow what pip may choose.
 
