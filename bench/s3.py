@@ -70,7 +70,7 @@ def _print_rows(workload: str, samples: dict[str, list[dict[str, Any]]]) -> None
         p50 = median(name, lambda f: f["latency_ms"]["p50"])
         p99 = median(name, lambda f: f["latency_ms"]["p99"])
         rss = median(name, lambda f: f["rss_bytes"]) / (1 << 20)
-        ratio = "" if name == "ingot" else f"{ours / rate:.1f}×"
+        ratio = "" if name == "ingot" else f"{ours / rate:.1f} times"
         print(
             f"| {workload} | {name} | {rate:,.0f} | {cpu_us:.0f} | {p50:.2f} | {p99:.2f} "
             f"| {rss:.0f} | {ratio} |",
