@@ -8,7 +8,6 @@ makes the same bytes; it is unpacked from its package and started by its own dyn
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -117,7 +116,7 @@ def _compile(groups: Sequence[_Group], python: str, root: Path, session: Session
             (source.path, *_location(source.content, Path(folder, str(index))))
             for index, source in enumerate(sources)
         ]
-        output = _run(root, python, json.dumps(jobs).encode())
+        output = _run(root, python, "".join(f"{field}\0" for job in jobs for field in job))
     cursor = 0
     for group in groups:
         compiled: list[tuple[str, bytes]] = []
@@ -171,14 +170,14 @@ def _location(content: Content | None, spare: Path) -> tuple[str, int, int]:
     return content.path, content.offset, content.size_bytes
 
 
-def _run(root: Path, python: str, jobs: bytes) -> bytes:
+def _run(root: Path, python: str, jobs: str) -> bytes:
     machine = host_machine()
     libraries = root / "usr/lib" / machine.triplet
     command = [str(libraries / machine.linker), "--library-path", str(libraries)]
     command += [str(root / f"usr/bin/python{python}"), "-I", "-S", "-B"]
     done = subprocess.run(
         [*command, compile_bytecode.__file__],
-        input=jobs,
+        input=jobs.encode(),
         capture_output=True,
         check=False,
         timeout=_COMPILE_TIMEOUT_S,

@@ -1,12 +1,12 @@
 """The program the target's own interpreter runs to compile; it imports nothing of ours.
 
-Standard input: one JSON list of [path in the image, file, offset, size]. Standard output: for
-each, four bytes of length and a .pyc of the unchecked-hash kind (PEP 552); length zero where the
-source does not compile, as templates and test data among the sources do not.
+Standard input: for each module its path in the image, file, offset and size, every field ended by
+a NUL (the minimal interpreter has no json). Standard output: for each, four bytes of length and a
+.pyc of the unchecked-hash kind (PEP 552); length zero where the source does not compile, as
+templates and test data among the sources do not.
 """
 
 import importlib.util
-import json
 import marshal
 import sys
 import types
@@ -53,10 +53,11 @@ def compiled(path: str, source: bytes) -> bytes:
 def main() -> None:
     """Compile everything the caller lists."""
     output = sys.stdout.buffer
-    for path, name, offset, size in json.load(sys.stdin):
+    fields = iter(sys.stdin.buffer.read().decode().split("\0")[:-1])
+    for path, name, offset, size in zip(fields, fields, fields, fields, strict=True):
         with open(name, "rb") as file:
-            file.seek(offset)
-            pyc = compiled(f"/{path}", file.read(size))
+            file.seek(int(offset))
+            pyc = compiled(f"/{path}", file.read(int(size)))
         output.write(len(pyc).to_bytes(4, "little") + pyc)
 
 
