@@ -1,0 +1,119 @@
+"""Which keys may become which local paths: nothing may land outside of the target folder."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from ingot.base.errors import ConflictError, Error
+from ingot.base.limits import KEY_BYTES_MAX
+
+# Linux: NAME_MAX of every common file system.
+_SEGMENT_BYTES_MAX = 255
+
+
+def tree_name_problem(name: str) -> str | None:
+    """Say why an object of this relative name cannot be a file below a folder, or None."""
+    if not name:
+        return "its name is empty below the prefix"
+    if name.endswith("/"):
+        return "its name ends with '/', as a folder's does, but it has content"
+    if "\0" in name:
+        return "its name has a NUL character"
+    problems = (_segment_problem(segment) for segment in name.split("/"))
+    return next((problem for problem in problems if problem), None)
+
+
+def _segment_problem(segment: str) -> str | None:
+    if segment == "":
+        return "its name has an empty segment (it begins with '/' or has '//')"
+    if segment in (".", ".."):
+        return f"its name has the segment {segment!r}, which leads elsewhere"
+    if len(segment.encode("utf-8", "surrogatepass")) > _SEGMENT_BYTES_MAX:
+        return f"its name has a segment over {_SEGMENT_BYTES_MAX} bytes, too long for a file"
+    return None
+
+
+def key_problem(name: str, prefix: str) -> str | None:
+    """Say why a file of this relative name cannot become the key `prefix + name`, or None."""
+    try:
+        size_bytes = len((prefix + name).encode())
+    except UnicodeEncodeError:
+        return "its name is not UTF-8"
+    if size_bytes > KEY_BYTES_MAX:
+        return f"its key would have {size_bytes} bytes; S3 allows {KEY_BYTES_MAX}"
+    return None
+
+
+def printable(name: str) -> str:
+    """Return a name that can be written to any stream: bytes that are no UTF-8 become `\\xNN`."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def prepare_local_path(root: Path, name: str) -> Path:
+    """Return the path of `name` below `root`, with every folder above it made.
+
+    Links inside `root` are not followed: a link left there must not let an object out.
+
+    Raises:
+        Error: the name is hostile (`tree_name_problem`).
+        ConflictError: a file or link stands where a folder is needed, or a folder or link where
+            the file is.
+    """
+    if problem := tree_name_problem(name):
+        raise Error(f"{printable(name)!r} cannot be a file: {problem}")
+    *folders, last = name.split("/")
+    current = root
+    current.mkdir(parents=True, exist_ok=True)
+    for folder in folders:
+        current = current / folder
+        try:
+            mode = os.lstat(current).st_mode
+        except FileNotFoundError:
+            current.mkdir(exist_ok=True)
+            continue
+        if not stat.S_ISDIR(mode):
+            raise ConflictError(f"{current} is {describe(mode)}, but a folder is needed there")
+    path = current / last
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return path
+    if not stat.S_ISREG(mode):
+        raise ConflictError(f"{path} is {describe(mode)}, not a plain file")
+    return path
+
+
+def remove_local_file(root: Path, name: str) -> None:
+    """Delete the file `name` below `root`, and the folders above it that are empty then.
+
+    Raises:
+        OSError: it cannot be deleted. A file that is gone already is no error.
+    """
+    path = root / name
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    for parent in path.parents:
+        if parent == root:
+            return
+        try:
+            os.rmdir(parent)
+        except OSError:  # it is not empty
+            return
+
+
+def describe(mode: int) -> str:
+    """Say in words what a file's mode says it is."""
+    for test, words in (
+        (stat.S_ISLNK, "a symbolic link"),
+        (stat.S_ISDIR, "a folder"),
+        (stat.S_ISFIFO, "a named pipe"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISREG, "a file"),
+    ):
+        if test(mode):
+            return words
+    return "a device"

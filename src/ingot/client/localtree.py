@@ -1,0 +1,173 @@
+"""A local folder as an ordered listing, walked in bounded memory; reads names, never contents."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from ingot.base.errors import Error, NotFoundError, UsageError
+from ingot.client.entries import Entry, Listed, Obstacle, Selection
+from ingot.client.localnames import describe
+
+# What a download in progress (ours, here or of another process) is called until it is whole.
+_IN_PROGRESS = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
+
+
+class LocalTree:
+    """The files below a folder, by name relative to it.
+
+    Symbolic links are not followed unless asked for: a link may lead out of the folder, and what
+    it leads to may not be meant for others. Each is listed as an `Obstacle`, so the user is told
+    and its counterpart stays as it is. Folders have no entries of their own, as in S3.
+
+    Args:
+        root: the folder; it may itself be a link.
+        selection: names that do not pass are as if they were not there.
+        follow_links: take what links lead to, files and folders; loops are cut.
+    """
+
+    def __init__(
+        self, root: Path, selection: Selection | None = None, *, follow_links: bool = False
+    ) -> None:
+        self.root = root
+        self._selection = selection or Selection()
+        self._follow_links = follow_links
+
+    def identity(self) -> tuple[int, int]:
+        """Return what tells this folder from another at the same path (a volume unmounted).
+
+        Raises:
+            NotFoundError: it does not exist.
+            UsageError: it is no folder.
+            Error: it cannot be read.
+        """
+        try:
+            status = os.stat(self.root)
+            if not stat.S_ISDIR(status.st_mode):
+                raise UsageError(f"{self.root} is not a folder")
+            os.close(os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        except FileNotFoundError as error:
+            raise NotFoundError(f"the folder {self.root} does not exist") from error
+        except OSError as error:
+            raise Error(f"cannot read the folder {self.root}: {error.strerror}") from error
+        return status.st_dev, status.st_ino
+
+    def entries(self, below: str = "") -> Iterator[Listed]:
+        """Yield what is in the folder, ascending by name as S3 lists keys.
+
+        Memory is one folder's names for each level that is open.
+
+        Args:
+            below: only this name itself (a file) and what is below it (a folder).
+
+        Raises:
+            NotFoundError, UsageError, Error: as `identity`, for the root itself.
+        """
+        self.identity()
+        if not below:
+            yield from self._walk("", self.root)
+            return
+        if not self._selection.admits(below):
+            return
+        if not self._follow_links and (link := _link_above(self.root, below)):
+            yield Obstacle(link, "is a symbolic link", is_failure=False)
+            return
+        status = self._status(below)
+        if status is not None and stat.S_ISDIR(status.st_mode):
+            yield from self._walk(below + "/", self.root / below)
+        elif status is not None:
+            yield self._item(below, status)
+
+    def _walk(self, prefix: str, folder: Path) -> Iterator[Listed]:
+        # An explicit stack: a generator inside a generator per level would make each entry
+        # pass through every level above it.
+        stack = [self._open(prefix, folder, ())]
+        while stack:
+            frame = stack[-1]
+            if not frame.names:
+                stack.pop()
+                continue
+            name = frame.names.pop()
+            if not name.endswith("/"):
+                yield from self._file(name)
+                continue
+            try:
+                stack.append(self._open(name, self.root / name, frame.ancestors))
+            except _LoopError:
+                yield Obstacle(name, "is a link to a folder above it", is_failure=False)
+            except FileNotFoundError:
+                continue  # it vanished between the two reads, as any file may
+            except OSError as error:
+                yield Obstacle(name, f"cannot be read: {error.strerror}", is_failure=True)
+
+    def _open(self, prefix: str, folder: Path, ancestors: tuple[tuple[int, int], ...]) -> _Frame:
+        status = os.stat(folder)
+        identity = (status.st_dev, status.st_ino)
+        if identity in ancestors:
+            raise _LoopError
+        names = []
+        with os.scandir(folder) as scan:
+            for item in scan:
+                name = prefix + item.name
+                if self._selection.admits(name) and not _IN_PROGRESS.fullmatch(item.name):
+                    # `a/` sorts among its siblings where `a/…` will stand: after `a-` and `a.`.
+                    folder_like = item.is_dir(follow_symlinks=self._follow_links)
+                    names.append(name + "/" if folder_like else name)
+        names.sort(reverse=True)
+        return _Frame(names, (*ancestors, identity))
+
+    def _file(self, name: str) -> Iterator[Listed]:
+        try:
+            status = self._status(name)
+        except OSError as error:
+            yield Obstacle(name, f"cannot be read: {error.strerror}", is_failure=True)
+            return
+        # A file that became a folder meanwhile is found by the next walk.
+        if status is not None and not stat.S_ISDIR(status.st_mode):
+            yield self._item(name, status)
+
+    def _status(self, name: str) -> os.stat_result | None:
+        """Look at `name`, through a link if links are followed; None if it is not there."""
+        path = self.root / name
+        try:
+            status = os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if self._follow_links and stat.S_ISLNK(status.st_mode):
+            try:
+                return os.stat(path)
+            except FileNotFoundError:
+                return status  # a link that leads nowhere is listed as the link it is
+        return status
+
+    def _item(self, name: str, status: os.stat_result) -> Listed:
+        if stat.S_ISREG(status.st_mode):
+            return Entry(name, status.st_size, status.st_mtime_ns)
+        return Obstacle(name, f"is {describe(status.st_mode)}", is_failure=False)
+
+
+class _Frame:
+    """An open folder: names still to come, last first, and the folders above it."""
+
+    __slots__ = ("ancestors", "names")
+
+    def __init__(self, names: list[str], ancestors: tuple[tuple[int, int], ...]) -> None:
+        self.names = names
+        self.ancestors = ancestors
+
+
+class _LoopError(Exception):
+    """A link leads to a folder that is being walked."""
+
+
+def _link_above(root: Path, name: str) -> str | None:
+    """Return the first folder above `name` that is a symbolic link."""
+    segments = name.split("/")
+    for end in range(1, len(segments)):
+        folder = "/".join(segments[:end])
+        if os.path.islink(root / folder):
+            return folder
+    return None

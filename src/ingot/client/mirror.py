@@ -1,0 +1,99 @@
+"""Makes one tree like another: checks both sides, plans by their listings, and carries it out."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import chain
+
+from ingot.base.errors import UsageError
+from ingot.base.progress import Progress
+from ingot.client.entries import Listed
+from ingot.client.events import Event
+from ingot.client.execute import Conduct, Executor, Mover
+from ingot.client.plan import Rules, Step, plan
+from ingot.client.trees import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two trees and what moves contents from the first to the second."""
+
+    source: Tree
+    target: Tree
+    mover: Mover
+
+
+class Mirror:
+    """Makes a pair's target like its source, wholly or below one name.
+
+    Args:
+        pair: the trees.
+        conduct: how copies are made.
+        remove: delete what only the target has.
+        progress: is told of objects and bytes.
+    """
+
+    def __init__(
+        self,
+        pair: Pair,
+        conduct: Conduct,
+        *,
+        remove: bool,
+        progress: Progress,
+    ) -> None:
+        self._pair = pair
+        self._conduct = conduct
+        self._remove = remove
+        self._progress = progress
+
+    def run(self, names: Sequence[str] = ()) -> Generator[Event]:
+        """Compare and copy, yielding what happens as it happens.
+
+        Args:
+            names: only these and what is below them; all if empty.
+
+        Raises:
+            NotFoundError: the source, or the target's bucket, does not exist.
+            NetworkError, DeniedError: a listing failed, or too many items in a row did.
+            Error: a side cannot be read.
+        """
+        source, target = self._pair.source, self._pair.target
+        source.check()
+        if names:
+            steps: Iterator[Step] = chain.from_iterable(
+                self._steps(source.entries(name), name) for name in names
+            )
+        else:
+            target.check()
+            steps = self._steps(source.entries())
+        executor = Executor(
+            source, target, self._pair.mover, self._conduct, progress=self._progress
+        )
+        with closing(executor.events(steps)) as events:
+            yield from events
+
+    def _steps(self, wanted: Iterable[Listed], below: str = "") -> Iterator[Step]:
+        target = self._pair.target
+        rules = Rules(remove=self._remove, target_is_tree=target.is_file_tree)
+        return plan(wanted, target.entries(below), rules)
+
+    def refuse_emptying(self) -> None:
+        """Make sure that removing will not empty the target because the source is empty.
+
+        An empty source is more often a volume that is not mounted than a wish.
+
+        Raises:
+            NotFoundError: the source, or the target's bucket, does not exist.
+            UsageError: the source has nothing, the target has something.
+        """
+        source, target = self._pair.source, self._pair.target
+        source.check()
+        target.check()
+        if next(source.entries(), None) is None and next(target.entries(), None) is not None:
+            raise UsageError(
+                f"the source {source.label('')} is empty, so --remove would delete everything in"
+                f" {target.label('')}",
+                hint="if that is what you want, add --allow-empty-source",
+            )

@@ -1,0 +1,47 @@
+"""The two sides of a copy behind one contract: a local folder, or a prefix of a bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from ingot.base.errors import Error
+from ingot.client.entries import Listed
+
+
+class Tree(Protocol):
+    """Something that holds named contents, listed in UTF-8 byte order."""
+
+    @property
+    def is_file_tree(self) -> bool:
+        """Whether `a` and `a/b` exclude each other, as in a file system."""
+        ...
+
+    def check(self) -> None:
+        """Make sure that it is there and can be listed.
+
+        Raises:
+            NotFoundError: it is not there.
+            Error: it cannot be read.
+        """
+        ...
+
+    def entries(self, below: str = "") -> Iterator[Listed]:
+        """Yield what it holds, strictly ascending by name; with `below`, that name and below it."""
+        ...
+
+    def lacks(self, name: str) -> bool:
+        """Tell whether the tree is still the one that was checked and does not hold `name`.
+
+        Asked right before a counterpart is removed, so that a folder that went away (a volume
+        unmounted during the run) never empties the other side.
+        """
+        ...
+
+    def remove(self, names: Sequence[str]) -> dict[str, Error]:
+        """Delete names and return those that failed; one that is gone already is no failure."""
+        ...
+
+    def label(self, name: str) -> str:
+        """Return how people call this name: a path, or `alias/bucket/key`."""
+        ...
