@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _AGENT_TIMEOUT_S = 30.0
 
 
-@click.command("exec", context_settings={"ignore_unknown_options": True})
+@click.command("exec", context_settings={"allow_interspersed_args": False})
 @click.argument("name", metavar="MACHINE")
 @click.argument("words", metavar="SERVICE COMMAND...", nargs=-1, type=click.UNPROCESSED)
 @click.option(
@@ -32,7 +32,8 @@ def exec_(
 
     Standard input is passed on if it is a pipe or a file (8 MiB at most); output appears when the
     command has ended (16 MiB of each stream at most). With --host there is no SERVICE: the
-    command runs as root in the guest's operating system.
+    command runs as root in the guest's operating system. Options of this command stand before
+    MACHINE; whatever follows belongs to COMMAND.
 
     \b
     Examples:

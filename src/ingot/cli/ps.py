@@ -48,7 +48,7 @@ def _row(folder: MachineFolder) -> dict[str, Any]:
     process = folder.process()
     status = read_status(folder.status_path)
     row: dict[str, Any] = {
-        "machine": folder.name,
+        "name": folder.name,
         "state": status.state if process else "stopped",
         "running": process is not None,
         "ip": spec.address.address if spec.address else DEFAULT_GUEST_ADDRESS,
@@ -86,7 +86,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     )
     uptime = format_duration(row["uptime_s"]) if row["running"] else "-"
     return (
-        row["machine"],
+        row["name"],
         row["state"],
         str(row.get("pid", "-")),
         uptime,

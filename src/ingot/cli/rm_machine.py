@@ -41,7 +41,7 @@ def rm_machine(printer: Printer, *, names: tuple[str, ...], yes: bool) -> None:
                 hint=f"say so: ingot rm-machine --yes {name}",
             )
         remove(folder)
-        document = {"type": "rm-machine", "machine": name, "disks": disks}
+        document = {"type": "rm-machine", "name": name, "disks": disks}
         printer.data(document, f"{name} removed")
 
 

@@ -149,7 +149,7 @@ def _report(
 ) -> None:
     document: dict[str, Any] = {
         "type": "machine",
-        "machine": started.machine.name,
+        "name": started.machine.name,
         "state": state,
         "pid": started.process.pid,
         "accelerator": started.process.accelerator,

@@ -70,7 +70,7 @@ def _stop_one(printer: Printer, folder: MachineFolder, *, timeout_s: float, kill
     folder.read_spec()
     process = folder.process()
     if process is None:
-        document = {"type": "stop", "machine": folder.name, "how": "was-stopped"}
+        document = {"type": "stop", "name": folder.name, "how": "was-stopped"}
         printer.data(document, f"{folder.name} was stopped already")
         return
     how = stop_machine(folder, process, runner(), 0 if kill else timeout_s)
@@ -80,4 +80,4 @@ def _stop_one(printer: Printer, folder: MachineFolder, *, timeout_s: float, kill
             " and was killed",
             hint=f"'ingot logs {folder.name}' shows what it was doing; --timeout gives it longer",
         )
-    printer.data({"type": "stop", "machine": folder.name, "how": how}, f"{folder.name} {how}")
+    printer.data({"type": "stop", "name": folder.name, "how": how}, f"{folder.name} {how}")

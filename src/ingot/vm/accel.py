@@ -24,6 +24,7 @@ PROBE_TIMEOUT_S = 8.0
 _POLL_S = 0.02
 _FLAGS = re.compile(r"^flags\s*:.*\b(vmx|svm)\b", re.MULTILINE)
 _MARKER = b"Linux version"
+_INCAPABLE = "the CPU shows neither vmx nor svm"
 
 
 class Choice(NamedTuple):
@@ -62,12 +63,13 @@ def choose(requested: AcceleratorChoice, kernel: Path, host: Host) -> Choice:
         kernel: a kernel for the probe; it is booted without a root for a moment.
         host: where to look.
     """
-    if requested == "kvm":
-        return Choice("kvm", "as asked")
     if requested == "tcg":
         return Choice("tcg", "as asked")
-    if not _FLAGS.search(_text(host.cpuinfo)):
-        return Choice("tcg", "the CPU shows neither vmx nor svm")
+    capable = bool(_FLAGS.search(_text(host.cpuinfo)))
+    if requested == "kvm":
+        return Choice("kvm", "as asked" if capable else f"as asked, though {_INCAPABLE}")
+    if not capable:
+        return Choice("tcg", _INCAPABLE)
     if not os.access(host.device, os.R_OK | os.W_OK):
         return Choice("tcg", f"{host.device} is missing or not open to this user")
     probe = _cached(host)

@@ -9,8 +9,8 @@ from ingot.base.errors import Error, NotFoundError
 from ingot.vm.agent import GuestAgent, Outcome
 
 _CRUN = "/usr/bin/crun"
-# What crun says of a container that is not there: of `exec`, in its releases 1.8 and later.
-_UNKNOWN = (b"does not exist", b"/status`: No such file", b"No such file or directory")
+# How crun 1.8 and later say that a container is not there.
+_UNKNOWN = (b"does not exist", b"No such file or directory")
 
 
 class Guest:

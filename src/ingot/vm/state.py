@@ -8,6 +8,7 @@ import os
 import select
 import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -128,7 +129,7 @@ class MachineFolder:
     def remove(self) -> None:
         """Delete the folder with all that is in it; call it with the lock held."""
         # Renamed first, so that a removal that is cut short leaves no half machine behind.
-        grave = self.path.with_name(f".removed-{self.name}-{os.getpid()}")
+        grave = Path(tempfile.mkdtemp(prefix=f".removed-{self.name}-", dir=self.path.parent))
         os.rename(self.path, grave)
         shutil.rmtree(grave)
 
@@ -136,7 +137,9 @@ class MachineFolder:
         path = self.path / "lock"
         for _ in range(_LOCK_ATTEMPTS):
             if create:
-                self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with contextlib.suppress(FileExistsError):
+                    self.path.mkdir(mode=0o700)
             try:
                 descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             except FileNotFoundError:

@@ -1,0 +1,148 @@
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from ingot.base.errors import MissingToolError, UsageError
+from ingot.vm.machine import Disk, Machine, PublishedPort
+from ingot.vm.networks import parse_address
+from ingot.vm.runners.qemu import QemuRunner
+
+MACHINE = Machine(
+    name="store",
+    uuid="7f9c24e8-3b12-4a5e-9d0e-1c2b3a4d5e6f",
+    directory=Path("/state/machines/store"),
+    arch="amd64",
+    kernel=Path("/builds/store-kernel"),
+    initrd=Path("/builds/store-initrd.img"),
+    command_line="console=ttyS0 quiet",
+    cpus=1,
+    memory_mib=256,
+    disks=(),
+    ports=(),
+    address=None,
+    accelerator="tcg",
+)
+
+
+def command(**changes: Any) -> list[str]:
+    return QemuRunner().command(msgspec.structs.replace(MACHINE, **changes))
+
+
+def after(words: list[str], flag: str) -> list[str]:
+    return [words[index + 1] for index, word in enumerate(words) if word == flag]
+
+
+def test_the_plain_machine() -> None:
+    assert command() == [
+        "qemu-system-x86_64",
+        *("-name", "store", "-uuid", "7f9c24e8-3b12-4a5e-9d0e-1c2b3a4d5e6f"),
+        *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
+        *("-machine", "q35"),
+        *("-accel", "tcg,thread=single", "-cpu", "max", "-smp", "1", "-m", "256"),
+        "-sandbox",
+        "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+        *("-pidfile", "qemu.pid"),
+        *("-kernel", "/builds/store-kernel", "-initrd", "/builds/store-initrd.img"),
+        *("-append", "console=ttyS0 quiet panic=-1"),
+        *("-object", "rng-random,id=rng,filename=/dev/urandom"),
+        *("-device", "virtio-rng-pci,rng=rng"),
+        *("-chardev", "socket,id=qmp,path=qmp.sock,server=on,wait=off"),
+        *("-mon", "chardev=qmp,mode=control"),
+        "-chardev",
+        ("socket,id=console,path=console.sock,server=on,wait=off,logfile=console.log,logappend=on"),
+        *("-serial", "chardev:console"),
+        *("-device", "virtio-serial-pci"),
+        *("-chardev", "file,id=status,path=status.jsonl,append=on"),
+        *("-device", "virtserialport,chardev=status,name=ingot.status"),
+        *("-chardev", "socket,id=agent,path=agent.sock,server=on,wait=off"),
+        *("-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"),
+        *("-netdev", "user,id=net0"),
+        *("-device", "virtio-net-pci,netdev=net0,mac=52:54:00:bb:a5:ed,romfile="),
+    ]
+
+
+def test_kvm_uses_the_host_processor() -> None:
+    words = command(accelerator="kvm", cpus=4)
+    assert (after(words, "-accel"), after(words, "-cpu")) == (["kvm"], ["host"])
+    assert after(words, "-smp") == ["4"]
+
+
+def test_emulated_processors_get_a_thread_each() -> None:
+    assert after(command(cpus=2), "-accel") == ["tcg,thread=multi"]
+
+
+def test_disks_keep_their_order_serial_and_format() -> None:
+    disks = (Disk("/a,b.img", "raw", 1), Disk("/c.qcow2", "qcow2"), Disk("/dev/sdb"))
+    words = command(disks=disks)
+    assert after(words, "-blockdev") == [
+        (
+            '{"driver":"raw","node-name":"disk0","discard":"unmap",'
+            '"file":{"driver":"file","filename":"/a,b.img","discard":"unmap"}}'
+        ),
+        (
+            '{"driver":"qcow2","node-name":"disk1","discard":"unmap",'
+            '"file":{"driver":"file","filename":"/c.qcow2","discard":"unmap"}}'
+        ),
+        (
+            '{"driver":"raw","node-name":"disk2","discard":"unmap",'
+            '"file":{"driver":"host_device","filename":"/dev/sdb","discard":"unmap"}}'
+        ),
+    ]
+    assert [word for word in words if word.startswith("virtio-blk-pci")] == [
+        f"virtio-blk-pci,drive=disk{index},serial=ingot-{index}" for index in range(3)
+    ]
+
+
+def test_published_ports_become_forwards() -> None:
+    ports = (PublishedPort("127.0.0.1", 9000, 80), PublishedPort("0.0.0.0", 53, 53, "udp"))
+    assert after(command(ports=ports), "-netdev") == [
+        "user,id=net0,hostfwd=tcp:127.0.0.1:9000-:80,hostfwd=udp:0.0.0.0:53-:53"
+    ]
+
+
+def test_a_fixed_address_is_the_first_lease_and_on_the_command_line() -> None:
+    words = command(
+        address=parse_address("192.168.65.101"), ports=(PublishedPort("127.0.0.1", 9000, 80),)
+    )
+    assert after(words, "-netdev") == [
+        (
+            "user,id=net0,net=192.168.65.0/24,host=192.168.65.2,dns=192.168.65.3,"
+            "dhcpstart=192.168.65.101,hostfwd=tcp:127.0.0.1:9000-192.168.65.101:80"
+        )
+    ]
+    assert after(words, "-append") == [
+        "console=ttyS0 quiet panic=-1 ingot.ip=192.168.65.101/24,192.168.65.2,192.168.65.3"
+    ]
+
+
+def test_machines_have_different_network_cards() -> None:
+    assert command()[-1] != command(uuid="another")[-1]
+
+
+def test_nothing_in_the_command_is_longer_than_a_socket_name_may_be() -> None:
+    deep = Path("/" + "long/" * 40)
+    names = [word for word in command(directory=deep) if "path=" in word]
+    assert len(names) == 4
+    assert not any("long" in name for name in names)
+
+
+def test_other_architectures_are_refused() -> None:
+    with pytest.raises(UsageError, match="amd64 here, not arm64"):
+        QemuRunner().validate(msgspec.structs.replace(MACHINE, arch="arm64"))
+
+
+def test_a_command_line_the_kernel_would_cut_is_refused() -> None:
+    QemuRunner().validate(MACHINE)
+    with pytest.raises(UsageError, match="too long"):
+        QemuRunner().validate(msgspec.structs.replace(MACHINE, command_line="x" * 2040))
+
+
+def test_a_missing_hypervisor_names_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingToolError) as caught:
+        QemuRunner().available()
+    assert caught.value.hint == "install the Debian package qemu-system-x86"
