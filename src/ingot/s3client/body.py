@@ -1,27 +1,35 @@
-"""What uploads read their bytes from; each can be read anew for a retry."""
+"""What uploads read their bytes from; every body can be read anew for a retry."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
-from ingot.base.errors import ConflictError, Error
+from ingot.base.errors import ConflictError, Error, NotFoundError
 from ingot.s3.chunked import ENCODED_CHUNK_BYTES
+from ingot.s3.ranges import ByteRange
+from ingot.s3client.results import ObjectInfo, ObjectStream
 
+# Told of bytes as they move; a retry takes back what it repeats. It may raise to stop.
 Advance = Callable[[int], None]
 
 
-class Body(Protocol):
-    """Bytes to send.
+class SourceChangedError(ConflictError):
+    """What is uploaded changed meanwhile; nothing of it was stored."""
 
-    Attributes:
-        size_bytes: how many.
-    """
+    slug = "changed"
+
+
+class Body(Protocol):
+    """Bytes to send."""
 
     @property
-    def size_bytes(self) -> int: ...
+    def size_bytes(self) -> int:
+        """How many."""
+        ...
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the bytes from the start, all blocks but the last `ENCODED_CHUNK_BYTES` long.
@@ -36,76 +44,69 @@ class BytesBody:
     """Bytes in memory."""
 
     def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    @property
-    def data(self) -> bytes:
-        """All of them."""
-        return self._data
+        self.data = data
 
     @property
     def size_bytes(self) -> int:
         """How many."""
-        return len(self._data)
+        return len(self.data)
 
     def blocks(self) -> Iterator[bytes]:
         """Yield the bytes from the start."""
-        for start in range(0, len(self._data), ENCODED_CHUNK_BYTES):
-            yield self._data[start : start + ENCODED_CHUNK_BYTES]
+        for start in range(0, len(self.data), ENCODED_CHUNK_BYTES):
+            yield self.data[start : start + ENCODED_CHUNK_BYTES]
 
 
-class FileBody:
-    """A stretch of a file, read in place: the file may be shared between threads.
-
-    Args:
-        descriptor: of the open file; its position is neither used nor moved.
-        path: the file's name for messages.
-        start: offset in bytes.
-        size_bytes: how many.
-        advance: told of every block that was handed out; a retry takes back what it repeats.
-    """
-
-    def __init__(
-        self,
-        descriptor: int,
-        path: Path,
-        start: int,
-        size_bytes: int,
-        advance: Advance | None = None,
-    ) -> None:
-        self._descriptor = descriptor
-        self._path = path
-        self._start = start
-        self._size_bytes = size_bytes
-        self._advance = advance
-        self._advanced_bytes = 0
+class Source(Protocol):
+    """Something of known size that an object is made from, whole or in parts by several threads."""
 
     @property
     def size_bytes(self) -> int:
-        """How many bytes."""
-        return self._size_bytes
+        """How many bytes it has in all."""
+        ...
 
-    def blocks(self) -> Iterator[bytes]:
-        """Yield the bytes from the start.
+    def body(self, part: ByteRange, advance: Advance) -> Body:
+        """Return a stretch of it."""
+        ...
+
+
+class FileSource:
+    """A file that must not change while it is read; a context manager.
+
+    Args:
+        path: its name.
+
+    Raises:
+        NotFoundError: it is gone.
+        Error: it cannot be opened.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            raise NotFoundError(f"{path} does not exist") from error
+        except OSError as error:
+            raise Error(f"{path} cannot be opened: {error.strerror}") from error
+        self._opened = os.fstat(self._descriptor)
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes it had when it was opened."""
+        return self._opened.st_size
+
+    def body(self, part: ByteRange, advance: Advance) -> Body:
+        """Return a stretch of it."""
+        return _FileBody(self, part, advance)
+
+    def read(self, offset: int, size_bytes: int) -> bytes:
+        """Read exactly that many bytes; the file's position is neither used nor moved.
 
         Raises:
-            ConflictError: the file became shorter meanwhile.
+            SourceChangedError: the file became shorter.
             Error: it cannot be read.
         """
-        self._report(-self._advanced_bytes)
-        offset, end = self._start, self._start + self._size_bytes
-        while offset < end:
-            block = self._read(offset, min(ENCODED_CHUNK_BYTES, end - offset))
-            offset += len(block)
-            yield block
-            self._report(len(block))
-
-    def _report(self, amount_bytes: int) -> None:
-        self._advanced_bytes += amount_bytes
-        if self._advance is not None and amount_bytes:
-            self._advance(amount_bytes)
-
-    def _read(self, offset: int, size_bytes: int) -> bytes:
         pieces = []
         while size_bytes:
             try:
@@ -113,8 +114,122 @@ class FileBody:
             except OSError as error:
                 raise Error(f"{self._path} cannot be read: {error.strerror}") from error
             if not piece:
-                raise ConflictError(f"{self._path} became shorter while it was uploaded")
+                raise SourceChangedError(f"{self._path} became shorter while it was read")
             pieces.append(piece)
             offset += len(piece)
             size_bytes -= len(piece)
-        return b"".join(pieces)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def check_unchanged(self) -> None:
+        """Compare size and time with those at the opening.
+
+        Raises:
+            SourceChangedError: somebody wrote to the file.
+        """
+        now, then = os.fstat(self._descriptor), self._opened
+        if (now.st_size, now.st_mtime_ns) != (then.st_size, then.st_mtime_ns):
+            raise SourceChangedError(f"{self._path} changed while it was read")
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class _Reported:
+    """Reports bytes as they leave, and takes them back when they leave again."""
+
+    def __init__(self, advance: Advance) -> None:
+        self._advance = advance
+        self._done_bytes = 0
+
+    def restart(self) -> None:
+        if self._done_bytes:
+            self.add(-self._done_bytes)
+
+    def add(self, size_bytes: int) -> None:
+        self._done_bytes += size_bytes
+        self._advance(size_bytes)
+
+
+class _FileBody:
+    def __init__(self, source: FileSource, part: ByteRange, advance: Advance) -> None:
+        self._source = source
+        self._part = part
+        self._reported = _Reported(advance)
+
+    @property
+    def size_bytes(self) -> int:
+        return self._part.length
+
+    def blocks(self) -> Iterator[bytes]:
+        self._reported.restart()
+        offset, end = self._part.start, self._part.start + self._part.length
+        while offset < end:
+            block = self._source.read(offset, min(ENCODED_CHUNK_BYTES, end - offset))
+            offset += len(block)
+            if offset == end:
+                # Before the last block leaves: without it the service keeps nothing.
+                self._source.check_unchanged()
+            yield block
+            self._reported.add(len(block))
+
+
+class ObjectSource:
+    """An object of a service, uploaded to another without touching the disk.
+
+    Args:
+        read: opens a stretch of the object, with its ETag as a condition.
+        info: what is known of it.
+    """
+
+    def __init__(self, read: Callable[[ByteRange], ObjectStream], info: ObjectInfo) -> None:
+        self.read = read
+        self._info = info
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes it has in all."""
+        return self._info.size_bytes
+
+    def body(self, part: ByteRange, advance: Advance) -> Body:
+        """Return a stretch of it."""
+        return _ObjectBody(self, part, advance)
+
+
+class _ObjectBody:
+    def __init__(self, source: ObjectSource, part: ByteRange, advance: Advance) -> None:
+        self._source = source
+        self._part = part
+        self._reported = _Reported(advance)
+
+    @property
+    def size_bytes(self) -> int:
+        return self._part.length
+
+    def blocks(self) -> Iterator[bytes]:
+        self._reported.restart()
+        if not self._part.length:
+            return
+        held = bytearray()
+        with self._source.read(self._part) as stream:
+            for piece in stream:
+                held += piece
+                while len(held) >= ENCODED_CHUNK_BYTES:
+                    block = bytes(held[:ENCODED_CHUNK_BYTES])
+                    del held[:ENCODED_CHUNK_BYTES]
+                    yield block
+                    self._reported.add(len(block))
+        if held:
+            yield bytes(held)
+            self._reported.add(len(held))

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Iterable, Sequence
 
+from ingot.base.errors import NetworkError
 from ingot.base.limits import DELETE_KEYS_MAX
 from ingot.s3 import xml
 from ingot.s3.documents import copy as copy_document
@@ -92,8 +93,12 @@ class ObjectOperations(Caller):
             headers["range"] = format_range(part.start, part.length)
         if if_match is not None:
             headers["if-match"] = f'"{if_match}"'
-        query = _version_query(version_id)
-        return ObjectStream(self.send(Call("GET", bucket, key, query=query, headers=headers)))
+        call = Call("GET", bucket, key, query=_version_query(version_id), headers=headers)
+        response = self.send(call)
+        if part is not None and not _is_part(response.headers.get("content-range", ""), part):
+            response.close()
+            raise NetworkError(f"{call.subject}: the service answered with another range")
+        return ObjectStream(response)
 
     def head_object(self, bucket: str, key: str, *, version_id: str | None = None) -> ObjectInfo:
         """Return what is known of an object.
@@ -179,6 +184,11 @@ class ObjectOperations(Caller):
             except ServiceError as error:
                 failures.append(DeleteFailure(item.key, error.code, error.message, item.version_id))
         return failures
+
+
+def _is_part(content_range: str, part: ByteRange) -> bool:
+    # The unit and both ends; what follows is the size of the whole object.
+    return content_range.startswith(f"{format_range(*part).replace('=', ' ')}/")
 
 
 def _version_query(version_id: str | None) -> list[tuple[str, str]]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from ingot.base.errors import NetworkError
 from ingot.s3.checksums import BY_HEADER, COMPOSITE, FULL_OBJECT, TYPE_HEADER, ChecksumValue
 from ingot.s3.dates import NS_PER_S, parse_http_date
 from ingot.s3.documents.common import parse_checksum_type
-from ingot.s3.etags import unquote_etag
+from ingot.s3.etags import is_md5, unquote_etag
 from ingot.s3.headers import (
     CONTENT_HEADERS,
     METADATA_PREFIX,
@@ -91,6 +92,7 @@ class ObjectInfo:
         storage_class: `STANDARD` when the service says nothing.
         checksum: the one the service keeps, if any.
         version_id: in a bucket with versions.
+        etag_is_md5: whether the ETag is the MD5 of the bytes.
     """
 
     size_bytes: int
@@ -101,6 +103,7 @@ class ObjectInfo:
     storage_class: str = STANDARD
     checksum: ChecksumValue | None = None
     version_id: str | None = None
+    etag_is_md5: bool = False
 
     @property
     def content_type(self) -> str:
@@ -109,15 +112,24 @@ class ObjectInfo:
 
 
 def object_info(headers: Mapping[str, str]) -> ObjectInfo:
-    """Read the headers of a GET or HEAD answer."""
+    """Read the headers of a GET or HEAD answer.
+
+    Raises:
+        NetworkError: they are not those of an object.
+    """
     content_range = headers.get("content-range")
-    size_bytes = int(headers.get("content-length", "0"))
-    if content_range is not None:
-        _, size_bytes = parse_content_range(content_range)
+    try:
+        if content_range is not None:
+            _, size_bytes = parse_content_range(content_range)
+        else:
+            size_bytes = int(headers["content-length"])
+    except (KeyError, ValueError) as error:
+        raise NetworkError(f"the service did not tell an object's size: {error}") from error
     modified_s = parse_http_date(headers.get("last-modified", "")) or 0
+    etag = unquote_etag(headers.get("etag", ""))
     return ObjectInfo(
         size_bytes=size_bytes,
-        etag=unquote_etag(headers.get("etag", "")),
+        etag=etag,
         modified_ns=modified_s * NS_PER_S,
         content_headers={name: headers[name] for name in CONTENT_HEADERS if name in headers},
         metadata={
@@ -128,6 +140,10 @@ def object_info(headers: Mapping[str, str]) -> ObjectInfo:
         storage_class=headers.get(STORAGE_CLASS_HEADER, STANDARD),
         checksum=checksum_of(headers),
         version_id=headers.get("x-amz-version-id"),
+        # Objects under a customer's or a KMS key have an ETag that only looks like an MD5.
+        etag_is_md5=is_md5(etag)
+        and headers.get("x-amz-server-side-encryption", "AES256") == "AES256"
+        and "x-amz-server-side-encryption-customer-algorithm" not in headers,
     )
 
 
@@ -148,13 +164,11 @@ class ObjectStream:
 
     Attributes:
         info: what is known of the object.
-        length_bytes: how many bytes will come.
     """
 
     def __init__(self, response: Response) -> None:
         self._response = response
         self.info = object_info(response.headers)
-        self.length_bytes = int(response.headers.get("content-length", "0"))
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the bytes in pieces of at most 1 MiB.

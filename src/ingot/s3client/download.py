@@ -1,0 +1,167 @@
+"""Downloading an object to a file that appears only when it is whole, verified and durable."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import BinaryIO
+
+from ingot.base.atomic import atomic_writer
+from ingot.base.errors import Error, NetworkError
+from ingot.base.limits import TRANSFER_CHUNK_BYTES
+from ingot.s3.ranges import ByteRange
+from ingot.s3client.client import S3Client
+from ingot.s3client.parts import Meter, TransferOptions, run_parts
+from ingot.s3client.results import ObjectInfo, ObjectStream
+from ingot.s3client.verify import Verifier
+
+# A connection that breaks in the middle is picked up where it broke; when that brings no byte
+# so often in a row, the service counts as gone.
+_FRUITLESS_RESUMES_MAX = 3
+
+
+class Download:
+    """One object on its way to a file.
+
+    Args:
+        client: the service.
+        bucket: where from.
+        key: the object's name.
+        version_id: None for the current version.
+        meter: told of bytes as they arrive.
+    """
+
+    def __init__(
+        self,
+        client: S3Client,
+        bucket: str,
+        key: str,
+        *,
+        version_id: str | None,
+        meter: Meter,
+    ) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._key = key
+        self._version_id = version_id
+        self._meter = meter
+
+    def in_one(self, path: Path, *, mode: int) -> ObjectInfo:
+        """Fetch it with one request, more only if the connection breaks.
+
+        Raises:
+            IntegrityError: the bytes are not those of the object's checksum.
+            Error: the service refused or went away, or the file cannot be written.
+        """
+        stream = self._open(None, "")
+        info = stream.info
+        verifier = Verifier(info, self._subject)
+        with stream, _written(path, mode) as file:
+
+            def take(piece: bytes, offset: int) -> None:
+                file.write(piece)
+                verifier.update(piece)
+
+            self._pull(stream, ByteRange(0, info.size_bytes), info.etag, take)
+            verifier.check()
+        return info
+
+    def in_parts(
+        self, path: Path, *, mode: int, options: TransferOptions, threads: ThreadPoolExecutor
+    ) -> ObjectInfo:
+        """Fetch it with a request for each part, several at once.
+
+        Raises:
+            IntegrityError: the bytes are not those of the object's checksum.
+            Error: the service refused or went away, or the file cannot be written.
+        """
+        info = self._client.head_object(self._bucket, self._key, version_id=self._version_id)
+        verifier = Verifier(info, self._subject)
+        with _written(path, mode) as file:
+            descriptor = file.fileno()
+
+            def fetch(part: ByteRange) -> bytes | None:
+                total = verifier.part()
+
+                def take(piece: bytes, offset: int) -> None:
+                    _write_all(descriptor, piece, offset)
+                    if total is not None:
+                        total.update(piece)
+
+                self._pull(self._open(part, info.etag), part, info.etag, take)
+                return None if total is None else total.digest()
+
+            ranges = options.parts(info.size_bytes)
+            digests = run_parts(threads, fetch, ranges, self._meter)
+            known = [digest for digest in digests if digest is not None]
+            if known:
+                verifier.check_parts(list(zip(known, ranges, strict=True)))
+            elif verifier.wants_bytes:
+                _reread(descriptor, info.size_bytes, verifier)
+        return info
+
+    @property
+    def _subject(self) -> str:
+        return f"{self._bucket}/{self._key}"
+
+    def _open(self, part: ByteRange | None, etag: str) -> ObjectStream:
+        return self._client.get_object(
+            self._bucket,
+            self._key,
+            part=part,
+            if_match=etag or None,
+            version_id=self._version_id,
+        )
+
+    def _pull(
+        self,
+        stream: ObjectStream,
+        part: ByteRange,
+        etag: str,
+        take: Callable[[bytes, int], None],
+    ) -> None:
+        """Hand every byte of the part to `take` with its offset, whatever the connection does."""
+        offset, end = part.start, part.start + part.length
+        fruitless = 0
+        while True:
+            try:
+                with stream:
+                    for piece in stream:
+                        take(piece, offset)
+                        offset += len(piece)
+                        fruitless = 0
+                        self._meter(len(piece))
+            except NetworkError:
+                fruitless += 1
+                if fruitless > _FRUITLESS_RESUMES_MAX:
+                    raise
+            if offset >= end:
+                return
+            stream = self._open(ByteRange(offset, end - offset), etag)
+
+
+@contextlib.contextmanager
+def _written(path: Path, mode: int) -> Iterator[BinaryIO]:
+    try:
+        with atomic_writer(path, mode=mode) as file:
+            yield file
+    except OSError as error:
+        raise Error(f"{path} cannot be written: {error.strerror or error}") from error
+
+
+def _write_all(descriptor: int, data: bytes, offset: int) -> None:
+    view = memoryview(data)
+    while view:
+        written = os.pwrite(descriptor, view, offset)
+        offset += written
+        view = view[written:]
+
+
+def _reread(descriptor: int, size_bytes: int, verifier: Verifier) -> None:
+    """Sum up a file whose parts came out of order, by a checksum that needs them in order."""
+    for offset in range(0, size_bytes, TRANSFER_CHUNK_BYTES):
+        verifier.update(os.pread(descriptor, TRANSFER_CHUNK_BYTES, offset))
+    verifier.check()

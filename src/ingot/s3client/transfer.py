@@ -1,0 +1,185 @@
+"""The transfer engine: files and objects move whole, large ones in parts by several threads."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ingot.base.errors import IntegrityError
+from ingot.s3.checksums import FULL_OBJECT
+from ingot.s3.ranges import ByteRange
+from ingot.s3client.body import Advance, FileSource, ObjectSource
+from ingot.s3client.client import S3Client
+from ingot.s3client.download import Download
+from ingot.s3client.parts import Meter, TransferOptions
+from ingot.s3client.results import (
+    Attributes,
+    ObjectInfo,
+    ObjectStream,
+    PutResult,
+    WriteConditions,
+)
+from ingot.s3client.upload import Target, upload
+
+_ANY = WriteConditions()
+
+
+def _ignore(amount_bytes: int) -> None:
+    """Nobody watches."""
+
+
+class Transfers:
+    """Moves what is larger than a request; its methods may be called in several threads.
+
+    Args:
+        client: the service that is written to and read from.
+        options: see there.
+    """
+
+    def __init__(self, client: S3Client, options: TransferOptions | None = None) -> None:
+        self._client = client
+        self._options = options or TransferOptions()
+        self._threads = ThreadPoolExecutor(
+            self._options.parts_at_once, thread_name_prefix="s3-part"
+        )
+
+    def upload_file(
+        self,
+        path: Path,
+        bucket: str,
+        key: str,
+        *,
+        attributes: Attributes | None = None,
+        conditions: WriteConditions = _ANY,
+        advance: Advance = _ignore,
+    ) -> PutResult:
+        """Store a file under a key.
+
+        Args:
+            path: the file.
+            bucket: where to.
+            key: the object's name.
+            attributes: what the object is given beside its bytes.
+            conditions: when it may be written.
+            advance: told of bytes as they move, by one thread at a time; a retry takes back what
+                it repeats. It may raise to stop.
+
+        Raises:
+            NotFoundError: there is no such file.
+            SourceChangedError: it changed while it was read; nothing was stored.
+            ServiceError, NetworkError: the service refused or went away.
+        """
+        with FileSource(path) as source:
+            return upload(
+                self._client,
+                source,
+                Target(bucket, key, attributes, conditions),
+                Meter(advance),
+                options=self._options,
+                threads=self._threads,
+            )
+
+    def upload_object(
+        self,
+        source_client: S3Client,
+        source_bucket: str,
+        source_key: str,
+        bucket: str,
+        key: str,
+        *,
+        attributes: Attributes | None = None,
+        conditions: WriteConditions = _ANY,
+        advance: Advance = _ignore,
+    ) -> PutResult:
+        """Store an object of another service under a key, without touching the disk.
+
+        Args:
+            source_client: the other service.
+            source_bucket: where from.
+            source_key: what.
+            bucket: where to.
+            key: the new name.
+            attributes: what the object is given; None keeps those of the source.
+            conditions: when it may be written.
+            advance: as for `upload_file`.
+
+        Raises:
+            IntegrityError: what arrived is not what left.
+            ServiceError, NetworkError: a service refused or went away.
+        """
+        info = source_client.head_object(source_bucket, source_key)
+
+        def read(part: ByteRange) -> ObjectStream:
+            return source_client.get_object(
+                source_bucket, source_key, part=part, if_match=info.etag or None
+            )
+
+        kept = attributes or Attributes(info.content_headers, info.metadata)
+        made = upload(
+            self._client,
+            ObjectSource(read, info),
+            Target(bucket, key, kept, conditions),
+            Meter(advance),
+            options=self._options,
+            threads=self._threads,
+        )
+        _compare(info, made, f"{bucket}/{key}")
+        return made
+
+    def download_file(
+        self,
+        bucket: str,
+        key: str,
+        path: Path,
+        *,
+        size_bytes: int,
+        version_id: str | None = None,
+        mode: int = 0o644,
+        advance: Advance = _ignore,
+    ) -> ObjectInfo:
+        """Write an object to a file that takes its name only when it is whole, true and durable.
+
+        Args:
+            bucket: where from.
+            key: the object's name.
+            path: the file; its directory must exist.
+            size_bytes: what a listing or HEAD said; decides only whether it comes in parts.
+            version_id: None for the current version.
+            mode: permission bits of the file.
+            advance: as for `upload_file`.
+
+        Raises:
+            IntegrityError: the bytes do not have the checksum the service keeps.
+            ServiceError, NetworkError: the service refused or went away.
+            Error: the file cannot be written.
+        """
+        download = Download(self._client, bucket, key, version_id=version_id, meter=Meter(advance))
+        if size_bytes < self._options.split_from_bytes:
+            return download.in_one(path, mode=mode)
+        return download.in_parts(path, mode=mode, options=self._options, threads=self._threads)
+
+    def close(self) -> None:
+        """Wait for running parts and end the threads."""
+        self._threads.shutdown(cancel_futures=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _compare(source: ObjectInfo, made: PutResult, subject: str) -> None:
+    """Compare both services' checksums, where both keep the same kind over all bytes."""
+    before, after = source.checksum, made.checksum
+    if before is None or after is None or before.algorithm != after.algorithm:
+        return
+    if before.type == after.type == FULL_OBJECT and before.value != after.value:
+        raise IntegrityError(f"{subject}: the copy does not have the checksum of its source")
