@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ingot.debian.globs import matcher
+from ingot.debian.index import Package
 from ingot.debian.libraries import drop_unneeded, needed_paths
 from ingot.debian.machine import Machine
 from ingot.debian.recipe import Account, Recipe
@@ -37,6 +38,13 @@ PRUNED = (
     "usr/lib/systemd",
     "usr/lib/udev",
     "usr/lib/*-linux-gnu*/gconv",
+    "usr/lib/python3.*/ensurepip",
+    "usr/lib/python3.*/idlelib",
+    "usr/lib/python3.*/lib2to3",
+    "usr/lib/python3.*/pydoc_data",
+    "usr/lib/python3.*/test",
+    "usr/lib/python3.*/turtledemo",
+    "usr/lib/python3.*/turtle.py",
     "etc/cron*",
     "etc/init.d",
     "etc/default",
@@ -45,6 +53,7 @@ PRUNED = (
     "etc/ld.so.conf.d",
     "**/__pycache__",
 )
+_DOC = "usr/share/doc"
 KEPT = ("usr/share/doc/*/copyright",)
 # The same for what wheels bring: tests, type stubs and sources of extension modules.
 WHEEL_PRUNED = (
@@ -92,17 +101,51 @@ def prune(tree: Tree, recipe: Recipe, machine: Machine) -> None:
     default = matcher((*PRUNED, *WHEEL_PRUNED))
     default_keep = matcher(KEPT)
 
-    def dropped(path: str) -> bool:
+    def dropped(entry: Entry) -> bool:
+        path = entry.path
         if keep(path):
             return False
-        return own(path) or (default(path) and not default_keep(path))
+        if own(path):
+            return True
+        return default(path) and not default_keep(path) and not _is_doc_link(entry)
 
-    _remove(tree, {entry.path for entry in tree if dropped(entry.path)})
+    _remove(tree, {entry.path for entry in tree if dropped(entry)})
     if recipe.only:
         _keep_only(tree, recipe, machine)
     elif recipe.libraries == "needed":
         drop_unneeded(tree, machine)
     _drop_empty_merged(tree)
+
+
+def drop_absent(
+    tree: Tree, packages: Sequence[Package], entries: Sequence[Sequence[Entry]]
+) -> list[Package]:
+    """Return the packages of which something is left; drop the licences of the others.
+
+    Args:
+        tree: the pruned tree.
+        packages: all packages that went into it.
+        entries: the entries of each.
+    """
+    present = [
+        package
+        for package, own in zip(packages, entries, strict=True)
+        if any(_is_left(tree, entry) for entry in own)
+    ]
+    documented = {f"{_DOC}/{package.name}" for package in present}
+    # The folder of one package is often a link to that of another from the same source.
+    targets = [tree.resolve(folder) for folder in documented]
+    documented |= {target.path for target in targets if target is not None}
+    _remove(
+        tree,
+        {
+            entry.path
+            for entry in tree
+            if entry.path.startswith(f"{_DOC}/")
+            and "/".join(entry.path.split("/")[:4]) not in documented
+        },
+    )
+    return present
 
 
 def expand(patterns: Sequence[str], machine: Machine) -> list[str]:
@@ -137,10 +180,22 @@ def account_entries(users: Sequence[Account], groups: Sequence[Account]) -> list
 
 def _keep_only(tree: Tree, recipe: Recipe, machine: Machine) -> None:
     wanted = matcher([*expand(recipe.only, machine), *expand(recipe.keep, machine), *KEPT])
-    roots = [entry for entry in tree if wanted(entry.path)]
+    roots = [entry for entry in tree if wanted(entry.path) or _is_doc_link(entry)]
     keep = {entry.path for entry in roots} | needed_paths(tree, roots, machine)
     merged = {*_MERGED, *(f"usr/{name}" for name in _MERGED)}
     _remove(tree, {entry.path for entry in tree} - keep - merged)
+
+
+def _is_left(tree: Tree, entry: Entry) -> bool:
+    if entry.kind == "directory" or entry.path.startswith(f"{_DOC}/"):
+        return False
+    top = entry.path.partition("/")[0]
+    found = tree.get(f"usr/{entry.path}" if top in _MERGED else entry.path)
+    return found is not None and (entry.content is None or found.content == entry.content)
+
+
+def _is_doc_link(entry: Entry) -> bool:
+    return entry.kind == "symlink" and entry.path.rpartition("/")[0] == _DOC
 
 
 def _remove(tree: Tree, doomed: set[str]) -> None:

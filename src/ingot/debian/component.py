@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ingot.base.errors import NotFoundError, UsageError
-from ingot.debian.assemble import account_entries, assemble, expand, prune
+from ingot.debian.assemble import account_entries, assemble, drop_absent, expand, prune
 from ingot.debian.bytecode import add_bytecode
 from ingot.debian.distribution import distribution_entries, distribution_package
 from ingot.debian.index import Package
@@ -37,8 +37,9 @@ def build_component(folder: Path, *, arch: str, session: Session) -> Image:
     target = machine(arch)
     recipe = read_recipe(folder)
     packages = _packages(recipe, target, session)
-    tree = assemble(session.unpacked(packages))
-    parts = [_image_package(package) for package in packages]
+    entries = session.unpacked(packages)
+    tree = assemble(entries)
+    parts: list[ImagePackage] = []
     python = _python(packages)
     if recipe.wheels is not None or recipe.distribution is not None:
         if python is None:
@@ -53,6 +54,7 @@ def build_component(folder: Path, *, arch: str, session: Session) -> Image:
                 tree.add(entry)
             parts.append(distribution_package())
     prune(tree, recipe, target)
+    parts += [_image_package(package) for package in drop_absent(tree, packages, entries)]
     for entry in account_entries(recipe.users, recipe.groups):
         tree.add(entry)
     for row in recipe.files:

@@ -15,8 +15,6 @@ from ingot.oci.image import ImagePackage
 from ingot.oci.tree import Entry, file
 
 NAME = "ingot"
-_SKIPPED_FOLDERS = frozenset({"__pycache__"})
-_SKIPPED_SUFFIXES = (".pyc", ".pyo")
 
 
 def distribution_entries(python: str) -> list[Entry]:
@@ -53,7 +51,8 @@ def distribution_package() -> ImagePackage:
 
 def _walk(root: Path) -> Iterator[str]:
     for folder, folders, names in os.walk(root):
-        folders[:] = [name for name in folders if name not in _SKIPPED_FOLDERS]
+        # Compiled files and tools' hidden folders depend on what was done in a checkout.
+        folders[:] = [name for name in folders if not name.startswith((".", "__pycache__"))]
         for name in names:
-            if not name.endswith(_SKIPPED_SUFFIXES):
+            if not name.startswith(".") and not name.endswith((".pyc", ".pyo")):
                 yield os.path.relpath(os.path.join(folder, name), root)

@@ -12,6 +12,8 @@ from ingot.base.errors import IntegrityError
 from ingot.oci.tree import Content
 
 MAGIC = b"\x7fELF"
+# e_ident, type, machine, version, entry, 5 phoff, 6 shoff, flags, ehsize, phentsize, 10 phnum,
+# 11 shentsize, 12 shnum, 13 shstrndx.
 _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 _PROGRAM = struct.Struct("<IIQQQQQQ")
 _SECTION = struct.Struct("<IIQQQQIIQQ")
@@ -51,8 +53,7 @@ def read_linkage(content: Content) -> Linkage | None:
     header = _header(content)
     if header is None:
         return None
-    table_offset, count = header[5], header[10]
-    raw = _slice(content, table_offset, count * _PROGRAM.size)
+    raw = _slice(content, header[5], header[10] * _PROGRAM.size)
     segments = list(_PROGRAM.iter_unpack(raw))
     loads = [(s[3], s[2], s[5]) for s in segments if s[0] == _PT_LOAD]
     interpreter = ""
@@ -88,6 +89,28 @@ def read_section(content: Content, name: str) -> bytes | None:
         if _string(names, section[0]) == wanted:
             return _slice(content, section[4], section[5])
     return None
+
+
+def strip(data: bytes) -> bytes:
+    """Return an ELF file without what only debuggers and linkers read: all outside its segments.
+
+    The section table goes too, as nothing that runs the file looks at it. What is not a 64-bit
+    ELF with segments comes back as it is.
+    """
+    content = Content.of(data)
+    header = _header(content)
+    if header is None or not header[10]:
+        return data
+    program_offset, program_count = header[5], header[10]
+    table_bytes = program_count * _PROGRAM.size
+    segments = _PROGRAM.iter_unpack(_slice(content, program_offset, table_bytes))
+    ends = [offset + size_bytes for _, _, offset, _, _, size_bytes, _, _ in segments]
+    end = max(*ends, program_offset + table_bytes, _HEADER.size)
+    if end > len(data):
+        raise ElfError("an ELF file's segment lies outside of the file")
+    values = list(header)
+    values[6] = values[11] = values[12] = values[13] = 0
+    return _HEADER.pack(*values) + data[_HEADER.size : end]
 
 
 def _read_dynamic(

@@ -20,6 +20,7 @@ import msgspec
 from ingot.base.atomic import write_atomically
 from ingot.base.errors import Error, IntegrityError, NetworkError
 from ingot.base.units import GIB
+from ingot.debian import elf
 from ingot.debian.fetch import content_path
 from ingot.debian.machine import Machine
 from ingot.debian.packed import Row, cached_entries
@@ -35,7 +36,8 @@ _PIP_TIMEOUT_S = 1800
 _GLIBC_MINOR = 36
 _OLD_TAGS = ("manylinux2014", "manylinux2010", "manylinux1")
 # Counts up when the layout in the image changes, so that old caches are not used.
-_LAYOUT = 1
+_LAYOUT = 2
+_TEXT_ERRORS = (configparser.Error, UnicodeDecodeError)
 
 
 class WheelError(Error):
@@ -102,7 +104,7 @@ def wheel_entries(wheel: Wheel, python: str, cache_dir: Path) -> list[Entry]:
         try:
             with zipfile.ZipFile(path) as archive:
                 return list(_rows(archive, wheel.file_name, python, bodies))
-        except (zipfile.BadZipFile, TreeError, configparser.Error, UnicodeDecodeError) as error:
+        except (zipfile.BadZipFile, TreeError, elf.ElfError, *_TEXT_ERRORS) as error:
             raise WheelError(f"{wheel.file_name} is malformed: {error}") from error
 
     return cached_entries(cache_dir, key, fill)
@@ -219,6 +221,9 @@ def _rows(archive: zipfile.ZipFile, file_name: str, python: str, bodies: BinaryI
         data = archive.read(info)
         if path.startswith("usr/bin/") and data.startswith(b"#!python"):
             data = f"#!/usr/bin/python{python}".encode() + data[data.find(b"\n") :]
+        if data.startswith(elf.MAGIC):
+            # Many wheels carry debugging symbols several times the size of their code.
+            data = elf.strip(data)
         executable = path.startswith("usr/bin/") or (info.external_attr >> 16) & 0o111
         yield _row(path, data, offset, 0o755 if executable else 0o644, bodies)
         offset += len(data)
