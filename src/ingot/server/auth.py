@@ -41,6 +41,8 @@ def authorize(request: Request, identity: Identity) -> None:
     Raises:
         S3Error: `AccessDenied`.
     """
+    if identity.is_root:
+        return
     resource = f"{request.bucket}/{request.key}" if request.key else request.bucket
     if not identity.may(request.operation.action, f"arn:aws:s3:::{resource}"):
         raise S3Error("AccessDenied")

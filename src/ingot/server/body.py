@@ -6,16 +6,15 @@ import asyncio
 import base64
 import binascii
 import hashlib
-import hmac
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from ingot.base.limits import XML_BODY_BYTES_MAX
 from ingot.s3 import checksums, chunked
 from ingot.s3.errors import S3Error
 from ingot.s3.sigv4 import UNSIGNED_PAYLOAD, signing_key
-from ingot.server.errors import ClientGoneError, checksum_mismatch
+from ingot.server.errors import ClientGoneError
 from ingot.server.request import Request
 
 # A client may pause this long within a body before its connection and our memory are freed.
@@ -35,32 +34,35 @@ class Expected(NamedTuple):
 
     Attributes:
         size_bytes: the length without framing.
-        md5: of Content-MD5.
+        md5: of Content-MD5, in hex.
         sha256: of `x-amz-content-sha256`, in lower-case hex.
         algorithm: the additional checksum, also when its value comes in the trailer.
         checksum: its value in base64; None until the trailer has been read.
     """
 
     size_bytes: int
-    md5: bytes | None
+    md5: str | None
     sha256: str | None
     algorithm: checksums.Algorithm | None
     checksum: str | None
 
 
-class Body:
+class RequestBody:
     """The body of one request, on its way from the connection to wherever it is kept.
 
     Args:
         request: authenticated.
         size_bytes_max: the most that the operation accepts.
+        checksum_is_of_body: False where `x-amz-checksum-…` speaks of something else.
 
     Raises:
         S3Error: `MissingContentLength`, `EntityTooLarge`, `InvalidDigest`, `InvalidRequest`,
             `InvalidArgument` for an `x-amz-content-sha256` of no known form.
     """
 
-    def __init__(self, request: Request, *, size_bytes_max: int) -> None:
+    def __init__(
+        self, request: Request, *, size_bytes_max: int, checksum_is_of_body: bool = True
+    ) -> None:
         headers = request.headers
         payload_hash = request.claim.payload_hash
         self._request = request
@@ -75,7 +77,9 @@ class Body:
                 MaxSizeAllowed=str(size_bytes_max),
             )
         trailers = _announced_trailers(request) if is_chunked else ()
-        algorithm, checksum = _declared_checksum(request, trailers)
+        algorithm, checksum = None, None
+        if checksum_is_of_body:
+            algorithm, checksum = _declared_checksum(request, trailers)
         self._decoder = _decoder(request, size_bytes, trailers) if is_chunked else None
         md5 = headers.get("content-md5")
         self.expected = Expected(
@@ -120,22 +124,29 @@ class Body:
         return expected._replace(checksum=value)
 
 
-async def read_document(request: Request, *, size_bytes_max: int = XML_BODY_BYTES_MAX) -> bytes:
+async def read_document(
+    request: Request,
+    *,
+    size_bytes_max: int = XML_BODY_BYTES_MAX,
+    checksum_is_of_body: bool = True,
+) -> bytes:
     """Read a whole body into memory and verify every digest that came with it.
 
     Raises:
-        S3Error: as `Body`, and `MaxMessageLengthExceeded`, `BadDigest`,
+        S3Error: as `RequestBody`, and `MaxMessageLengthExceeded`, `BadDigest`,
             `XAmzContentSHA256Mismatch`.
     """
     if "content-length" not in request.headers and "transfer-encoding" not in request.headers:
         return b""
-    data = bytearray()
+    pieces: list[bytes] = []
 
     async def keep(piece: bytes) -> None:
-        data.extend(piece)
+        pieces.append(piece)
 
     try:
-        body = Body(request, size_bytes_max=size_bytes_max)
+        body = RequestBody(
+            request, size_bytes_max=size_bytes_max, checksum_is_of_body=checksum_is_of_body
+        )
     except S3Error as error:
         if error.code == "EntityTooLarge":
             raise S3Error(
@@ -143,8 +154,50 @@ async def read_document(request: Request, *, size_bytes_max: int = XML_BODY_BYTE
             ) from error
         raise
     expected = await body.pump(keep)
-    _verify(bytes(data), expected)
-    return bytes(data)
+    data = b"".join(pieces)
+    _verify_document(data, expected)
+    return data
+
+
+def verify(
+    expected: Expected, *, md5: str, sha256: str | None, checksum: Mapping[str, str]
+) -> None:
+    """Compare what arrived with what was announced.
+
+    Args:
+        expected: the announcement, its trailer included.
+        md5: of the body, in hex.
+        sha256: of the body, in hex; needed only where `expected.sha256` is given.
+        checksum: of the body by algorithm name, in base64; likewise.
+
+    Raises:
+        S3Error: `BadDigest`, `XAmzContentSHA256Mismatch`.
+    """
+    if expected.md5 is not None and expected.md5 != md5:
+        raise S3Error("BadDigest")
+    if expected.sha256 is not None and expected.sha256 != sha256:
+        raise S3Error("XAmzContentSHA256Mismatch")
+    if expected.algorithm is not None:
+        name = expected.algorithm.name
+        if checksum[name] != expected.checksum:
+            raise S3Error(
+                "BadDigest", f"The {name} you specified did not match the calculated checksum."
+            )
+
+
+def _verify_document(data: bytes, expected: Expected) -> None:
+    algorithm = expected.algorithm
+    values: dict[str, str] = {}
+    if algorithm is not None:
+        checksum = algorithm.new()
+        checksum.update(data)
+        values[algorithm.name] = checksums.encode(checksum.digest())
+    verify(
+        expected,
+        md5=hashlib.md5(data, usedforsecurity=False).hexdigest(),
+        sha256=hashlib.sha256(data).hexdigest(),
+        checksum=values,
+    )
 
 
 async def drain(request: Request) -> None:
@@ -161,22 +214,6 @@ async def drain(request: Request) -> None:
                 await _next_message(request)
     except (ClientGoneError, TimeoutError):
         return
-
-
-def _verify(data: bytes, expected: Expected) -> None:
-    if len(data) != expected.size_bytes:
-        raise S3Error("IncompleteBody")
-    if expected.md5 is not None:
-        actual = hashlib.md5(data, usedforsecurity=False).digest()
-        if not hmac.compare_digest(actual, expected.md5):
-            raise S3Error("BadDigest")
-    if expected.sha256 is not None and hashlib.sha256(data).hexdigest() != expected.sha256:
-        raise S3Error("XAmzContentSHA256Mismatch")
-    if expected.algorithm is not None:
-        checksum = expected.algorithm.new()
-        checksum.update(data)
-        if checksums.encode(checksum.digest()) != expected.checksum:
-            raise checksum_mismatch(expected.algorithm.name)
 
 
 async def _receive(request: Request) -> bytes:
@@ -208,14 +245,14 @@ def _length(text: str | None, name: str) -> int:
     return int(text)
 
 
-def _md5(text: str) -> bytes:
+def _md5(text: str) -> str:
     try:
         digest = base64.b64decode(text.encode("ascii"), validate=True)
     except (UnicodeEncodeError, binascii.Error) as error:
         raise S3Error("InvalidDigest") from error
     if len(digest) != _MD5_BYTES:
         raise S3Error("InvalidDigest")
-    return digest
+    return digest.hex()
 
 
 def _sha256(payload_hash: str) -> str | None:

@@ -69,21 +69,6 @@ def _of_bucket(code: str) -> Callable[[store.BucketError], S3Error]:
     return lambda error: S3Error(code, BucketName=error.bucket)
 
 
-def checksum_mismatch(algorithm_name: str) -> S3Error:
-    """Return the error for content that does not have its `x-amz-checksum-…`."""
-    return S3Error(
-        "BadDigest", f"The {algorithm_name} you specified did not match the calculated checksum."
-    )
-
-
-def _digest_mismatch(error: store.DigestMismatchError) -> S3Error:
-    if error.name == "size":
-        return S3Error("IncompleteBody")
-    if error.name in ("MD5", "payload SHA256"):
-        return S3Error("BadDigest" if error.name == "MD5" else "XAmzContentSHA256Mismatch")
-    return checksum_mismatch(error.name)
-
-
 _MAPPING: dict[type, Callable[..., S3Error]] = {
     store.NoSuchBucketError: _of_bucket("NoSuchBucket"),
     store.BucketExistsError: _of_bucket("BucketAlreadyOwnedByYou"),
@@ -95,9 +80,6 @@ _MAPPING: dict[type, Callable[..., S3Error]] = {
         "NoSuchVersion", Key=error.key, VersionId=error.version_id
     ),
     store.NoSuchUploadError: lambda error: S3Error("NoSuchUpload", UploadId=error.upload_id),
-    store.PreconditionFailedError: lambda error: S3Error(
-        "PreconditionFailed", Condition=error.condition
-    ),
     store.InvalidPartError: lambda error: S3Error(
         "InvalidPart",
         UploadId=error.upload_id,
@@ -112,7 +94,6 @@ _MAPPING: dict[type, Callable[..., S3Error]] = {
         ETag=error.etag,
     ),
     store.ObjectTooLargeError: _plain("EntityTooLarge"),
-    store.DigestMismatchError: _digest_mismatch,
     store.BlobDamagedError: _plain("InternalError"),
     store.StoreFullError: lambda error: S3Error(
         "ServiceUnavailable", "The store has no room left; nothing was written."

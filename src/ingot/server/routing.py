@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ingot.base.limits import BUCKET_NAME_LENGTH_MAX
 from ingot.s3.errors import S3Error
 from ingot.s3.names import check_key, decode_path, split_path
 from ingot.s3.operations import Operation, Scope, match
@@ -28,6 +29,8 @@ def route(request: Request, domains: Sequence[str]) -> Operation:
         request.bucket, request.key = split_path(path)
     else:
         request.bucket, request.key = bucket, path[1:]
+    if len(request.bucket) > BUCKET_NAME_LENGTH_MAX or "\0" in request.bucket:
+        raise S3Error("InvalidBucketName", BucketName=request.bucket[:BUCKET_NAME_LENGTH_MAX])
     if request.key:
         check_key(request.key)
     return match(request.method, _scope(request), request.parameters, request.headers)

@@ -24,9 +24,9 @@ class Service:
     access_log: AccessLog | None
     host_id: str
 
-    async def close(self) -> None:
-        """Close the store; nothing may use the service afterwards."""
-        await self.store.close()
+    def close(self) -> None:
+        """Close the store (blocking); nothing may use the service afterwards."""
+        self.store.close()
 
 
 def open_service(

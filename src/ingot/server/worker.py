@@ -25,6 +25,7 @@ _BACKLOG = 1024
 # Per worker; more requests than this wait in the kernel's queue instead of in our memory.
 _CONCURRENT_REQUESTS_MAX = 1024
 _HEADER_TIMEOUT_S = 30
+_FAILURE_PERIOD_S = 1.0
 _log = logging.getLogger("ingot.server.worker")
 
 
@@ -88,15 +89,28 @@ async def _serve(
         serving = [loop.create_task(server.serve()) for server in servers]
         await asyncio.to_thread(await_listening, listeners.api, timeout_s=_LISTEN_TIMEOUT_S)
         when_ready()
+        background = [
+            loop.create_task(service.store.maintenance.run()),
+            loop.create_task(_store_failure(service)),
+        ]
         stopping = loop.create_task(stop_requested.wait())
-        await asyncio.wait([stopping, *serving], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([stopping, *serving, *background], return_when=asyncio.FIRST_COMPLETED)
         if alive is not None:
             loop.remove_reader(alive)
+        for task in background:
+            task.cancel()
         code = 0 if stop_requested.is_set() else 1
         await _stop(servers, serving, settings.stop_timeout_s)
     finally:
-        await service.close()
+        service.close()
     return code
+
+
+async def _store_failure(service: Service) -> None:
+    """Return when the store acknowledges no more writes and this process must be replaced."""
+    while service.store.failure is None:  # noqa: ASYNC110 # the store's threads know no event loop
+        await asyncio.sleep(_FAILURE_PERIOD_S)
+    _log.error("the store failed: %s", service.store.failure)
 
 
 def _server(app: Any, address: Address) -> Server:
@@ -116,7 +130,7 @@ def _server(app: Any, address: Address) -> Server:
 
 async def _stop(servers: list[Server], serving: list[asyncio.Task[None]], timeout_s: float) -> None:
     for server in servers:
-        server.stop()
+        server.stop()  # type: ignore[no-untyped-call] # granian ships no annotations for it
     _, unfinished = await asyncio.wait(serving, timeout=timeout_s)
     if unfinished:
         _log.warning("requests still in flight after %g s are cut off", timeout_s)

@@ -1,0 +1,142 @@
+"""What several handler files share: the owner, refused headers, and an object's answer headers."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+
+from ingot.s3.checksums import ALGORITHMS, TYPE_HEADER, ChecksumValue, checksum_type
+from ingot.s3.conditions import check_write, parse_conditions
+from ingot.s3.dates import NS_PER_S, format_http_date
+from ingot.s3.documents.common import Owner
+from ingot.s3.errors import S3Error
+from ingot.s3.headers import (
+    DEFAULT_CONTENT_TYPE,
+    STANDARD,
+    STORAGE_CLASS_HEADER,
+    format_user_metadata,
+    parse_content_headers,
+    parse_user_metadata,
+)
+from ingot.server.request import Request
+from ingot.server.response import Headers, header
+from ingot.store.changes import Precondition
+from ingot.store.records import Attributes, ListedRecord, ObjectRecord
+
+# Everything belongs to one account; its canonical id has the form that Amazon's have.
+OWNER = Owner(id="696e676f74" + "0" * 54, display_name="ingot")
+
+NULL_VERSION = "null"
+_PRIVATE_ACLS = frozenset({"private", "bucket-owner-full-control", "bucket-owner-read"})
+# Asking for protection and getting none would be worse than an error.
+_REFUSED_HEADERS = (
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-customer-algorithm",
+    "x-amz-tagging",
+    "x-amz-object-lock-mode",
+    "x-amz-object-lock-retain-until-date",
+    "x-amz-object-lock-legal-hold",
+    "x-amz-website-redirect-location",
+    "x-amz-write-offset-bytes",
+    "x-amz-copy-source-server-side-encryption-customer-algorithm",
+)
+
+
+def refuse_unsupported(request: Request) -> None:
+    """Refuse headers that ask for what this server does not do yet.
+
+    Raises:
+        S3Error: `NotImplemented`, `InvalidStorageClass`.
+    """
+    headers = request.headers
+    for name in _REFUSED_HEADERS:
+        if name in headers:
+            raise S3Error("NotImplemented", f"The header {name} is not implemented.", Header=name)
+    acl = headers.get("x-amz-acl")
+    if acl is not None and acl not in _PRIVATE_ACLS:
+        raise S3Error("NotImplemented", f"The canned ACL {acl} is not implemented.")
+    if headers.get(STORAGE_CLASS_HEADER, STANDARD) != STANDARD:
+        raise S3Error("InvalidStorageClass", StorageClassRequested=headers[STORAGE_CLASS_HEADER])
+
+
+def check_version(request: Request) -> None:
+    """Accept only the version that an unversioned object has.
+
+    Raises:
+        S3Error: `NoSuchVersion`.
+    """
+    check_version_id(request.parameters.get("versionId"))
+
+
+def check_version_id(version_id: str | None) -> None:
+    """Accept `null`, the only version there is without versioning, or none at all.
+
+    Raises:
+        S3Error: `NoSuchVersion`.
+    """
+    if version_id not in (None, NULL_VERSION):
+        raise S3Error("NoSuchVersion", VersionId=version_id)
+
+
+def attributes_of(request: Request) -> Attributes:
+    """Return what the object keeps of the request's headers.
+
+    Raises:
+        S3Error: `MetadataTooLarge`, `InvalidArgument`.
+    """
+    return Attributes(
+        headers=parse_content_headers(request.headers),
+        metadata=parse_user_metadata(request.headers),
+    )
+
+
+def precondition_of(request: Request) -> Precondition | None:
+    """Return what the request demands of the object that it would replace, if anything."""
+    if "if-match" not in request.headers and "if-none-match" not in request.headers:
+        return None
+    conditions = parse_conditions(request.headers)
+    return lambda etag: check_write(conditions, etag)
+
+
+def object_headers(record: ObjectRecord, *, with_checksums: bool) -> Headers:
+    """Return the headers that GET and HEAD answer for an object, but for its length."""
+    headers = validators(record)
+    stored = record.attributes.headers
+    if "content-type" not in stored:
+        headers.append((b"content-type", DEFAULT_CONTENT_TYPE.encode()))
+    headers += [header(name, value) for name, value in stored.items()]
+    if record.attributes.metadata:
+        metadata = format_user_metadata(record.attributes.metadata)
+        headers += [header(name, value) for name, value in metadata]
+    if with_checksums and record.checksums:
+        headers += [
+            header(ALGORITHMS[name].header, value) for name, value in record.checksums.items()
+        ]
+        headers.append(header(TYPE_HEADER, record.checksum_type))
+    return headers
+
+
+def validators(record: ListedRecord) -> Headers:
+    """Return the two headers that conditional requests go by."""
+    return [
+        (b"etag", b'"%s"' % record.etag.encode("ascii")),
+        (b"last-modified", _last_modified(record.modified_ns // NS_PER_S)),
+    ]
+
+
+def checksum_of(record: ListedRecord) -> ChecksumValue | None:
+    """Return an object's checksum as documents carry it."""
+    value = checksum_value(record.checksums)
+    if value is None:
+        return None
+    return value._replace(type=checksum_type(value.algorithm, record.checksum_type))
+
+
+def checksum_value(sums: Mapping[str, str]) -> ChecksumValue | None:
+    """Return the first of the checksums by algorithm, without a type."""
+    return next((ChecksumValue(name, value) for name, value in sums.items()), None)
+
+
+@functools.lru_cache(maxsize=1024)
+def _last_modified(time_s: int) -> bytes:
+    return format_http_date(time_s * NS_PER_S).encode("ascii")

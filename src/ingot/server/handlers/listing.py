@@ -1,0 +1,152 @@
+"""ListObjects, ListObjectsV2 and ListObjectVersions."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from ingot.base.limits import LIST_KEYS_MAX
+from ingot.s3.documents import listing as documents
+from ingot.s3.errors import S3Error
+from ingot.s3.headers import parse_count
+from ingot.server.handlers.common import NULL_VERSION, OWNER
+from ingot.server.request import Request
+from ingot.server.response import Response, document
+from ingot.server.service import Service
+from ingot.store.objects import ListedObject, Page
+
+
+async def list_objects(request: Request, service: Service) -> Response:
+    """List a bucket's objects, version 1 of the operation."""
+    parameters = request.parameters
+    marker = parameters.get("marker", "")
+    page, limit = _page(request, service, after=marker)
+    return document(
+        documents.render_objects(
+            documents.ObjectList(
+                bucket=request.bucket,
+                prefix=parameters.get("prefix", ""),
+                delimiter=parameters.get("delimiter") or None,
+                max_keys=limit,
+                encoding_type=parameters.get("encoding-type"),
+                is_truncated=page.truncated,
+                entries=[_entry(listed, with_owner=True) for listed in page.objects],
+                common_prefixes=page.prefixes,
+                marker=marker,
+                # Amazon says it only with a delimiter; saying it always spares clients a rule.
+                next_marker=page.next_after if page.truncated else None,
+            )
+        )
+    )
+
+
+async def list_objects_v2(request: Request, service: Service) -> Response:
+    """List a bucket's objects, version 2 of the operation."""
+    parameters = request.parameters
+    if parameters["list-type"] != "2":
+        raise S3Error(
+            "InvalidArgument",
+            ArgumentName="list-type",
+            ArgumentValue=parameters["list-type"],
+        )
+    token = parameters.get("continuation-token")
+    start_after = parameters.get("start-after")
+    after = (start_after or "") if token is None else _parse_token(token)
+    page, limit = _page(request, service, after=after)
+    with_owner = parameters.get("fetch-owner", "").lower() == "true"
+    return document(
+        documents.render_objects_v2(
+            documents.ObjectListV2(
+                bucket=request.bucket,
+                prefix=parameters.get("prefix", ""),
+                delimiter=parameters.get("delimiter") or None,
+                max_keys=limit,
+                encoding_type=parameters.get("encoding-type"),
+                is_truncated=page.truncated,
+                entries=[_entry(listed, with_owner=with_owner) for listed in page.objects],
+                common_prefixes=page.prefixes,
+                continuation_token=token,
+                next_continuation_token=_token(page.next_after) if page.truncated else None,
+                start_after=start_after,
+            )
+        )
+    )
+
+
+async def list_object_versions(request: Request, service: Service) -> Response:
+    """List the versions of a bucket's objects: each has one, `null`, as it was never versioned."""
+    parameters = request.parameters
+    key_marker = parameters.get("key-marker", "")
+    page, limit = _page(request, service, after=key_marker)
+    return document(
+        documents.render_versions(
+            documents.VersionList(
+                bucket=request.bucket,
+                prefix=parameters.get("prefix", ""),
+                delimiter=parameters.get("delimiter") or None,
+                max_keys=limit,
+                encoding_type=parameters.get("encoding-type"),
+                is_truncated=page.truncated,
+                versions=[_version(listed) for listed in page.objects],
+                common_prefixes=page.prefixes,
+                key_marker=key_marker,
+                version_id_marker=parameters.get("version-id-marker", ""),
+                next_key_marker=page.next_after if page.truncated else None,
+                next_version_id_marker=NULL_VERSION if page.truncated else None,
+            )
+        )
+    )
+
+
+def _page(request: Request, service: Service, *, after: str) -> tuple[Page, int]:
+    parameters = request.parameters
+    limit = parse_count("max-keys", parameters.get("max-keys"), limit=LIST_KEYS_MAX)
+    page = service.store.objects.list(
+        request.bucket,
+        prefix=parameters.get("prefix", ""),
+        delimiter=parameters.get("delimiter", ""),
+        after=after,
+        limit=limit,
+    )
+    return page, limit
+
+
+def _entry(listed: ListedObject, *, with_owner: bool) -> documents.Entry:
+    record = listed.record
+    return documents.Entry(
+        key=listed.key,
+        modified_ns=record.modified_ns,
+        etag=record.etag,
+        size_bytes=record.size_bytes,
+        owner=OWNER if with_owner else None,
+        checksum_algorithm=next(iter(record.checksums), None),
+    )
+
+
+def _version(listed: ListedObject) -> documents.VersionEntry:
+    record = listed.record
+    return documents.VersionEntry(
+        key=listed.key,
+        version_id=record.version_id,
+        is_latest=True,
+        modified_ns=record.modified_ns,
+        etag=record.etag,
+        size_bytes=record.size_bytes,
+        owner=OWNER,
+    )
+
+
+def _token(after: str) -> str:
+    # Opaque to clients, and safe in a URL and in XML whatever the key holds.
+    return base64.urlsafe_b64encode(after.encode()).decode("ascii")
+
+
+def _parse_token(token: str) -> str:
+    try:
+        return base64.b64decode(token.encode("ascii"), altchars=b"-_", validate=True).decode()
+    except (UnicodeError, binascii.Error) as error:
+        raise S3Error(
+            "InvalidArgument",
+            "The continuation token provided is incorrect",
+            ArgumentName="continuation-token",
+        ) from error

@@ -1,0 +1,138 @@
+"""PutObject, GetObject, HeadObject."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Mapping
+
+from ingot.base.limits import PUT_BYTES_MAX
+from ingot.s3.checksums import TYPE_HEADER
+from ingot.s3.conditions import check_read, parse_conditions
+from ingot.s3.dates import NS_PER_S, parse_http_date
+from ingot.s3.errors import S3Error
+from ingot.s3.etags import unquote_etag
+from ingot.s3.headers import parse_overrides
+from ingot.s3.ranges import ByteRange, format_content_range, parse_range
+from ingot.server.body import RequestBody
+from ingot.server.handlers.common import (
+    attributes_of,
+    check_version,
+    object_headers,
+    precondition_of,
+    refuse_unsupported,
+    validators,
+)
+from ingot.server.request import Request
+from ingot.server.response import Headers, Response, header
+from ingot.server.service import Service
+from ingot.server.upload import store_body
+from ingot.store.objects import StoredObject
+from ingot.store.records import ObjectRecord
+
+_NOTHING = ByteRange(0, 0)
+
+
+async def put_object(request: Request, service: Service) -> Response:
+    """Store an object; it is durable, and visible under its key, once this answers."""
+    refuse_unsupported(request)
+    store = service.store
+    store.buckets.partition(request.bucket)  # no bucket, no upload
+    attributes = attributes_of(request)
+    body = await store_body(store.bodies, RequestBody(request, size_bytes_max=PUT_BYTES_MAX))
+    record = await store.objects.put(
+        request.bucket, request.key, body, attributes, precondition=precondition_of(request)
+    )
+    headers: Headers = [
+        (b"etag", b'"%s"' % record.etag.encode("ascii")),
+        (b"content-length", b"0"),
+    ]
+    for name, value in record.checksums.items():
+        headers.append(header(f"x-amz-checksum-{name.lower()}", value))
+        headers.append(header(TYPE_HEADER, record.checksum_type))
+    return Response(200, headers)
+
+
+async def get_object(request: Request, service: Service) -> Response:
+    """Answer an object's bytes, or a range of them."""
+    response, found, part = _head(request, service)
+    if not part.length:
+        return response
+    if found.body is not None:
+        response.body = found.body[part.start : part.start + part.length]
+    else:
+        source = service.store.objects.read(found, part.start, part.length)
+        response.body = await _begin(source, part.length)
+    return response
+
+
+async def head_object(request: Request, service: Service) -> Response:
+    """Answer what GetObject would, without the bytes."""
+    response, _, _ = _head(request, service)
+    return response
+
+
+def _head(request: Request, service: Service) -> tuple[Response, StoredObject, ByteRange]:
+    """Return the answer without its body, the object, and the range the body is to be."""
+    parameters, asked = request.parameters, request.headers
+    if parameters:
+        check_version(request)
+    found = service.store.objects.get(request.bucket, request.key)
+    record = found.record
+    if not _modified(record, asked):
+        return Response(304, validators(record)), found, _NOTHING
+    size_bytes = record.size_bytes
+    part = None
+    if "range" in asked and _range_applies(asked.get("if-range"), record):
+        part = parse_range(asked["range"], size_bytes)
+    with_checksums = part is None and asked.get("x-amz-checksum-mode", "").upper() == "ENABLED"
+    headers = object_headers(record, with_checksums=with_checksums)
+    if parameters:
+        overrides = {n.encode(): header(n, v) for n, v in parse_overrides(parameters).items()}
+        headers = [pair for pair in headers if pair[0] not in overrides] + [*overrides.values()]
+    if part is None:
+        headers.append((b"content-length", b"%d" % size_bytes))
+        return Response(200, headers), found, ByteRange(0, size_bytes)
+    headers.append((b"content-length", b"%d" % part.length))
+    headers.append(header("content-range", format_content_range(part, size_bytes)))
+    return Response(206, headers), found, part
+
+
+def _modified(record: ObjectRecord, asked: Mapping[str, str]) -> bool:
+    conditions = parse_conditions(asked)
+    if conditions:
+        try:
+            check_read(conditions, record.etag, record.modified_ns)
+        except S3Error as error:
+            if error.code != "NotModified":
+                raise
+            return False
+    return True
+
+
+def _range_applies(if_range: str | None, record: ObjectRecord) -> bool:
+    """Tell whether a range still fits the object that the client has the beginning of."""
+    if if_range is None:
+        return True
+    since_s = parse_http_date(if_range)
+    if since_s is not None:
+        return record.modified_ns // NS_PER_S <= since_s
+    return unquote_etag(if_range) == record.etag
+
+
+async def _begin(
+    source: AsyncGenerator[bytes, None], length: int
+) -> bytes | AsyncGenerator[bytes, None]:
+    """Fetch the first piece, so that a damaged object is an error and no broken answer."""
+    first = await anext(source)
+    if len(first) == length:
+        return first
+    return _continue(first, source)
+
+
+async def _continue(
+    first: bytes, source: AsyncGenerator[bytes, None]
+) -> AsyncGenerator[bytes, None]:
+    async with contextlib.aclosing(source) as rest:
+        yield first
+        async for piece in rest:
+            yield piece
