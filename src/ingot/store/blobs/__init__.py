@@ -1,1 +1,1 @@
-"""Immutable bytes: the contract and its implementations."""
+"""Immutable bytes: the `Blobs` contract and its implementations (files, memory)."""

@@ -1,1 +1,1 @@
-"""Ordered metadata: the contract and its implementations."""
+"""Ordered metadata: the `Catalog` contract and its implementations (sqlite, memory)."""

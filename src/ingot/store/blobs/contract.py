@@ -1,0 +1,105 @@
+"""What an engine of immutable byte sequences must do for the store; no engine is here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import msgspec
+
+from ingot.base.units import MIB
+
+# The unit of verification: a read fetches and checks whole frames before a byte of them leaves.
+FRAME_BYTES = 1 * MIB
+
+
+class BlobRef(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Names a sealed blob; stored inside catalog records.
+
+    Attributes:
+        id: the engine's name for the blob (ASCII, at most 64 characters).
+        size_bytes: how many bytes it holds.
+        seal: CRC32C over the blob's table of frame checksums. It ties the catalog to the very
+            bytes that were sealed: another blob, however intact, is not taken for this one.
+    """
+
+    id: str
+    size_bytes: int
+    seal: int
+
+
+class BlobWriter(Protocol):
+    """One blob in the making. Blocking; used by one thread at a time, which may change."""
+
+    def append(self, data: bytes | bytearray | memoryview) -> None:
+        """Add bytes at the end.
+
+        Raises:
+            StoreFullError: the device is full; call `abort`.
+        """
+        ...
+
+    def seal(self) -> BlobRef:
+        """Make the blob durable (bytes and name) and immutable, and return its name."""
+        ...
+
+    def abort(self) -> None:
+        """Drop what was written. Idempotent; no effect after `seal`."""
+        ...
+
+
+class Blobs(Protocol):
+    """A set of immutable byte sequences. Everything blocks: call it from worker threads.
+
+    Each open engine is a *session*. Blobs that a session sealed but no catalog record names
+    become orphans only when the session has ended (its process is gone), so a sweeper looks at
+    ended sessions only and can never take a blob that somebody is about to commit.
+    """
+
+    def writer(self, size_hint: int | None = None) -> BlobWriter:
+        """Begin a blob; `size_hint` is the size expected, if known."""
+        ...
+
+    def read(self, ref: BlobRef, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes `[start, start + length)` in pieces of at most `FRAME_BYTES`.
+
+        Every frame is verified before a byte of it is yielded. Once the first piece is out, a
+        concurrent `delete` does not disturb the iterator. Close it to release it early.
+
+        Raises:
+            BlobDamagedError: (on iteration) the blob is missing, cut, or a checksum is wrong.
+        """
+        ...
+
+    def clone(self, refs: Sequence[BlobRef]) -> list[BlobRef]:
+        """Return new, independent, durable blobs with the same content, cheaply if possible.
+
+        Raises:
+            BlobDamagedError: a blob is missing.
+        """
+        ...
+
+    def delete(self, blob_ids: Sequence[str]) -> None:
+        """Remove blobs durably; unknown ones are no error."""
+        ...
+
+    def ended_sessions(self) -> list[str]:
+        """Return the sessions that have ended and are not settled yet."""
+        ...
+
+    def claim(self, session: str) -> AbstractContextManager[bool]:
+        """Reserve an ended session for the caller; yields whether that succeeded."""
+        ...
+
+    def blob_ids(self, session: str) -> Iterator[str]:
+        """Yield the ids of all blobs, sealed or not, that the session left behind."""
+        ...
+
+    def settle(self, session: str) -> None:
+        """Note (durably) that every blob left of the claimed session is in use."""
+        ...
+
+    def close(self) -> None:
+        """End this session. Idempotent."""
+        ...

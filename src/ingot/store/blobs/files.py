@@ -1,0 +1,234 @@
+"""Blobs as files: one file for each blob, fanned out over the folders of its session."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import itertools
+import os
+import re
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+
+from ingot.base.atomic import fsync_directory
+from ingot.store.blobs.contract import FRAME_BYTES, BlobRef, BlobWriter
+from ingot.store.blobs.frames import FrameSums, read_frames
+from ingot.store.blobs.sessions import Sessions
+from ingot.store.errors import BlobDamagedError, StoreFullError
+
+# Session, then the blob's number in it: the last three digits count within a folder, which so
+# takes 4,096 blobs before the next one is begun.
+_ID = re.compile(r"[0-9a-f]{12}\.[0-9a-f]{10}")
+_FOLDER_DIGITS = 7
+
+# Failures of link(2) that a copy gets around: the inode has its most links (65,000 on ext4), or
+# the filesystem has no hard links.
+_NO_LINK = {errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+class FileBlobs:
+    """A `Blobs` in `directory`; any number of processes may have it open."""
+
+    def __init__(self, directory: Path) -> None:
+        self._data = directory / "data"
+        self._data.mkdir(parents=True, exist_ok=True)
+        self._sessions = Sessions(directory / "sessions")
+        fsync_directory(directory)
+        self._numbers = itertools.count()
+        self._folder_lock = threading.Lock()
+        self._folders: set[Path] = set()
+
+    def writer(self, size_hint: int | None = None) -> BlobWriter:
+        """Begin a blob."""
+        blob_id, path = self._new_path()
+        return _FileWriter(blob_id, path)
+
+    def read(self, ref: BlobRef, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Yield verified bytes; see the contract."""
+        stop = ref.size_bytes if length is None else min(ref.size_bytes, start + length)
+        if start >= stop:
+            return
+        descriptor = self._open(ref.id)
+        try:
+            yield from read_frames(partial(_pread, descriptor), ref, start, stop)
+        finally:
+            os.close(descriptor)
+
+    def clone(self, refs: Sequence[BlobRef]) -> list[BlobRef]:
+        """Give the same bytes new names by hard links."""
+        clones: list[BlobRef] = []
+        folders: set[Path] = set()
+        try:
+            for ref in refs:
+                blob_id, path = self._new_path()
+                clones.append(BlobRef(blob_id, ref.size_bytes, ref.seal))
+                folders.add(path.parent)
+                _link_or_copy(self._path(ref.id), path, ref.id)
+            for folder in folders:
+                fsync_directory(folder)
+        except BaseException:
+            self.delete([clone.id for clone in clones])
+            raise
+        return clones
+
+    def delete(self, blob_ids: Sequence[str]) -> None:
+        """Unlink files and sync their folders."""
+        folders: set[Path] = set()
+        for blob_id in blob_ids:
+            path = self._path(blob_id)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+                folders.add(path.parent)
+        for folder in folders:
+            fsync_directory(folder)
+
+    def ended_sessions(self) -> list[str]:
+        """Return the sessions whose process is gone."""
+        return self._sessions.ended()
+
+    def claim(self, session: str) -> AbstractContextManager[bool]:
+        """Lock an ended session."""
+        return self._sessions.claim(session)
+
+    def blob_ids(self, session: str) -> Iterator[str]:
+        """Yield what the session left behind."""
+        with contextlib.suppress(FileNotFoundError):
+            for folder in sorted(os.listdir(self._data / session)):
+                for name in os.listdir(self._data / session / folder):
+                    yield f"{session}.{folder}{name}"
+
+    def settle(self, session: str) -> None:
+        """Forget a session and the folders it left empty."""
+        own = self._data / session
+        with contextlib.suppress(FileNotFoundError):
+            for folder in os.listdir(own):
+                _remove_if_empty(own / folder)
+            _remove_if_empty(own)
+        self._sessions.settle(session)
+
+    def close(self) -> None:
+        """End this session."""
+        self._sessions.close()
+
+    def _new_path(self) -> tuple[str, Path]:
+        number = next(self._numbers)
+        digits = f"{number:010x}"
+        folder = self._data / self._sessions.own / digits[:_FOLDER_DIGITS]
+        if folder not in self._folders:
+            self._make_folder(folder)
+        return f"{self._sessions.own}.{digits}", folder / digits[_FOLDER_DIGITS:]
+
+    def _make_folder(self, folder: Path) -> None:
+        with self._folder_lock:
+            if folder not in self._folders:
+                folder.mkdir(parents=True, exist_ok=True)
+                fsync_directory(folder.parent)
+                fsync_directory(self._data)
+                # Blobs are numbered upwards: older folders are not asked for again.
+                self._folders = {folder}
+
+    def _path(self, blob_id: str) -> Path:
+        # The id comes from the catalog; it must never lead out of the directory.
+        if not _ID.fullmatch(blob_id):
+            raise BlobDamagedError(blob_id, "this is no name of a blob")
+        session, digits = blob_id.split(".")
+        return self._data / session / digits[:_FOLDER_DIGITS] / digits[_FOLDER_DIGITS:]
+
+    def _open(self, blob_id: str) -> int:
+        try:
+            return os.open(self._path(blob_id), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            raise BlobDamagedError(blob_id, "the file is missing") from error
+
+
+class _FileWriter:
+    """Writes under the final name: a blob exists for readers when a record names it."""
+
+    def __init__(self, blob_id: str, path: Path) -> None:
+        self._blob_id = blob_id
+        self._path = path
+        self._sums = FrameSums()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        with _full_device():
+            self._descriptor = os.open(path, flags, 0o600)
+
+    def append(self, data: bytes | bytearray | memoryview) -> None:
+        """Write bytes and sum them up."""
+        self._sums.update(data)
+        self._write(data)
+
+    def seal(self) -> BlobRef:
+        """Write the footer and sync the file and its folder."""
+        footer, seal = self._sums.footer()
+        self._write(footer)
+        with _full_device():
+            os.fsync(self._descriptor)
+        fsync_directory(self._path.parent)
+        self._close()
+        return BlobRef(self._blob_id, self._sums.size_bytes, seal)
+
+    def abort(self) -> None:
+        """Remove the file."""
+        if self._descriptor >= 0:
+            self._close()
+            os.unlink(self._path)
+
+    def _write(self, data: bytes | bytearray | memoryview) -> None:
+        view = memoryview(data)
+        with _full_device():
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+
+    def _close(self) -> None:
+        os.close(self._descriptor)
+        self._descriptor = -1
+
+
+@contextlib.contextmanager
+def _full_device() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StoreFullError(
+                "the device of the blobs is full", hint="free some space"
+            ) from error
+        raise
+
+
+def _pread(descriptor: int, size_bytes: int, offset: int) -> bytes:
+    """Read that much, or up to the end of the file; the kernel may return less at a signal."""
+    data = os.pread(descriptor, size_bytes, offset)
+    while len(data) < size_bytes:
+        more = os.pread(descriptor, size_bytes - len(data), offset + len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
+def _link_or_copy(source: Path, target: Path, blob_id: str) -> None:
+    try:
+        os.link(source, target)
+    except FileNotFoundError as error:
+        raise BlobDamagedError(blob_id, "the file is missing") from error
+    except OSError as error:
+        if error.errno not in _NO_LINK:
+            raise
+        with _full_device(), open(source, "rb") as old, open(target, "xb") as new:
+            shutil.copyfileobj(old, new, FRAME_BYTES)
+            new.flush()
+            os.fsync(new.fileno())
+
+
+def _remove_if_empty(folder: Path) -> None:
+    try:
+        os.rmdir(folder)
+    except OSError as error:
+        if error.errno != errno.ENOTEMPTY:
+            raise

@@ -1,0 +1,270 @@
+"""Bodies: bytes on their way in (hashed, written) and out, off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import TypeVar
+
+from ingot.base.limits import INLINE_BYTES_MAX, TRANSFER_CHUNK_BYTES
+from ingot.s3 import checksums
+from ingot.store.blobs.contract import BlobRef, Blobs, BlobWriter
+from ingot.store.errors import StoreFailedError
+
+THREADS_MAX = 16
+
+Result = TypeVar("Result")
+
+
+class Body:
+    """Bytes that arrived whole; small ones in memory, others sealed in a blob.
+
+    Attributes:
+        size_bytes: how many bytes it has.
+        md5: in hex.
+        sha256: in hex, when it was asked for.
+        checksums: algorithm name → base64, those that were asked for.
+        inline: the bytes, when they are to be stored in the catalog.
+        blob: where the bytes are, when they are not inline; `None` for an empty body.
+    """
+
+    __slots__ = ("_bodies", "blob", "checksums", "inline", "md5", "sha256", "size_bytes")
+
+    def __init__(
+        self, bodies: Bodies, digests: Digests, inline: bytes | None, blob: BlobRef | None
+    ) -> None:
+        self._bodies = bodies
+        self.size_bytes = digests.size_bytes
+        self.md5 = digests.md5.hexdigest()
+        self.sha256 = None if digests.sha256 is None else digests.sha256.hexdigest()
+        self.checksums = {
+            name: checksums.encode(checksum.digest())
+            for name, checksum in digests.checksums.items()
+        }
+        self.inline = inline
+        self.blob = blob
+
+    async def discard(self) -> None:
+        """Remove the blob of a body that no record will name. Idempotent."""
+        blob, self.blob = self.blob, None
+        if blob is not None:
+            await self._bodies.run(self._bodies.blobs.delete, [blob.id])
+
+
+class Digests:
+    """Everything that is computed over a body."""
+
+    __slots__ = ("checksums", "md5", "sha256", "size_bytes")
+
+    def __init__(self, names: Sequence[str], *, sha256: bool) -> None:
+        self.md5 = hashlib.md5(usedforsecurity=False)
+        self.sha256 = hashlib.sha256() if sha256 else None
+        self.checksums = {name: checksums.new(name) for name in names}
+        self.size_bytes = 0
+
+    def update(self, data: bytes | memoryview) -> None:
+        """Take more bytes."""
+        self.size_bytes += len(data)
+        self.md5.update(data)
+        if self.sha256 is not None:
+            self.sha256.update(data)
+        for checksum in self.checksums.values():
+            checksum.update(data)
+
+
+class BodyWriter:
+    """Takes a body in chunks.
+
+    Up to `inline_max` bytes stay in memory and are hashed on the spot. More go to a blob: while a
+    worker thread hashes and writes about `TRANSFER_CHUNK_BYTES`, the next ones are received; then
+    `write` waits, so that a body holds twice that much memory whatever its size.
+    """
+
+    def __init__(
+        self, bodies: Bodies, digests: Digests, *, size_hint: int | None, inline_max: int
+    ) -> None:
+        self._bodies = bodies
+        self._digests = digests
+        self._size_hint = size_hint
+        self._inline_max = inline_max
+        self._chunks: list[bytes | memoryview] = []
+        self._waiting_bytes = 0
+        self._job: Future[None] | None = None
+        self._blob: BlobWriter | None = None
+        self._body: Body | None = None
+        self._aborting: asyncio.Task[None] | None = None
+
+    async def write(self, chunk: bytes | memoryview) -> None:
+        """Take the next bytes; the caller leaves them unchanged.
+
+        Raises:
+            StoreFullError: the device is full.
+        """
+        self._chunks.append(chunk)
+        self._waiting_bytes += len(chunk)
+        if self._waiting_bytes >= TRANSFER_CHUNK_BYTES:
+            await self._finish_job()
+            self._begin_job(self._take)
+
+    async def finish(self) -> Body:
+        """Return the body, durable unless it is inline. Whoever has it must put or discard it.
+
+        Raises:
+            StoreFullError: the device is full.
+        """
+        assert self._body is None, "a body is finished once"
+        if self._job is None and self._waiting_bytes <= self._inline_max:
+            content = b"".join(self._chunks)
+            self._digests.update(content)
+            self._body = Body(self._bodies, self._digests, content, None)
+            return self._body
+        await self._finish_job()
+        blob: BlobRef | None = None
+        if self._job is not None or self._waiting_bytes:
+            sealed: list[BlobRef] = []
+            self._begin_job(lambda chunks: sealed.append(self._seal(chunks)))
+            await self._finish_job()
+            blob = sealed[0]
+        self._body = Body(self._bodies, self._digests, None, blob)
+        return self._body
+
+    async def abort(self) -> None:
+        """Drop everything, a finished body too. Idempotent; completes even if cancelled."""
+        self._chunks.clear()
+        if self._body is not None:
+            await self._body.discard()
+        elif self._job is not None:
+            if self._aborting is None:
+                self._aborting = asyncio.ensure_future(self._abort(self._job))
+            await asyncio.shield(self._aborting)
+
+    def _begin_job(self, work: Callable[[list[bytes | memoryview]], None]) -> None:
+        chunks, self._chunks, self._waiting_bytes = self._chunks, [], 0
+        self._job = self._bodies.submit(work, chunks)
+
+    async def _finish_job(self) -> None:
+        if self._job is not None:
+            # Shielded: cancelling the wait must not cancel work that `abort` relies on.
+            await asyncio.shield(asyncio.wrap_future(self._job))
+
+    async def _abort(self, job: Future[None]) -> None:
+        await asyncio.gather(asyncio.wrap_future(job), return_exceptions=True)
+        if self._blob is not None:
+            await self._bodies.run(self._blob.abort)
+
+    def _take(self, chunks: list[bytes | memoryview]) -> None:
+        """Hash and write chunks; in a worker thread."""
+        if self._blob is None:
+            self._blob = self._bodies.blobs.writer(self._size_hint)
+        for chunk in chunks:
+            self._digests.update(chunk)
+            self._blob.append(chunk)
+
+    def _seal(self, chunks: list[bytes | memoryview]) -> BlobRef:
+        self._take(chunks)
+        assert self._blob is not None
+        return self._blob.seal()
+
+
+class Handover:
+    """A block that commits a record of blobs, and deletes them if it certainly failed."""
+
+    __slots__ = ("_blobs", "_bodies")
+
+    def __init__(self, bodies: Bodies, blobs: Sequence[BlobRef]) -> None:
+        self._bodies = bodies
+        self._blobs = blobs
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # A commit that was cancelled or met an I/O error may stand: the sweeper finds out.
+        if error is None or isinstance(error, asyncio.CancelledError | StoreFailedError):
+            return
+        if self._blobs:
+            blob_ids = [blob.id for blob in self._blobs]
+            await self._bodies.run(self._bodies.blobs.delete, blob_ids)
+
+
+class Bodies:
+    """Owns the worker threads and the way of bytes between them and the event loop."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self.blobs = blobs
+        self._pool = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="ingot-bodies")
+
+    def writer(
+        self,
+        *,
+        size_hint: int | None = None,
+        checksums: Sequence[str] = (),
+        sha256: bool = False,
+        inline_max: int = INLINE_BYTES_MAX,
+    ) -> BodyWriter:
+        """Begin a body.
+
+        Args:
+            size_hint: the size announced, if any.
+            checksums: names of the algorithms to compute beside MD5.
+            sha256: whether to compute the SHA-256 that signatures use.
+            inline_max: up to how many bytes the body stays in memory; -1 for a body that must be
+                a blob (a part of an upload).
+        """
+        digests = Digests(checksums, sha256=sha256)
+        return BodyWriter(self, digests, size_hint=size_hint, inline_max=inline_max)
+
+    def handed_over(self, *blobs: BlobRef | None) -> Handover:
+        """Return the block in which blobs without a record get one, or are deleted."""
+        return Handover(self, [blob for blob in blobs if blob is not None])
+
+    def submit(self, work: Callable[..., Result], *arguments: object) -> Future[Result]:
+        """Run blocking work in a worker thread."""
+        return self._pool.submit(work, *arguments)
+
+    async def run(self, work: Callable[..., Result], *arguments: object) -> Result:
+        """Run blocking work in a worker thread and wait; a cancelled wait leaves it running."""
+        return await asyncio.shield(asyncio.wrap_future(self._pool.submit(work, *arguments)))
+
+    async def read(
+        self, extents: Sequence[tuple[BlobRef, int, int]], length: int
+    ) -> AsyncIterator[bytes]:
+        """Yield the bytes of ranges (blob, start, length) in order, one frame read ahead.
+
+        Args:
+            extents: the ranges.
+            length: how many bytes they have together.
+
+        Raises:
+            BlobDamagedError: what is stored is not what was sealed.
+        """
+        source = self._pieces(extents)
+        step = self._pool.submit(next, source)
+        try:
+            while True:
+                piece = await asyncio.wrap_future(step)
+                length -= len(piece)
+                if length > 0:
+                    step = self._pool.submit(next, source)
+                yield piece
+                if length <= 0:
+                    return
+        finally:
+            # A step that still runs uses the file: the source is closed behind it.
+            step.add_done_callback(lambda _: source.close())
+
+    def close(self) -> None:
+        """Finish running work and end the threads. Blocking."""
+        self._pool.shutdown(wait=True)
+
+    def _pieces(self, extents: Sequence[tuple[BlobRef, int, int]]) -> Generator[bytes, None, None]:
+        for blob, start, length in extents:
+            yield from self.blobs.read(blob, start, length)

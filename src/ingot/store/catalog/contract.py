@@ -1,0 +1,134 @@
+"""What an ordered, durable metadata engine must do for the store; no engine and no domain here."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterator, Sequence
+from typing import Protocol
+
+import msgspec
+
+from ingot.base.errors import ConflictError
+from ingot.base.units import KIB, MIB
+
+CATALOG_KEY_BYTES_MAX = 4 * KIB
+VALUE_BYTES_MAX = 256 * KIB
+ATTACHMENT_BYTES_MAX = 16 * MIB
+PENDING_COMMITS_MAX = 16_384
+
+
+class CommitConflictError(ConflictError):
+    """A check of a commit no longer held; nothing of it was written. Read again and retry."""
+
+
+class Check(msgspec.Struct, frozen=True, gc=False):
+    """Demands that `key` holds exactly `expected` when the commit happens.
+
+    Attributes:
+        key: the key in the commit's partition.
+        expected: the value as it was read, or `None` when the key must not exist.
+    """
+
+    key: bytes
+    expected: bytes | None
+
+
+class EmptyRange(msgspec.Struct, frozen=True, gc=False):
+    """Demands that no key of `[start, stop)` exists when the commit happens."""
+
+    start: bytes
+    stop: bytes
+
+
+class Put(msgspec.Struct, frozen=True, gc=False):
+    """Writes a key.
+
+    Attributes:
+        key: the key in the commit's partition.
+        value: what `get` and `scan` return; small, because scans read it.
+        attachment: bytes that live and die with this value but that scans do not read
+            (an inline body, a manifest of parts).
+    """
+
+    key: bytes
+    value: bytes
+    attachment: bytes | None = None
+
+
+def assert_valid(puts: Sequence[Put], deletes: Sequence[bytes]) -> None:
+    """Assert that a commit keeps to the contract; every implementation calls it."""
+    for put in puts:
+        assert put.key, "a key is never empty"
+        assert b"\0" not in put.key, "a key never contains a NUL byte"
+        assert len(put.key) <= CATALOG_KEY_BYTES_MAX, "a key is bounded"
+        assert len(put.value) <= VALUE_BYTES_MAX, "a value is bounded"
+        assert put.attachment is None or len(put.attachment) <= ATTACHMENT_BYTES_MAX
+    if puts and deletes:
+        assert not {put.key for put in puts}.intersection(deletes), "put and deleted"
+
+
+class Catalog(Protocol):
+    """An ordered map of bytes to bytes, cut into partitions.
+
+    Keys are ordered bytewise, are never empty and never contain a NUL byte (RADOS cuts omap
+    keys there without a word). Reads are blocking, short, and may be called from any thread;
+    they see every commit that was acknowledged before they began, by any process. No process
+    may fork after opening a catalog.
+    """
+
+    @property
+    def failure(self) -> str | None:
+        """Say why this catalog no longer acknowledges commits, `None` while it does."""
+        ...
+
+    def get(self, partition: str, key: bytes) -> bytes | None:
+        """Return the value of a key, `None` when there is none."""
+        ...
+
+    def get_with_attachment(self, partition: str, key: bytes) -> tuple[bytes, bytes | None] | None:
+        """Return a key's value and attachment as one commit wrote them, `None` if no such key."""
+        ...
+
+    def scan(
+        self, partition: str, start: bytes, stop: bytes, *, limit: int, reverse: bool = False
+    ) -> list[tuple[bytes, bytes]]:
+        """Return up to `limit` (key, value) pairs of `[start, stop)`, all from one moment.
+
+        Args:
+            partition: where to look; an unknown partition is empty.
+            start: the first key that may be returned.
+            stop: the first key behind the range; `b""` stands for the end of the partition.
+            limit: how many pairs at most (≥ 1).
+            reverse: begin at the end of the range and go down.
+        """
+        ...
+
+    def partitions(self) -> Iterator[str]:
+        """Yield, in order, the partitions that hold at least one key; not one moment's view."""
+        ...
+
+    def commit(
+        self,
+        partition: str,
+        *,
+        checks: Sequence[Check | EmptyRange] = (),
+        puts: Sequence[Put] = (),
+        deletes: Sequence[bytes] = (),
+    ) -> Awaitable[None]:
+        """Write all or nothing to one partition; durable when the awaitable returns.
+
+        Concurrent commits behave as if they ran one after the other. Deleting a key that does
+        not exist is no error; a key is not both put and deleted. Call it on the event loop.
+        When the waiting task is cancelled the commit may still happen.
+
+        Raises:
+            CommitConflictError: a check did not hold; nothing was written.
+            StoreFullError: the device is full; nothing was written.
+            StoreBusyError: `PENDING_COMMITS_MAX` commits wait already; nothing was written.
+            StoreFailedError: an I/O error made durability unsure. From then on every commit
+                fails: the process must be replaced.
+        """
+        ...
+
+    def close(self) -> None:
+        """Finish the commits that wait, then release every resource. Idempotent, blocking."""
+        ...

@@ -1,0 +1,106 @@
+"""A catalog in memory: the reference that the others are compared with, and for tests."""
+
+from __future__ import annotations
+
+import asyncio
+import bisect
+from collections.abc import Awaitable, Iterator, Sequence
+
+from ingot.store.catalog.contract import (
+    Check,
+    CommitConflictError,
+    EmptyRange,
+    Put,
+    assert_valid,
+)
+from ingot.store.errors import StoreFailedError
+
+_Stored = tuple[bytes, bytes | None]
+
+
+class _Partition:
+    def __init__(self) -> None:
+        self.keys: list[bytes] = []
+        self.stored: dict[bytes, _Stored] = {}
+
+    def put(self, put: Put) -> None:
+        if put.key not in self.stored:
+            bisect.insort(self.keys, put.key)
+        self.stored[put.key] = (put.value, put.attachment)
+
+    def delete(self, key: bytes) -> None:
+        if self.stored.pop(key, None) is not None:
+            del self.keys[bisect.bisect_left(self.keys, key)]
+
+    def range(self, start: bytes, stop: bytes) -> list[bytes]:
+        first = bisect.bisect_left(self.keys, start)
+        last = bisect.bisect_left(self.keys, stop) if stop else len(self.keys)
+        return self.keys[first:last]
+
+    def holds(self, check: Check | EmptyRange) -> bool:
+        if isinstance(check, EmptyRange):
+            return not self.range(check.start, check.stop)
+        stored = self.stored.get(check.key)
+        return (None if stored is None else stored[0]) == check.expected
+
+
+class MemoryCatalog:
+    """A `Catalog` of one process that forgets everything when it is closed."""
+
+    def __init__(self) -> None:
+        self._partitions: dict[str, _Partition] = {}
+        self.failure: str | None = None
+
+    def get(self, partition: str, key: bytes) -> bytes | None:
+        """Return a key's value."""
+        stored = self.get_with_attachment(partition, key)
+        return None if stored is None else stored[0]
+
+    def get_with_attachment(self, partition: str, key: bytes) -> _Stored | None:
+        """Return a key's value and attachment."""
+        found = self._partitions.get(partition)
+        return None if found is None else found.stored.get(key)
+
+    def scan(
+        self, partition: str, start: bytes, stop: bytes, *, limit: int, reverse: bool = False
+    ) -> list[tuple[bytes, bytes]]:
+        """Return a range of keys and values."""
+        found = self._partitions.get(partition)
+        if found is None:
+            return []
+        keys = found.range(start, stop)
+        if reverse:
+            keys.reverse()
+        return [(key, found.stored[key][0]) for key in keys[:limit]]
+
+    def partitions(self) -> Iterator[str]:
+        """Yield the partitions that hold keys."""
+        yield from sorted(name for name, held in self._partitions.items() if held.keys)
+
+    def commit(
+        self,
+        partition: str,
+        *,
+        checks: Sequence[Check | EmptyRange] = (),
+        puts: Sequence[Put] = (),
+        deletes: Sequence[bytes] = (),
+    ) -> Awaitable[None]:
+        """Apply the commit at once."""
+        assert_valid(puts, deletes)
+        future = asyncio.get_running_loop().create_future()
+        held = self._partitions.setdefault(partition, _Partition())
+        if self.failure is not None:
+            future.set_exception(StoreFailedError(self.failure))
+        elif not all(held.holds(check) for check in checks):
+            future.set_exception(CommitConflictError(f"a key of {partition} changed meanwhile"))
+        else:
+            for put in puts:
+                held.put(put)
+            for key in deletes:
+                held.delete(key)
+            future.set_result(None)
+        return future
+
+    def close(self) -> None:
+        """Refuse commits from now on."""
+        self.failure = "the catalog is closed"

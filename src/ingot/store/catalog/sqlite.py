@@ -1,0 +1,250 @@
+"""The catalog in one SQLite file: reads inline, writes through group commit.
+
+The tables are specified in `docs/explanation/on-disk-format.md`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Awaitable, Iterator, Sequence
+from pathlib import Path
+
+from ingot.base.atomic import fsync_directory
+from ingot.base.units import MIB
+from ingot.store.catalog.committer import Commit, Committer
+from ingot.store.catalog.contract import (
+    Check,
+    CommitConflictError,
+    EmptyRange,
+    Put,
+    assert_valid,
+)
+from ingot.store.catalog.transaction import Transaction
+from ingot.store.catalog.turnstile import Turnstile
+from ingot.store.errors import StoreFailedError, StoreFormatError, StoreFullError
+
+# "INGO": tells a catalog from any other SQLite file.
+APPLICATION_ID = 0x494E474F
+SCHEMA_VERSION = 1
+
+PAGE_BYTES = 4096
+CACHE_BYTES = 32 * MIB
+WAL_BYTES_KEPT = 64 * MIB
+CHECKPOINT_PAGES = 8000
+BUSY_TIMEOUT_S = 30.0
+STATEMENTS_CACHED = 64
+
+_SCHEMA = """
+CREATE TABLE attachment (
+  id INTEGER PRIMARY KEY,
+  bytes BLOB NOT NULL
+);
+CREATE TABLE record (
+  partition TEXT NOT NULL,
+  key BLOB NOT NULL,
+  value BLOB NOT NULL,
+  attachment_id INTEGER,
+  PRIMARY KEY (partition, key)
+) WITHOUT ROWID;
+CREATE TRIGGER record_replaced AFTER UPDATE ON record WHEN old.attachment_id IS NOT NULL
+BEGIN DELETE FROM attachment WHERE id = old.attachment_id; END;
+CREATE TRIGGER record_deleted AFTER DELETE ON record WHEN old.attachment_id IS NOT NULL
+BEGIN DELETE FROM attachment WHERE id = old.attachment_id; END;
+"""
+
+_GET = "SELECT value FROM record WHERE partition = ? AND key = ?"
+_GET_WITH_ATTACHMENT = (
+    "SELECT r.value, a.bytes FROM record r LEFT JOIN attachment a ON a.id = r.attachment_id"
+    " WHERE r.partition = ? AND r.key = ?"
+)
+_SCAN = "SELECT key, value FROM record WHERE partition = ? AND key >= ?"
+_UP = " ORDER BY key LIMIT ?"
+_DOWN = " ORDER BY key DESC LIMIT ?"
+# Indexed by (bounded above, reverse).
+_SCANS = {
+    (False, False): _SCAN + _UP,
+    (False, True): _SCAN + _DOWN,
+    (True, False): _SCAN + " AND key < ?" + _UP,
+    (True, True): _SCAN + " AND key < ?" + _DOWN,
+}
+_NEXT_PARTITION = "SELECT partition FROM record WHERE partition > ? ORDER BY partition LIMIT 1"
+
+
+class SqliteCatalog:
+    """A `Catalog` in `directory`; any number of processes may have it open."""
+
+    def __init__(self, directory: Path) -> None:
+        """Open the catalog, creating it if the directory holds none.
+
+        Raises:
+            StoreFormatError: the file is of a newer version, or no catalog.
+        """
+        directory.mkdir(parents=True, exist_ok=True)
+        self._path = directory / "catalog.sqlite"
+        self._turnstile = Turnstile(directory)
+        self._readers = threading.local()
+        self._open_readers: list[sqlite3.Connection] = []
+        self._readers_lock = threading.Lock()
+        try:
+            with self._turnstile:
+                self._writer = self._prepare(directory)
+        except BaseException:
+            self._turnstile.close()
+            raise
+        self._committer = Committer(self._write, self._writer.close)
+
+    @property
+    def failure(self) -> str | None:
+        """Say why commits are no longer acknowledged."""
+        return self._committer.failure
+
+    def get(self, partition: str, key: bytes) -> bytes | None:
+        """Return a key's value."""
+        row = self._reader().execute(_GET, (partition, key)).fetchone()
+        return None if row is None else row[0]
+
+    def get_with_attachment(self, partition: str, key: bytes) -> tuple[bytes, bytes | None] | None:
+        """Return a key's value and attachment from one moment."""
+        row: tuple[bytes, bytes | None] | None = (
+            self._reader().execute(_GET_WITH_ATTACHMENT, (partition, key)).fetchone()
+        )
+        return row
+
+    def scan(
+        self, partition: str, start: bytes, stop: bytes, *, limit: int, reverse: bool = False
+    ) -> list[tuple[bytes, bytes]]:
+        """Return a range of keys and values."""
+        bounds = (partition, start, stop, limit) if stop else (partition, start, limit)
+        # fetchall ends the read transaction at once: an open one would hold up checkpoints.
+        return self._reader().execute(_SCANS[bool(stop), reverse], bounds).fetchall()
+
+    def partitions(self) -> Iterator[str]:
+        """Yield the partitions that hold keys."""
+        last = ""
+        while row := self._reader().execute(_NEXT_PARTITION, (last,)).fetchone():
+            last = row[0]
+            yield last
+
+    def commit(
+        self,
+        partition: str,
+        *,
+        checks: Sequence[Check | EmptyRange] = (),
+        puts: Sequence[Put] = (),
+        deletes: Sequence[bytes] = (),
+    ) -> Awaitable[None]:
+        """Queue a commit; the awaitable returns when it is durable."""
+        assert_valid(puts, deletes)
+        return self._committer.submit(partition, checks, puts, deletes)
+
+    def close(self) -> None:
+        """Finish waiting commits and close the file."""
+        self._committer.close()
+        with self._readers_lock:
+            readers, self._open_readers = self._open_readers, []
+        for reader in readers:
+            reader.close()
+        self._turnstile.close()
+
+    def _prepare(self, directory: Path) -> sqlite3.Connection:
+        writer = self._connect()
+        try:
+            _prepare_schema(writer, self._path)
+        except BaseException:
+            writer.close()
+            raise
+        # SQLite syncs the directory for the journal it deletes, not for a new database.
+        fsync_directory(directory)
+        return writer
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=STATEMENTS_CACHED,
+        )
+        try:
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA cache_size = -{CACHE_BYTES // 1024}")
+            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+            connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_KEPT}")
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            raise StoreFormatError(f"{self._path} cannot be opened: {error}") from error
+        return connection
+
+    def _reader(self) -> sqlite3.Connection:
+        """Return this thread's connection: SQLite serialises the users of a shared one."""
+        try:
+            reader: sqlite3.Connection = self._readers.connection
+        except AttributeError:
+            reader = self._readers.connection = self._connect()
+            reader.execute("PRAGMA query_only = ON")
+            with self._readers_lock:
+                self._open_readers.append(reader)
+        return reader
+
+    def _write(self, group: Sequence[Commit]) -> list[Exception | None]:
+        """Write a group in one transaction; see `WriteGroup`."""
+        try:
+            with self._turnstile:
+                return self._transact(group)
+        except (sqlite3.Error, OSError) as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                full = StoreFullError("the catalog's device is full", hint="free some space")
+                return [full] * len(group)
+            # After a failed sync the kernel may drop the dirty pages and report success the next
+            # time, so trying again would acknowledge what is not on the device.
+            raise StoreFailedError(f"{self._path}: {error}") from error
+
+    def _transact(self, group: Sequence[Commit]) -> list[Exception | None]:
+        connection = self._writer
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            transaction = Transaction(connection)
+            outcomes = [_apply(transaction, commit) for commit in group]
+            transaction.flush()
+            connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+        return outcomes
+
+
+def _apply(transaction: Transaction, commit: Commit) -> Exception | None:
+    partition = commit.partition
+    for check in commit.checks:
+        if not transaction.holds(partition, check):
+            return CommitConflictError(f"a key of {partition} changed meanwhile")
+    for put in commit.puts:
+        transaction.put(partition, put)
+    for key in commit.deletes:
+        transaction.delete(partition, key)
+    return None
+
+
+def _prepare_schema(connection: sqlite3.Connection, path: Path) -> None:
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if (application_id, version) == (0, 0):
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if tables:
+            raise StoreFormatError(f"{path} is no catalog of Ingot")
+        connection.executescript(
+            f"BEGIN; PRAGMA application_id = {APPLICATION_ID};"
+            f" PRAGMA user_version = {SCHEMA_VERSION}; {_SCHEMA} COMMIT;"
+        )
+    elif application_id != APPLICATION_ID:
+        raise StoreFormatError(f"{path} is no catalog of Ingot")
+    elif version > SCHEMA_VERSION:
+        raise StoreFormatError(
+            f"{path} has format {version}; this version reads up to {SCHEMA_VERSION}",
+            hint="use the version of Ingot that wrote it, or a newer one",
+        )

@@ -1,0 +1,107 @@
+"""A group's writes inside one SQLite transaction: gathered in memory, flushed in few statements.
+
+Every SQLite step gives up the interpreter lock and must win it back from a busy event loop; so
+a group costs a handful of statements with many rows, not a handful per commit.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from ingot.store.catalog.contract import Check, EmptyRange, Put
+
+# How many rows one statement carries; few sizes, so that the prepared statements are reused.
+_ROWS = (64, 16, 4, 1)
+
+_GET = "SELECT value FROM record WHERE partition = ? AND key = ?"
+_ANY = "SELECT 1 FROM record WHERE partition = ? AND key >= ? AND key < ? LIMIT 1"
+_LAST_ATTACHMENT = "SELECT coalesce(max(id), 0) FROM attachment"
+
+
+def _by_rows(head: str, row: str, tail: str = "") -> dict[int, str]:
+    return {rows: f"{head} {', '.join([row] * rows)} {tail}" for rows in _ROWS}
+
+
+_PUT_ATTACHMENTS = _by_rows("INSERT INTO attachment (id, bytes) VALUES", "(?, ?)")
+_PUTS = _by_rows(
+    "INSERT INTO record (partition, key, value, attachment_id) VALUES",
+    "(?, ?, ?, ?)",
+    "ON CONFLICT (partition, key) DO UPDATE"
+    " SET value = excluded.value, attachment_id = excluded.attachment_id",
+)
+_DELETES = _by_rows("DELETE FROM record WHERE (partition, key) IN (VALUES", "(?, ?)", ")")
+_Address = tuple[str, bytes]
+
+
+class Transaction:
+    """The state of the catalog as the commits of one group see it, one after the other."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._known: dict[_Address, bytes | None] = {}
+        self._puts: dict[_Address, Put] = {}
+        self._deletes: dict[_Address, None] = {}
+
+    def holds(self, partition: str, check: Check | EmptyRange) -> bool:
+        """Tell whether a check holds now."""
+        if isinstance(check, Check):
+            return self._get((partition, check.key)) == check.expected
+        self.flush()
+        bounds = (partition, check.start, check.stop)
+        return self._connection.execute(_ANY, bounds).fetchone() is None
+
+    def put(self, partition: str, put: Put) -> None:
+        """Write a key."""
+        address = (partition, put.key)
+        self._known[address] = put.value
+        self._puts[address] = put
+        self._deletes.pop(address, None)
+
+    def delete(self, partition: str, key: bytes) -> None:
+        """Remove a key."""
+        address = (partition, key)
+        self._known[address] = None
+        self._deletes[address] = None
+        self._puts.pop(address, None)
+
+    def flush(self) -> None:
+        """Send what was gathered to SQLite."""
+        if self._deletes:
+            rows = [part for address in self._deletes for part in address]
+            self._execute(_DELETES, 2, rows)
+            self._deletes.clear()
+        if self._puts:
+            self._flush_puts()
+            self._puts.clear()
+
+    def _get(self, address: _Address) -> bytes | None:
+        try:
+            return self._known[address]
+        except KeyError:
+            row = self._connection.execute(_GET, address).fetchone()
+            value = self._known[address] = None if row is None else row[0]
+            return value
+
+    def _flush_puts(self) -> None:
+        (attachment_id,) = self._connection.execute(_LAST_ATTACHMENT).fetchone()
+        attachments: list[object] = []
+        records: list[object] = []
+        for (partition, key), put in self._puts.items():
+            if put.attachment is None:
+                records += (partition, key, put.value, None)
+            else:
+                attachment_id += 1
+                attachments += (attachment_id, put.attachment)
+                records += (partition, key, put.value, attachment_id)
+        self._execute(_PUT_ATTACHMENTS, 2, attachments)
+        self._execute(_PUTS, 4, records)
+
+    def _execute(self, statements: dict[int, str], width: int, values: Sequence[object]) -> None:
+        """Run a statement over all rows (`width` values each), in the largest steps there are."""
+        offset = 0
+        for rows in _ROWS:
+            step = rows * width
+            while offset + step <= len(values):
+                self._connection.execute(statements[rows], values[offset : offset + step])
+                offset += step

@@ -1,0 +1,95 @@
+r"""How buckets, objects, uploads and garbage are called in the catalog.
+
+An S3 key may be any UTF-8 text, a catalog key must not contain NUL, and some catalog keys carry
+something behind the S3 key. So S3 keys are escaped: `\0 \1 \2` become `\2\2 \2\3 \2\4`, which
+keeps their order and their prefixes, and leaves `\1` as a separator that sorts before all text.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+# The partition that lists the buckets: name → BucketRecord.
+BUCKETS = "buckets"
+
+# Keys of a bucket's partition. The fence exists from the bucket's first commit to its last;
+# every commit in between demands it, so nothing can be written to a deleted bucket.
+FENCE = b"b"
+FENCE_VALUE = b"open"
+OBJECTS = b"o/"
+VERSIONS = b"v/"
+UPLOADS = b"u/"
+PARTS = b"p/"
+GARBAGE = b"g/"
+
+SEPARATOR = b"\1"
+_ESCAPES = ((b"\2", b"\2\4"), (b"\1", b"\2\3"), (b"\0", b"\2\2"))
+_BUCKET_PARTITION = "bucket/"
+
+
+def bucket_partition(bucket_id: str) -> str:
+    """Return the partition that holds a bucket's objects."""
+    return _BUCKET_PARTITION + bucket_id
+
+
+def is_bucket_partition(partition: str) -> bool:
+    """Tell a bucket's partition from the others."""
+    return partition.startswith(_BUCKET_PARTITION)
+
+
+def escape(key: str) -> bytes:
+    """Write an S3 key so that order and prefixes stay and no byte is below 2."""
+    raw = key.encode()
+    if b"\0" in raw or b"\1" in raw or b"\2" in raw:
+        for plain, escaped in _ESCAPES:
+            raw = raw.replace(plain, escaped)
+    return raw
+
+
+def unescape(escaped: bytes) -> bytes:
+    """Return the UTF-8 of the S3 key that `escape` wrote."""
+    if b"\2" in escaped:
+        for plain, mark in reversed(_ESCAPES):
+            escaped = escaped.replace(mark, plain)
+    return escaped
+
+
+def object_key(key: str) -> bytes:
+    """Return where an object's current version is."""
+    return OBJECTS + escape(key)
+
+
+def upload_key(key: str, upload_id: str) -> bytes:
+    """Return where a multipart upload is."""
+    return UPLOADS + escape(key) + SEPARATOR + upload_id.encode()
+
+
+def part_key(upload_id: str, number: int) -> bytes:
+    """Return where a part of an upload is."""
+    return parts_prefix(upload_id) + b"%05d" % number
+
+
+def parts_prefix(upload_id: str) -> bytes:
+    """Return what the keys of all parts of an upload begin with."""
+    return PARTS + upload_id.encode() + SEPARATOR
+
+
+def garbage_key(due_ns: int) -> bytes:
+    """Return a new place in the garbage queue, which is ordered by time."""
+    return GARBAGE + b"%020d" % due_ns + SEPARATOR + secrets.token_hex(8).encode()
+
+
+def garbage_due_by(now_ns: int) -> bytes:
+    """Return the end of the queue's range that is due."""
+    return GARBAGE + b"%020d" % now_ns
+
+
+def after(key: bytes) -> bytes:
+    """Return the smallest catalog key behind `key`."""
+    return key + SEPARATOR
+
+
+def behind_prefix(prefix: bytes) -> bytes:
+    """Return the smallest key behind all keys that begin with `prefix` (never all 0xFF)."""
+    stripped = prefix.rstrip(b"\xff")
+    return stripped[:-1] + bytes((stripped[-1] + 1,))

@@ -1,0 +1,168 @@
+"""What is done in the background: the garbage queue, orphaned blobs, remains of crashes.
+
+One process of those that share a directory does it at a time; everything here may be interrupted
+at any point and be begun again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+
+from ingot.base.errors import Error
+from ingot.store import keys
+from ingot.store.core import Core
+from ingot.store.records import decode_garbage, decode_part, decode_upload
+from ingot.store.uploads import Uploads
+
+INTERVAL_S = 30.0
+
+_ROWS_MAX = 500
+# How many blobs of an ended session are compared with the catalog in one pass over it.
+_ORPHANS_MAX = 100_000
+
+_log = logging.getLogger(__name__)
+
+Row = tuple[bytes, bytes]
+
+
+class Maintenance:
+    """The background work of a store.
+
+    Args:
+        lock: makes a lock that yields whether this process may do the work now.
+    """
+
+    def __init__(
+        self, core: Core, uploads: Uploads, lock: Callable[[], AbstractContextManager[bool]]
+    ) -> None:
+        self._catalog = core.catalog
+        self._bodies = core.bodies
+        self._blobs = core.bodies.blobs
+        self._changes = core.changes
+        self._clock = core.clock
+        self._uploads = uploads
+        self._lock = lock
+
+    async def run(self) -> None:
+        """Do the work for as long as the task lives; errors are logged and tried again."""
+        while True:
+            with self._lock() as granted:
+                while granted:
+                    await self._round()
+                    await asyncio.sleep(INTERVAL_S)
+            await asyncio.sleep(INTERVAL_S)
+
+    async def sweep(self) -> int:
+        """Remove what ended sessions left unfinished; return how many blobs that were."""
+        if not await self._bodies.run(self._blobs.ended_sessions):
+            return 0
+        for partition in await self._partitions():
+            for upload_id in await self._bodies.run(self._ended_uploads, partition):
+                await self._uploads.clear_parts(partition, upload_id)
+        return await self._bodies.run(self._delete_orphans)
+
+    async def collect(self) -> int:
+        """Delete the blobs of the garbage queue that are due; return how many."""
+        count = 0
+        for partition in await self._partitions():
+            if await self._is_fenced(partition):
+                stop = keys.garbage_due_by(self._clock.now_ns())
+                count += await self._drain(partition, keys.GARBAGE, stop)
+            else:
+                # The bucket was deleted: nobody reads or writes here any more.
+                for space in (keys.UPLOADS, keys.PARTS, keys.GARBAGE):
+                    count += await self._drain(partition, space, keys.behind_prefix(space))
+        return count
+
+    async def _round(self) -> None:
+        try:
+            orphans = await self.sweep()
+            collected = await self.collect()
+        except (Error, OSError):
+            _log.exception("store.maintenance.failed")
+        else:
+            if orphans or collected:
+                _log.info("store.maintenance.done orphans=%d garbage=%d", orphans, collected)
+
+    async def _partitions(self) -> list[str]:
+        names = await self._bodies.run(lambda: list(self._catalog.partitions()))
+        return [name for name in names if keys.is_bucket_partition(name)]
+
+    async def _is_fenced(self, partition: str) -> bool:
+        return await self._bodies.run(self._catalog.get, partition, keys.FENCE) is not None
+
+    async def _drain(self, partition: str, space: bytes, stop: bytes) -> int:
+        """Remove the rows of a space and, before them, the blobs they name."""
+        count = 0
+        while rows := await self._scan(partition, space, stop):
+            blob_ids = [blob_id for row in rows for blob_id in _blob_ids(space, row[1])]
+            await self._bodies.run(self._blobs.delete, blob_ids)
+            await self._catalog.commit(partition, deletes=[key for key, _ in rows])
+            count += len(blob_ids)
+        return count
+
+    async def _scan(self, partition: str, start: bytes, stop: bytes) -> list[Row]:
+        return await self._bodies.run(
+            lambda: self._catalog.scan(partition, start, stop, limit=_ROWS_MAX)
+        )
+
+    def _ended_uploads(self, partition: str) -> set[str]:
+        """Return the uploads that have parts but no record: their end was interrupted."""
+        # Parts first: whatever has parts now and is in progress has its record still.
+        with_parts = {
+            key[len(keys.PARTS) :].partition(keys.SEPARATOR)[0].decode()
+            for key, _ in self._rows(partition, keys.PARTS)
+        }
+        if with_parts:
+            for _, value in self._rows(partition, keys.UPLOADS):
+                with_parts.discard(decode_upload(value).upload_id)
+        return with_parts
+
+    def _delete_orphans(self) -> int:
+        count = 0
+        with contextlib.ExitStack() as claims:
+            sessions = [
+                session
+                for session in self._blobs.ended_sessions()
+                if claims.enter_context(self._blobs.claim(session))
+            ]
+            left = itertools.chain.from_iterable(map(self._blobs.blob_ids, sessions))
+            while orphans := set(itertools.islice(left, _ORPHANS_MAX)):
+                for blob_id in self._referenced():
+                    orphans.discard(blob_id)
+                self._blobs.delete([*orphans])
+                count += len(orphans)
+            for session in sessions:
+                self._blobs.settle(session)
+        return count
+
+    def _referenced(self) -> Iterator[str]:
+        """Yield the id of every blob that a record names."""
+        for partition in self._catalog.partitions():
+            # A blob's references move from left to right (part, object, version, garbage), each
+            # time in one commit: read in this order, none is missed while it moves.
+            for space in (keys.PARTS, keys.OBJECTS, keys.VERSIONS, keys.GARBAGE):
+                for key, value in self._rows(partition, space):
+                    if space in (keys.OBJECTS, keys.VERSIONS):
+                        yield from self._changes.blob_ids(partition, key, value)
+                    else:
+                        yield from _blob_ids(space, value)
+
+    def _rows(self, partition: str, space: bytes) -> Iterator[Row]:
+        start, stop = space, keys.behind_prefix(space)
+        while rows := self._catalog.scan(partition, start, stop, limit=_ROWS_MAX):
+            yield from rows
+            start = keys.after(rows[-1][0])
+
+
+def _blob_ids(space: bytes, value: bytes) -> Sequence[str]:
+    """Return the blobs that a part or an entry of the garbage queue names."""
+    if space == keys.GARBAGE:
+        return decode_garbage(value).blob_ids
+    blob = decode_part(value).blob if space == keys.PARTS else None
+    return [] if blob is None else [blob.id]

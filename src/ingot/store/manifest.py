@@ -1,0 +1,133 @@
+"""Completing an upload: which parts make the object, and what it is called and summed up as."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ingot.base.limits import OBJECT_BYTES_MAX, PART_BYTES_MIN
+from ingot.s3 import checksums
+from ingot.s3.etags import multipart_etag
+from ingot.store.errors import (
+    DigestMismatchError,
+    InvalidPartError,
+    InvalidPartOrderError,
+    ObjectTooLargeError,
+    PartTooSmallError,
+)
+from ingot.store.records import PartRecord, UploadRecord
+
+
+class CompletedPart(NamedTuple):
+    """A part as the completion names it.
+
+    Attributes:
+        number: 1 to 10,000.
+        etag: without quotes.
+        checksums: algorithm name → base64, as far as they were given.
+    """
+
+    number: int
+    etag: str
+    checksums: Mapping[str, str] = {}
+
+
+class Expected(NamedTuple):
+    """What a completion announces about the whole object.
+
+    Attributes:
+        checksums: algorithm name → value as S3 writes it.
+        size_bytes: the object's size, `None` when not announced.
+    """
+
+    checksums: Mapping[str, str] = {}
+    size_bytes: int | None = None
+
+
+NOTHING_EXPECTED = Expected()
+
+
+class Manifest(NamedTuple):
+    """The object that the parts make."""
+
+    parts: tuple[PartRecord, ...]
+    size_bytes: int
+    etag: str
+    checksum_type: str
+    checksums: dict[str, str]
+
+
+def build_manifest(
+    upload: UploadRecord,
+    stored: Mapping[int, PartRecord],
+    named: Sequence[CompletedPart],
+    expected: Expected,
+) -> Manifest:
+    """Choose the named parts among the stored ones and join their digests.
+
+    Raises:
+        InvalidPartOrderError: the numbers do not ascend, or no part is named.
+        InvalidPartError: a part was not uploaded or differs from what was named.
+        PartTooSmallError: a part other than the last has less than `PART_BYTES_MIN`.
+        ObjectTooLargeError: the parts add up to more than `OBJECT_BYTES_MAX`.
+        DigestMismatchError: the object is not what was expected.
+    """
+    parts = _choose(upload.upload_id, stored, named)
+    size_bytes = sum(part.size_bytes for part in parts)
+    if size_bytes > OBJECT_BYTES_MAX:
+        raise ObjectTooLargeError(f"the parts have {size_bytes} bytes together")
+    sums = _join_checksums(upload, parts)
+    manifest = Manifest(
+        parts=parts,
+        size_bytes=size_bytes,
+        etag=multipart_etag(bytes.fromhex(part.etag) for part in parts),
+        checksum_type=upload.checksum_type if sums else "",
+        checksums=sums,
+    )
+    _check_expected(manifest, expected)
+    return manifest
+
+
+def _choose(
+    upload_id: str, stored: Mapping[int, PartRecord], named: Sequence[CompletedPart]
+) -> tuple[PartRecord, ...]:
+    if not named:
+        raise InvalidPartOrderError(f"the completion of upload {upload_id} names no parts")
+    chosen: list[PartRecord] = []
+    for index, name in enumerate(named):
+        if index and name.number <= named[index - 1].number:
+            raise InvalidPartOrderError(f"the parts of upload {upload_id} do not ascend")
+        part = stored.get(name.number)
+        if part is None or part.etag != name.etag:
+            raise InvalidPartError(upload_id, name.number, name.etag)
+        for algorithm, value in name.checksums.items():
+            if part.checksums.get(algorithm, value) != value:
+                raise InvalidPartError(upload_id, name.number, name.etag)
+        if index < len(named) - 1 and part.size_bytes < PART_BYTES_MIN:
+            raise PartTooSmallError(part.number, part.size_bytes, part.etag)
+        chosen.append(part)
+    return tuple(chosen)
+
+
+def _join_checksums(upload: UploadRecord, parts: Sequence[PartRecord]) -> dict[str, str]:
+    name = upload.checksum_algorithm
+    if not name:
+        return {}
+    missing = next((part for part in parts if name not in part.checksums), None)
+    if missing is not None:
+        raise InvalidPartError(upload.upload_id, missing.number, missing.etag)
+    digests = [checksums.decode(name, part.checksums[name]) for part in parts]
+    if upload.checksum_type == checksums.COMPOSITE:
+        return {name: checksums.composite(name, digests)}
+    sizes = [part.size_bytes for part in parts]
+    return {name: checksums.full_object(name, zip(digests, sizes, strict=True))}
+
+
+def _check_expected(manifest: Manifest, expected: Expected) -> None:
+    if expected.size_bytes is not None and expected.size_bytes != manifest.size_bytes:
+        raise DigestMismatchError("size", str(expected.size_bytes), str(manifest.size_bytes))
+    for name, value in expected.checksums.items():
+        actual = manifest.checksums.get(name, value)
+        # Clients may leave the number of parts off a composite checksum.
+        if value not in (actual, actual.partition("-")[0]):
+            raise DigestMismatchError(name, value, actual)

@@ -1,0 +1,285 @@
+"""Objects: reading, writing, copying, deleting and listing them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+
+import msgspec
+
+from ingot.s3.checksums import FULL_OBJECT
+from ingot.store import keys
+from ingot.store.blobs.contract import BlobRef
+from ingot.store.bodies import Body
+from ingot.store.changes import Plan, Precondition
+from ingot.store.core import Core
+from ingot.store.errors import NoSuchKeyError, NoSuchVersionError
+from ingot.store.listing import position_after, walk
+from ingot.store.pages import ListedObject, Page
+from ingot.store.records import (
+    SCHEMA,
+    Attributes,
+    Layout,
+    ObjectRecord,
+    PartRecord,
+    decode_listed,
+    decode_manifest,
+    decode_object,
+    encode,
+)
+
+NULL_VERSION = "null"
+NO_ATTRIBUTES = Attributes()
+
+
+class StoredObject:
+    """An object as one moment's read found it.
+
+    Attributes:
+        bucket: the bucket's name.
+        key: the object's key.
+        record: what is known about it.
+    """
+
+    __slots__ = ("_attachment", "bucket", "key", "record")
+
+    def __init__(
+        self, bucket: str, key: str, record: ObjectRecord, attachment: bytes | None
+    ) -> None:
+        self.bucket = bucket
+        self.key = key
+        self.record = record
+        self._attachment = attachment
+
+    @property
+    def body(self) -> bytes | None:
+        """The whole body when the catalog holds it, else `None`."""
+        return self._attachment if self.record.layout == "inline" else None
+
+    @property
+    def parts(self) -> tuple[PartRecord, ...]:
+        """The parts it was uploaded in; empty for an object that came in one piece."""
+        if self.record.layout != "manifest" or self._attachment is None:
+            return ()
+        return decode_manifest(self._attachment)
+
+    @property
+    def attachment(self) -> bytes | None:
+        """What the catalog holds beside the record: the inline body or the encoded manifest."""
+        return self._attachment
+
+    def extents(self, start: int, length: int) -> list[tuple[BlobRef, int, int]]:
+        """Return which ranges (blob, start, length) of blobs hold a range of the object."""
+        if self.record.blob is not None:
+            return [(self.record.blob, start, length)]
+        extents = []
+        stop = start + length
+        offset = 0
+        for part in self.parts:
+            first, last = max(start, offset), min(stop, offset + part.size_bytes)
+            if part.blob is not None and first < last:
+                extents.append((part.blob, first - offset, last - first))
+            offset += part.size_bytes
+        return extents
+
+
+class Objects:
+    """The objects of a store."""
+
+    def __init__(self, core: Core) -> None:
+        self._catalog = core.catalog
+        self._buckets = core.buckets
+        self._changes = core.changes
+        self._bodies = core.bodies
+        self._clock = core.clock
+
+    def get(self, bucket: str, key: str, *, version_id: str | None = None) -> StoredObject:
+        """Return an object with what `read` needs of the catalog.
+
+        Raises:
+            NoSuchBucketError: the bucket does not exist.
+            NoSuchKeyError: it holds no such object.
+            NoSuchVersionError: the object has no such version.
+        """
+        object_key = keys.object_key(key)
+        stored = self._catalog.get_with_attachment(self._buckets.partition(bucket), object_key)
+        if stored is None:
+            # The remembered partition may be that of a bucket which was deleted and made anew.
+            stored = self._catalog.get_with_attachment(self._buckets.refresh(bucket), object_key)
+        if stored is None:
+            raise NoSuchKeyError(bucket, key)
+        record = decode_object(stored[0])
+        if version_id is not None and version_id != record.version_id:
+            raise NoSuchVersionError(bucket, key, version_id)
+        return StoredObject(bucket, key, record, stored[1])
+
+    def read(
+        self, stored: StoredObject, start: int = 0, length: int | None = None
+    ) -> AsyncIterator[bytes]:
+        """Yield the bytes `[start, start + length)` of an object in verified pieces.
+
+        Raises:
+            BlobDamagedError: (on iteration) what is stored is not what was written.
+        """
+        size_bytes = stored.record.size_bytes
+        stop = size_bytes if length is None else min(size_bytes, start + length)
+        if stored.body is not None:
+            return _once(stored.body[start:stop])
+        if start >= stop:
+            return _once(b"")
+        return self._bodies.read(stored.extents(start, stop - start), stop - start)
+
+    async def put(
+        self,
+        bucket: str,
+        key: str,
+        body: Body,
+        attributes: Attributes = NO_ATTRIBUTES,
+        *,
+        precondition: Precondition | None = None,
+    ) -> ObjectRecord:
+        """Store a body under a key; durable when this returns. It takes the body over.
+
+        Raises:
+            NoSuchBucketError: the bucket does not exist.
+            Exception: what the precondition raised.
+        """
+        layout: Layout = "inline" if body.blob is None else "blob"
+        record = ObjectRecord(
+            schema=SCHEMA,
+            version_id=NULL_VERSION,
+            delete_marker=False,
+            modified_ns=self._clock.now_ns(),
+            size_bytes=body.size_bytes,
+            etag=body.md5,
+            checksum_type=FULL_OBJECT if body.checksums else "",
+            checksums=body.checksums,
+            layout=layout,
+            blob=body.blob,
+            part_count=0,
+            upload_id="",
+            attributes=attributes,
+        )
+        plan = Plan(record=record, attachment=body.inline)
+        async with self._bodies.handed_over(body.blob):
+            await self._changes.apply(bucket, key, lambda _: plan, precondition=precondition)
+        return record
+
+    async def copy(
+        self,
+        source: StoredObject,
+        bucket: str,
+        key: str,
+        *,
+        attributes: Attributes | None = None,
+        precondition: Precondition | None = None,
+    ) -> ObjectRecord:
+        """Store a copy of an object without moving its bytes; ETag, checksums and parts stay.
+
+        Args:
+            source: what `get` returned.
+            bucket: the target's bucket.
+            key: the target's key, which may be the source's.
+            attributes: those of the copy; `None` to keep the source's.
+            precondition: about the target.
+
+        Raises:
+            NoSuchBucketError: the target's bucket does not exist.
+            BlobDamagedError: bytes of the source are missing.
+        """
+        record = msgspec.structs.replace(
+            source.record, version_id=NULL_VERSION, modified_ns=self._clock.now_ns()
+        )
+        if attributes is not None:
+            record = msgspec.structs.replace(record, attributes=attributes)
+        attachment = source.attachment
+        clones: list[BlobRef] = []
+        if record.blob is not None:
+            clones = await self._bodies.run(self._bodies.blobs.clone, [record.blob])
+            record = msgspec.structs.replace(record, blob=clones[0])
+        elif record.layout == "manifest":
+            originals = [part.blob for part in source.parts if part.blob is not None]
+            clones = await self._bodies.run(self._bodies.blobs.clone, originals)
+            attachment = encode(_with_blobs(source.parts, clones))
+        plan = Plan(record=record, attachment=attachment)
+        async with self._bodies.handed_over(*clones):
+            await self._changes.apply(bucket, key, lambda _: plan, precondition=precondition)
+        return record
+
+    async def delete(
+        self, bucket: str, key: str, *, precondition: Precondition | None = None
+    ) -> None:
+        """Delete an object; deleting what is not there is no error.
+
+        Raises:
+            NoSuchBucketError: the bucket does not exist.
+            Exception: what the precondition raised.
+        """
+        self._buckets.refresh(bucket)
+        plan = Plan(record=None)
+        await self._changes.apply(bucket, key, lambda _: plan, precondition=precondition)
+
+    async def delete_many(self, bucket: str, names: Iterable[str]) -> None:
+        """Delete the objects of many keys, all or none.
+
+        Raises:
+            NoSuchBucketError: the bucket does not exist.
+        """
+        await self._changes.remove_all(bucket, names)
+
+    def list(
+        self,
+        bucket: str,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        after: str = "",
+        limit: int = 1000,
+    ) -> Page:
+        """List objects in the order of their keys' UTF-8.
+
+        Args:
+            bucket: the bucket's name.
+            prefix: what the keys begin with.
+            delimiter: keys that hold it behind the prefix are rolled up into common prefixes.
+            after: only entries (keys or common prefixes) behind this one are shown.
+            limit: how many entries at most; 0 gives an empty page.
+
+        Raises:
+            NoSuchBucketError: the bucket does not exist.
+        """
+        partition = self._buckets.refresh(bucket)
+        position = position_after(keys.OBJECTS, after, prefix, delimiter) if after else b""
+        entries, truncated = walk(
+            self._catalog,
+            partition,
+            keys.OBJECTS,
+            prefix=prefix,
+            delimiter=delimiter,
+            position=position,
+            limit=limit,
+        )
+        objects: list[ListedObject] = []
+        prefixes: list[str] = []
+        last = after
+        for entry in entries:
+            if isinstance(entry, str):
+                prefixes.append(entry)
+            else:
+                objects.append(ListedObject(entry.key, decode_listed(entry.value)))
+        if entries:
+            last = entries[-1] if isinstance(entries[-1], str) else entries[-1].key
+        return Page(objects, prefixes, truncated, last)
+
+
+def _with_blobs(parts: tuple[PartRecord, ...], blobs: Iterable[BlobRef]) -> tuple[PartRecord, ...]:
+    """Return the parts with other blobs, in order; empty parts have none."""
+    remaining = iter(blobs)
+    return tuple(
+        part if part.blob is None else msgspec.structs.replace(part, blob=next(remaining))
+        for part in parts
+    )
+
+
+async def _once(piece: bytes) -> AsyncIterator[bytes]:
+    if piece:
+        yield piece

@@ -1,0 +1,63 @@
+"""Pages of listings: what is shown of objects, uploads and parts."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ingot.store.records import ListedRecord, PartRecord, UploadRecord
+
+
+class ListedObject(NamedTuple):
+    """An object in a listing."""
+
+    key: str
+    record: ListedRecord
+
+
+class Page(NamedTuple):
+    """A page of objects.
+
+    Attributes:
+        objects: in order of their keys.
+        prefixes: the common prefixes, in order.
+        truncated: whether more follow.
+        next_after: the last entry of the page, key or common prefix; give it as `after` to go on.
+    """
+
+    objects: list[ListedObject]
+    prefixes: list[str]
+    truncated: bool
+    next_after: str
+
+
+class ListedUpload(NamedTuple):
+    """An upload in a listing."""
+
+    key: str
+    record: UploadRecord
+
+
+class UploadsPage(NamedTuple):
+    """A page of uploads, ordered by key and then by time of initiation.
+
+    Attributes:
+        uploads: the uploads.
+        prefixes: the common prefixes, in order.
+        truncated: whether more follow.
+        next_key: the key or common prefix of the last entry.
+        next_upload_id: the upload of the last entry; empty behind a common prefix.
+    """
+
+    uploads: list[ListedUpload]
+    prefixes: list[str]
+    truncated: bool
+    next_key: str
+    next_upload_id: str
+
+
+class PartsPage(NamedTuple):
+    """A page of an upload's parts, in order of their numbers."""
+
+    upload: UploadRecord
+    parts: list[PartRecord]
+    truncated: bool

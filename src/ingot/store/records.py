@@ -1,0 +1,142 @@
+"""The records of the catalog and their encoding; each begins with its schema version.
+
+Records are msgpack arrays: fields are only ever added, at the end and with a default, and the
+schema version rises when the meaning of an old field changes. The bytes are specified in
+`docs/explanation/on-disk-format.md`.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+from ingot.store.blobs.contract import BlobRef
+
+SCHEMA: Final = 1
+
+Layout = Literal["inline", "blob", "manifest"]
+
+
+class Attributes(msgspec.Struct, frozen=True, array_like=True):
+    """What a writer says about an object beside its bytes.
+
+    Attributes:
+        headers: standard headers that are echoed (lower-case name → value), such as
+            `content-type` and `cache-control`.
+        metadata: user metadata (lower-case name without `x-amz-meta-` → value).
+    """
+
+    headers: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+
+
+class BucketRecord(msgspec.Struct, frozen=True, array_like=True):
+    """A bucket; `bucket_id` names the catalog partition of its objects and is never reused."""
+
+    schema: int
+    bucket_id: str
+    created_ns: int
+
+
+class ListedRecord(msgspec.Struct, frozen=True, array_like=True):
+    """The leading fields of `ObjectRecord`: what a listing needs, read without the rest.
+
+    Attributes:
+        schema: `SCHEMA`.
+        version_id: `null` in a bucket without versions.
+        delete_marker: the key is deleted; there is no body.
+        modified_ns: nanoseconds since the Unix epoch.
+        size_bytes: the body's size.
+        etag: without quotes.
+        checksum_type: `FULL_OBJECT` or `COMPOSITE`; empty when there are no checksums.
+        checksums: algorithm name (`CRC32`) → base64 as S3 writes it.
+    """
+
+    schema: int
+    version_id: str
+    delete_marker: bool
+    modified_ns: int
+    size_bytes: int
+    etag: str
+    checksum_type: str
+    checksums: dict[str, str]
+
+
+class ObjectRecord(ListedRecord, frozen=True, array_like=True):
+    """One version of an object.
+
+    Attributes:
+        layout: where the bytes are: the record's attachment (`inline`), one blob (`blob`), or
+            the blobs of the parts that the attachment lists (`manifest`).
+        blob: the blob of the layout `blob`.
+        part_count: how many parts the object was uploaded in; 0 for a plain PUT.
+        upload_id: the multipart upload that made it, else empty.
+        attributes: headers and user metadata.
+    """
+
+    layout: Layout
+    blob: BlobRef | None
+    part_count: int
+    upload_id: str
+    attributes: Attributes
+
+
+class PartRecord(msgspec.Struct, frozen=True, array_like=True):
+    """A part of an upload, and an entry of a manifest.
+
+    Attributes:
+        schema: `SCHEMA`.
+        number: 1 to 10,000.
+        size_bytes: the part's size.
+        etag: MD5 in hex.
+        modified_ns: when it was uploaded.
+        checksums: algorithm name → base64.
+        blob: its bytes; `None` for an empty part.
+    """
+
+    schema: int
+    number: int
+    size_bytes: int
+    etag: str
+    modified_ns: int
+    checksums: dict[str, str]
+    blob: BlobRef | None
+
+
+class UploadRecord(msgspec.Struct, frozen=True, array_like=True):
+    """A multipart upload in progress.
+
+    Attributes:
+        schema: `SCHEMA`.
+        upload_id: begins with the time of its initiation, so that ids sort by it.
+        initiated_ns: nanoseconds since the Unix epoch.
+        checksum_algorithm: what every part is summed with; empty when not asked for.
+        checksum_type: `FULL_OBJECT` or `COMPOSITE`; empty without an algorithm.
+        attributes: those of the object to be.
+    """
+
+    schema: int
+    upload_id: str
+    initiated_ns: int
+    checksum_algorithm: str
+    checksum_type: str
+    attributes: Attributes
+
+
+class GarbageRecord(msgspec.Struct, frozen=True, array_like=True):
+    """Blobs that no record names any more, to be deleted when their readers had their time."""
+
+    schema: int
+    blob_ids: tuple[str, ...]
+
+
+_encoder = msgspec.msgpack.Encoder()
+encode = _encoder.encode
+decode_bucket = msgspec.msgpack.Decoder(BucketRecord).decode
+decode_listed = msgspec.msgpack.Decoder(ListedRecord).decode
+decode_object = msgspec.msgpack.Decoder(ObjectRecord).decode
+decode_upload = msgspec.msgpack.Decoder(UploadRecord).decode
+decode_part = msgspec.msgpack.Decoder(PartRecord).decode
+decode_garbage = msgspec.msgpack.Decoder(GarbageRecord).decode
+decode_manifest = msgspec.msgpack.Decoder(tuple[PartRecord, ...]).decode

@@ -1,0 +1,123 @@
+"""The object store: its parts put together over a catalog and blobs, in one directory."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from ingot.base.clock import Clock, SystemClock
+from ingot.store.blobs.contract import Blobs
+from ingot.store.blobs.files import FileBlobs
+from ingot.store.bodies import Bodies
+from ingot.store.buckets import Buckets
+from ingot.store.catalog.contract import Catalog
+from ingot.store.catalog.sqlite import SqliteCatalog
+from ingot.store.changes import GARBAGE_DELAY_S, Changes
+from ingot.store.core import Core
+from ingot.store.layout import prepare_directory
+from ingot.store.maintenance import Maintenance
+from ingot.store.objects import Objects
+from ingot.store.uploads import Uploads
+
+MakeLock = Callable[[], AbstractContextManager[bool]]
+
+
+class ObjectStore:
+    """Buckets, objects and uploads over one catalog and one set of blobs.
+
+    Plain methods are short reads that run inline on the event loop; coroutines write or move
+    bytes. What a coroutine has written is durable when it returns. No process may fork after
+    opening a store.
+
+    Attributes:
+        buckets: creating, finding and deleting buckets.
+        objects: reading, writing and listing objects.
+        uploads: multipart uploads.
+        bodies: bytes on their way in.
+        maintenance: garbage and the remains of crashes; one task of each process runs it.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        blobs: Blobs,
+        *,
+        clock: Clock,
+        maintenance_lock: MakeLock,
+        garbage_delay_s: float = GARBAGE_DELAY_S,
+    ) -> None:
+        self._catalog = catalog
+        self._blobs = blobs
+        self.bodies = Bodies(blobs)
+        self.buckets = Buckets(catalog, clock)
+        changes = Changes(catalog, self.buckets, clock, garbage_delay_s=garbage_delay_s)
+        core = Core(catalog, self.bodies, self.buckets, changes, clock)
+        self.objects = Objects(core)
+        self.uploads = Uploads(core, self.objects)
+        self.maintenance = Maintenance(core, self.uploads, maintenance_lock)
+
+    @classmethod
+    def open(
+        cls,
+        root: Path,
+        *,
+        clock: Clock | None = None,
+        garbage_delay_s: float = GARBAGE_DELAY_S,
+    ) -> ObjectStore:
+        """Open the store in a directory, creating it there if there is none. Blocking.
+
+        Any number of processes may have the same directory open.
+
+        Args:
+            root: the store's directory.
+            clock: the time; the machine's unless given.
+            garbage_delay_s: how long bytes that were overwritten or deleted stay for readers.
+
+        Raises:
+            StoreFormatError: the directory was written by a newer version, or holds no store.
+            OSError: the directory cannot be used.
+        """
+        prepare_directory(root)
+        catalog = SqliteCatalog(root / "catalog")
+        try:
+            blobs = FileBlobs(root / "blobs")
+        except BaseException:
+            catalog.close()
+            raise
+        return cls(
+            catalog,
+            blobs,
+            clock=clock or SystemClock(),
+            maintenance_lock=lambda: _try_lock(root / "maintenance.lock"),
+            garbage_delay_s=garbage_delay_s,
+        )
+
+    @property
+    def failure(self) -> str | None:
+        """Say why this process acknowledges no more writes; then it must be replaced."""
+        return self._catalog.failure
+
+    def close(self) -> None:
+        """Finish what is being written and release everything. Blocking, idempotent."""
+        self.bodies.close()
+        self._catalog.close()
+        self._blobs.close()
+
+
+@contextlib.contextmanager
+def _try_lock(path: Path) -> Iterator[bool]:
+    """Yield whether this process holds the lock; it ends with the block or the process."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(descriptor)

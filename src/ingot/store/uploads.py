@@ -1,0 +1,322 @@
+"""Multipart uploads: their parts, their completion without copying, and their end."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+
+from ingot.base.limits import PARTS_MAX
+from ingot.store import keys
+from ingot.store.blobs.contract import BlobRef
+from ingot.store.bodies import Body
+from ingot.store.buckets import FENCE_CHECK
+from ingot.store.catalog.contract import Check, CommitConflictError, Put
+from ingot.store.changes import COMMIT_ATTEMPTS_MAX, Plan, Precondition
+from ingot.store.completion import Completion, plan_completion
+from ingot.store.core import Core
+from ingot.store.errors import NoSuchUploadError, StoreBusyError
+from ingot.store.listing import position_after, walk
+from ingot.store.manifest import NOTHING_EXPECTED, CompletedPart, Expected
+from ingot.store.objects import NO_ATTRIBUTES, Objects, StoredObject
+from ingot.store.pages import ListedUpload, PartsPage, UploadsPage
+from ingot.store.records import (
+    SCHEMA,
+    Attributes,
+    ObjectRecord,
+    PartRecord,
+    UploadRecord,
+    decode_object,
+    decode_part,
+    decode_upload,
+    encode,
+)
+
+_ROWS_MAX = 1000
+
+
+class Uploads:
+    """The unfinished multipart uploads of a store."""
+
+    def __init__(self, core: Core, objects: Objects) -> None:
+        self._catalog = core.catalog
+        self._buckets = core.buckets
+        self._changes = core.changes
+        self._bodies = core.bodies
+        self._clock = core.clock
+        self._objects = objects
+
+    async def create(
+        self,
+        bucket: str,
+        key: str,
+        attributes: Attributes = NO_ATTRIBUTES,
+        *,
+        checksum_algorithm: str = "",
+        checksum_type: str = "",
+    ) -> UploadRecord:
+        """Begin an upload.
+
+        Args:
+            bucket: the bucket's name.
+            key: the key of the object to be.
+            attributes: those of the object to be.
+            checksum_algorithm: what the parts and the object are summed with; empty for nothing.
+            checksum_type: how the parts' checksums become the object's.
+
+        Raises:
+            NoSuchBucketError: the bucket does not exist.
+        """
+        now_ns = self._clock.now_ns()
+        upload = UploadRecord(
+            schema=SCHEMA,
+            # Ids of one key sort by the time of initiation, as listings must.
+            upload_id=f"{now_ns:016x}{secrets.token_hex(8)}",
+            initiated_ns=now_ns,
+            checksum_algorithm=checksum_algorithm,
+            checksum_type=checksum_type,
+            attributes=attributes,
+        )
+        put = Put(keys.upload_key(key, upload.upload_id), encode(upload))
+        try:
+            partition = self._buckets.partition(bucket)
+            await self._catalog.commit(partition, checks=[FENCE_CHECK], puts=[put])
+        except CommitConflictError:
+            partition = self._buckets.refresh(bucket)
+            await self._catalog.commit(partition, checks=[FENCE_CHECK], puts=[put])
+        return upload
+
+    def get(self, bucket: str, key: str, upload_id: str) -> UploadRecord:
+        """Return an upload.
+
+        Raises:
+            NoSuchBucketError: the bucket does not exist.
+            NoSuchUploadError: there is no such upload of that key.
+        """
+        return decode_upload(self._find(self._buckets.refresh(bucket), bucket, key, upload_id))
+
+    async def put_part(
+        self, bucket: str, key: str, upload_id: str, number: int, body: Body
+    ) -> PartRecord:
+        """Store a part, replacing one of the same number. It takes the body over.
+
+        The body must not be inline: write it with `inline_max=-1`.
+
+        Raises:
+            NoSuchBucketError: the bucket does not exist.
+            NoSuchUploadError: there is no such upload, or it ended meanwhile.
+        """
+        assert body.inline is None, "the body of a part is a blob"
+        assert 1 <= number <= PARTS_MAX, "the caller checks the number"
+        part = PartRecord(
+            schema=SCHEMA,
+            number=number,
+            size_bytes=body.size_bytes,
+            etag=body.md5,
+            modified_ns=self._clock.now_ns(),
+            checksums=body.checksums,
+            blob=body.blob,
+        )
+        async with self._bodies.handed_over(body.blob):
+            await self._commit_part(bucket, key, upload_id, part)
+        return part
+
+    async def copy_part(
+        self,
+        bucket: str,
+        key: str,
+        upload_id: str,
+        number: int,
+        source: StoredObject,
+        *,
+        start: int,
+        length: int,
+    ) -> PartRecord:
+        """Store a range of another object as a part.
+
+        Raises:
+            NoSuchBucketError: the bucket does not exist.
+            NoSuchUploadError: there is no such upload, or it ended meanwhile.
+            BlobDamagedError: the source is damaged.
+        """
+        algorithm = self.get(bucket, key, upload_id).checksum_algorithm
+        writer = self._bodies.writer(
+            size_hint=length, checksums=(algorithm,) if algorithm else (), inline_max=-1
+        )
+        try:
+            async for piece in self._objects.read(source, start, length):
+                await writer.write(piece)
+            body = await writer.finish()
+        except BaseException:
+            await writer.abort()
+            raise
+        return await self.put_part(bucket, key, upload_id, number, body)
+
+    def list_parts(
+        self, bucket: str, key: str, upload_id: str, *, after: int = 0, limit: int = 1000
+    ) -> PartsPage:
+        """List the parts with numbers above `after`.
+
+        Raises:
+            NoSuchBucketError: the bucket does not exist.
+            NoSuchUploadError: there is no such upload.
+        """
+        partition = self._buckets.refresh(bucket)
+        upload = decode_upload(self._find(partition, bucket, key, upload_id))
+        if limit <= 0:
+            return PartsPage(upload, [], truncated=False)
+        rows = self._catalog.scan(
+            partition,
+            keys.part_key(upload_id, min(after, PARTS_MAX) + 1),
+            keys.behind_prefix(keys.parts_prefix(upload_id)),
+            limit=limit + 1,
+        )
+        parts = [decode_part(value) for _, value in rows[:limit]]
+        return PartsPage(upload, parts, len(rows) > limit)
+
+    async def complete(
+        self,
+        bucket: str,
+        key: str,
+        upload_id: str,
+        parts: Sequence[CompletedPart],
+        *,
+        expected: Expected = NOTHING_EXPECTED,
+        precondition: Precondition | None = None,
+    ) -> ObjectRecord:
+        """Make an object of parts; durable when this returns. Completing again changes nothing.
+
+        Raises:
+            NoSuchBucketError: the bucket does not exist.
+            NoSuchUploadError: there is no such upload.
+            InvalidPartOrderError: see `build_manifest`, as for the next four.
+            InvalidPartError: a part is missing or differs.
+            PartTooSmallError: a part is too small.
+            ObjectTooLargeError: the object would be too large.
+            DigestMismatchError: the object is not what was expected.
+            Exception: what the precondition raised.
+        """
+        if (done := self._completed(bucket, key, upload_id)) is not None:
+            return done
+        completion = Completion(parts, expected, self._clock.now_ns())
+
+        def plan(partition: str) -> Plan:
+            found = self._find(partition, bucket, key, upload_id)
+            return plan_completion(self._catalog, partition, key, found, completion)
+
+        record = await self._changes.apply(bucket, key, plan, precondition=precondition)
+        assert record is not None
+        await asyncio.shield(self.clear_parts(self._buckets.partition(bucket), upload_id))
+        return record
+
+    async def abort(self, bucket: str, key: str, upload_id: str) -> None:
+        """End an upload and drop its parts.
+
+        Raises:
+            NoSuchBucketError: the bucket does not exist.
+            NoSuchUploadError: there is no such upload.
+        """
+        partition = self._buckets.refresh(bucket)
+        found = self._find(partition, bucket, key, upload_id)
+        name = keys.upload_key(key, upload_id)
+        try:
+            await self._catalog.commit(partition, checks=[Check(name, found)], deletes=[name])
+        except CommitConflictError as error:
+            raise NoSuchUploadError(bucket, key, upload_id) from error
+        await asyncio.shield(self.clear_parts(partition, upload_id))
+
+    def list(
+        self,
+        bucket: str,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        after_key: str = "",
+        after_upload_id: str = "",
+        limit: int = 1000,
+    ) -> UploadsPage:
+        """List uploads behind (`after_key`, `after_upload_id`); without an id, behind the key.
+
+        Raises:
+            NoSuchBucketError: the bucket does not exist.
+        """
+        position = b""
+        if after_key and after_upload_id:
+            position = keys.after(keys.upload_key(after_key, after_upload_id))
+        elif after_key:
+            position = position_after(keys.UPLOADS, after_key, prefix, delimiter)
+        entries, truncated = walk(
+            self._catalog,
+            self._buckets.refresh(bucket),
+            keys.UPLOADS,
+            prefix=prefix,
+            delimiter=delimiter,
+            position=position,
+            limit=limit,
+        )
+        uploads: list[ListedUpload] = []
+        prefixes: list[str] = []
+        next_key, next_upload_id = after_key, after_upload_id
+        for entry in entries:
+            if isinstance(entry, str):
+                prefixes.append(entry)
+                next_key, next_upload_id = entry, ""
+            else:
+                uploads.append(ListedUpload(entry.key, decode_upload(entry.value)))
+                next_key, next_upload_id = entry.key, entry.suffix
+        return UploadsPage(uploads, prefixes, truncated, next_key, next_upload_id)
+
+    async def clear_parts(self, partition: str, upload_id: str) -> None:
+        """Drop the parts that an ended upload left; no new ones can come."""
+        start = keys.parts_prefix(upload_id)
+        stop = keys.behind_prefix(start)
+        while rows := self._catalog.scan(partition, start, stop, limit=_ROWS_MAX):
+            await self._catalog.commit(
+                partition,
+                puts=self._changes.garbage(_blob_ids([value for _, value in rows])),
+                deletes=[part_key for part_key, _ in rows],
+            )
+
+    def _find(self, partition: str, bucket: str, key: str, upload_id: str) -> bytes:
+        # Ids come from clients: what cannot be one is not looked for.
+        value = None
+        if upload_id.isascii() and upload_id.isalnum():
+            value = self._catalog.get(partition, keys.upload_key(key, upload_id))
+        if value is None:
+            raise NoSuchUploadError(bucket, key, upload_id)
+        return value
+
+    def _completed(self, bucket: str, key: str, upload_id: str) -> ObjectRecord | None:
+        """Return the object that the upload has become already, if it is still there."""
+        value = self._catalog.get(self._buckets.refresh(bucket), keys.object_key(key))
+        record = None if value is None else decode_object(value)
+        return record if record is not None and record.upload_id == upload_id else None
+
+    async def _commit_part(self, bucket: str, key: str, upload_id: str, part: PartRecord) -> None:
+        part_key = keys.part_key(upload_id, part.number)
+        for _ in range(COMMIT_ATTEMPTS_MAX):
+            partition = self._buckets.refresh(bucket)
+            found = self._find(partition, bucket, key, upload_id)
+            old = self._catalog.get(partition, part_key)
+            try:
+                await self._catalog.commit(
+                    partition,
+                    checks=[
+                        FENCE_CHECK,
+                        Check(keys.upload_key(key, upload_id), found),
+                        Check(part_key, old),
+                    ],
+                    puts=[
+                        Put(part_key, encode(part)),
+                        *self._changes.garbage(_blob_ids([] if old is None else [old])),
+                    ],
+                )
+            except CommitConflictError:
+                continue
+            return
+        raise StoreBusyError(f"too many writers change part {part.number} of {upload_id}")
+
+
+def _blob_ids(parts: Sequence[bytes]) -> list[str]:
+    blobs: list[BlobRef | None] = [decode_part(value).blob for value in parts]
+    return [blob.id for blob in blobs if blob is not None]
