@@ -164,7 +164,7 @@ def _take(search: _Search, package: Package, alternatives: tuple[Relation, ...])
     why = ", ".join(f"{other.name} is {other.version}" for other in taken) or "no package fits"
     raise UnsatisfiableError(
         f"{search.chain(package.name)} {package.version} depends on {text}: {why}",
-        hint="pins may be too old (ingot lock --update), or name it under `exclude`",
+        hint="pins may be too old (remove ingot.lock), or name it under `exclude`",
     )
 
 

@@ -5,34 +5,26 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
-from urllib.parse import unquote, urlsplit
-
-import urllib3
+from typing import NoReturn
+from urllib.parse import unquote, urljoin, urlsplit
 
 from ingot.base.atomic import atomic_writer
 from ingot.base.errors import IntegrityError, NetworkError, NotFoundError
 from ingot.base.progress import SILENT, Progress, Task
 from ingot.base.units import MIB
+from ingot.transport.options import TransportOptions
+from ingot.transport.pool import Request, Response, Transport
 
 DOWNLOADS_AT_ONCE = 8
-CONNECT_TIMEOUT_S = 15.0
-READ_TIMEOUT_S = 60.0
+REDIRECTIONS_MAX = 5
 _CHUNK_BYTES = 256 * 1024
-_RETRIES = urllib3.Retry(
-    total=4, backoff_factor=0.3, status_forcelist=(500, 502, 503, 504), raise_on_status=False
-)
-# An URL without a proxy setting of its own (see `AptSettings.proxy`).
+# From scheme and host to a proxy (see `AptSettings.proxy`).
 ProxyRule = Callable[[str, str], str | None]
-
-
-class _Body(Protocol):
-    def read(self, amt: int) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +56,8 @@ class Fetcher:
     offline: bool = False
     proxy: ProxyRule = lambda _scheme, _host: None
     progress: Progress = SILENT
-    _pools: dict[str, urllib3.PoolManager] = field(default_factory=dict)
+    _transports: dict[str | None, Transport] = field(default_factory=dict)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, url: str, size_bytes_max: int = 16 * MIB) -> bytes:
         """Return a small file.
@@ -73,11 +66,13 @@ class Fetcher:
             NotFoundError: there is none.
             NetworkError: the server cannot be reached, answers with an error, or we are offline.
         """
-        with self._open(url) as body:
-            data = body.read(size_bytes_max + 1)
-        if len(data) > size_bytes_max:
-            raise NetworkError(f"{url} is larger than {size_bytes_max} bytes")
-        return data
+        data = bytearray()
+        with self._open(url) as pieces:
+            for piece in pieces:
+                data += piece
+                if len(data) > size_bytes_max:
+                    raise NetworkError(f"{url} is larger than {size_bytes_max} bytes")
+        return bytes(data)
 
     def content_path(self, sha256: str) -> Path:
         """Return where the cache keeps the content with this digest, there or not."""
@@ -126,7 +121,7 @@ class Fetcher:
                 return
         raise NotFoundError(
             f"{item.label} is not there any more: {', '.join(absent) or 'no address is known'}",
-            hint="the archive has moved on; `ingot lock --update` takes what it has now",
+            hint="the archive has moved on; remove ingot.lock to take what it has now",
         )
 
     def _save(self, url: str, item: Download, task: Task) -> None:
@@ -134,14 +129,14 @@ class Fetcher:
         path.parent.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256()
         received = 0
-        with self._open(url) as body, atomic_writer(path) as file:
-            while chunk := body.read(_CHUNK_BYTES):
-                received += len(chunk)
+        with self._open(url) as pieces, atomic_writer(path) as file:
+            for piece in pieces:
+                received += len(piece)
                 if received > item.size_bytes:
                     break
-                digest.update(chunk)
-                file.write(chunk)
-                task.advance(len(chunk))
+                digest.update(piece)
+                file.write(piece)
+                task.advance(len(piece))
             if received != item.size_bytes or digest.hexdigest() != item.sha256:
                 raise IntegrityError(
                     f"{url} does not have the SHA-256 {item.sha256} it must have",
@@ -149,67 +144,79 @@ class Fetcher:
                 )
 
     @contextlib.contextmanager
-    def _open(self, url: str) -> Iterator[_Body]:
-        parts = urlsplit(url)
-        if parts.scheme == "file":
-            try:
-                file = open(unquote(parts.path), "rb")  # noqa: SIM115 -- the with below owns it
-            except FileNotFoundError:
-                raise NotFoundError(f"{url} does not exist") from None
-            with file:
-                yield file
+    def _open(self, url: str) -> Iterator[Iterator[bytes]]:
+        """Yield the pieces of a file's body."""
+        if url.startswith("file:"):
+            yield _local_pieces(url)
             return
         if self.offline:
             raise NetworkError(
                 f"{url} is needed, and --offline forbids to fetch it",
                 hint="build once without --offline to fill the cache",
             )
-        try:
-            pool = self._pool(parts.scheme, parts.hostname or "")
-            response = pool.request("GET", url, preload_content=False)
-            try:
-                _check_status(url, response.status)
-                yield response
-            finally:
-                response.release_conn()
-        except urllib3.exceptions.HTTPError as error:
-            raise NetworkError(f"{url}: {_reason(error)}") from error
+        with self._answer(url) as response:
+            yield response.stream(_CHUNK_BYTES)
 
-    def _pool(self, scheme: str, host: str) -> urllib3.PoolManager:
-        address = self.proxy(scheme, host)
-        if address is None:
-            bypassed = bool(urllib.request.proxy_bypass(host))
-            address = "" if bypassed else urllib.request.getproxies().get(scheme, "")
-        pool = self._pools.get(address)
-        if pool is None:
-            timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S)
-            if address:
-                pool = urllib3.ProxyManager(
-                    address, maxsize=DOWNLOADS_AT_ONCE, retries=_RETRIES, timeout=timeout
-                )
-            else:
-                pool = urllib3.PoolManager(
-                    maxsize=DOWNLOADS_AT_ONCE, retries=_RETRIES, timeout=timeout
-                )
-            self._pools[address] = pool
-        return pool
+    def _answer(self, url: str) -> Response:
+        """Return the answer with status 200, following redirections as mirrors use them."""
+        place = url
+        for _ in range(REDIRECTIONS_MAX + 1):
+            response = self._send(place)
+            if response.status == 200:
+                return response
+            response.close()
+            location = response.headers.get("location", "")
+            if response.status not in {301, 302, 303, 307, 308} or not location:
+                _refuse(url, response.status)
+            place = urljoin(place, location)
+        raise NetworkError(f"{url} is redirected more than {REDIRECTIONS_MAX} times")
+
+    def _send(self, url: str) -> Response:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        request = Request(
+            method="GET",
+            scheme=parts.scheme,
+            host=host,
+            port=parts.port or (443 if parts.scheme == "https" else 80),
+            target=target,
+            headers={"host": parts.netloc.rpartition("@")[2], "user-agent": "ingot"},
+        )
+        return self._transport(parts.scheme, host).send(request)
+
+    def _transport(self, scheme: str, host: str) -> Transport:
+        """Return the connections of the proxy this host is to be reached through."""
+        proxy = self.proxy(scheme, host)
+        with self._guard:
+            transport = self._transports.get(proxy)
+            if transport is None:
+                environment: Mapping[str, str] = os.environ
+                if proxy is not None:
+                    environment = {f"{scheme}_proxy": proxy} if proxy else {}
+                transport = Transport(TransportOptions(environment=environment))
+                self._transports[proxy] = transport
+        return transport
+
+
+def _local_pieces(url: str) -> Iterator[bytes]:
+    try:
+        with open(unquote(urlsplit(url).path), "rb") as file:
+            while piece := file.read(_CHUNK_BYTES):
+                yield piece
+    except FileNotFoundError:
+        raise NotFoundError(f"{url} does not exist") from None
+
+
+def _refuse(url: str, status: int) -> NoReturn:
+    if status in {404, 410}:
+        raise NotFoundError(f"{url} does not exist")
+    raise NetworkError(f"{url} answers with HTTP status {status}")
 
 
 def content_path(cache_dir: Path, sha256: str) -> Path:
     """Return where the cache keeps the content with this digest, there or not."""
     return cache_dir / "sha256" / sha256[:2] / sha256
-
-
-def _check_status(url: str, status: int) -> None:
-    if status in {404, 410}:
-        raise NotFoundError(f"{url} does not exist")
-    if status != 200:
-        raise NetworkError(f"{url} answers with HTTP status {status}")
-
-
-def _reason(error: Exception) -> str:
-    inner = getattr(error, "reason", None)
-    return str(inner or error).rpartition(": ")[2] or type(error).__name__
 
 
 def thread_count() -> int:
