@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ingot.base.errors import Error
@@ -24,46 +24,66 @@ _POLL_S = 0.05
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def attend(printer: Printer, started: Started) -> None:
+class Wishes:
+    """How often the user asked for the machine's end; within the context, signals do."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def ask(self) -> None:
+        """Ask once more; the second time is for a machine that does not listen."""
+        self.count += 1
+
+    @contextlib.contextmanager
+    def from_signals(self) -> Iterator[None]:
+        """Turn the signals that would end this process into wishes."""
+
+        def handler(signum: int, frame: object) -> None:
+            self.ask()
+
+        before = {number: signal.signal(number, handler) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, earlier in before.items():
+                signal.signal(number, earlier)
+
+
+def attend(printer: Printer, started: Started, wishes: Wishes) -> None:
     """Stay with the machine until it ends.
 
     Raises:
         Error: it failed to boot, ended without being asked to, or had to be killed.
     """
-    keeper = _Keeper(printer, started)
-    with _caught(keeper.ask):
-        if sys.stdin.isatty() and not printer.as_json:
-            _on_terminal(printer, started, keeper)
-        else:
-            _on_stream(printer, started, keeper)
+    keeper = _Keeper(printer, started, wishes)
+    if sys.stdin.isatty() and not printer.as_json:
+        _on_terminal(printer, started, keeper)
+    else:
+        _on_stream(printer, started, keeper)
     started.child.wait()
     keeper.conclude()
 
 
 class _Keeper:
-    """Counts how often the user asked for the end, and brings it about."""
+    """Brings about the end that the user wished for, and tells how it came."""
 
-    def __init__(self, printer: Printer, started: Started) -> None:
+    def __init__(self, printer: Printer, started: Started, wishes: Wishes) -> None:
         self._printer = printer
         self._started = started
-        self._asked = 0
+        self.wishes = wishes
         self._down: PowerDown | None = None
         self._killed_by_user = False
-
-    def ask(self) -> None:
-        """Ask once more; the second time is for a machine that does not listen."""
-        self._asked += 1
 
     def over(self) -> bool:
         """Do what was asked for, and tell whether the machine has ended."""
         started = self._started
         if wait_for_end(started.process, 0):
             return True
-        if self._asked and self._down is None:
+        if self.wishes.count and self._down is None:
             self._printer.note(f"\nstopping {started.machine.name}; once more pulls the plug")
             self._down = PowerDown(started.folder, started.process, runner(), STOP_TIMEOUT_S)
         if self._down is not None:
-            if self._asked > 1 and not self._killed_by_user:
+            if self.wishes.count > 1 and not self._killed_by_user:
                 self._killed_by_user = True
                 self._down.pull_the_plug()
             elif not self._down.killed:
@@ -95,7 +115,7 @@ def _on_terminal(printer: Printer, started: Started, keeper: _Keeper) -> None:
         try:
             while not keeper.over():
                 if terminal.step():
-                    keeper.ask()
+                    keeper.wishes.ask()
         finally:
             terminal.close()
 
@@ -112,18 +132,3 @@ def _on_stream(printer: Printer, started: Started, keeper: _Keeper) -> None:
             wait_for_end(started.process, _POLL_S)
     follower.close()
     output.close()
-
-
-@contextlib.contextmanager
-def _caught(ask: Callable[[], None]) -> Iterator[None]:
-    """Turn the signals that would end this process into a wish to stop the machine."""
-
-    def handler(signum: int, frame: object) -> None:
-        ask()
-
-    before = {number: signal.signal(number, handler) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, earlier in before.items():
-            signal.signal(number, earlier)

@@ -77,16 +77,15 @@ def run(
 
     request = _request(**flags)
     timeout_s = parse_duration(wait_timeout) if wait_timeout else READY_TIMEOUT_S
+    if not (detach or wait or wait_timeout):
+        _run_attached(printer, request)
+        return
     started = starter().start(request)
     _introduce(printer, started)
     if wait or wait_timeout:
         _wait(printer, started, timeout_s)
-    elif detach:
-        _report(printer, started, "running")
     else:
-        from ingot.cli._attached import attend
-
-        attend(printer, started)
+        _report(printer, started, "running")
 
 
 def _request(
@@ -116,6 +115,18 @@ def _request(
         accelerator=accel,
         reset=reset,
     )
+
+
+def _run_attached(printer: Printer, request: Request) -> None:
+    from ingot.cli._attached import Wishes, attend
+    from ingot.cli._machines import starter
+
+    wishes = Wishes()
+    # From before the start: no signal may end this command and leave the machine behind.
+    with wishes.from_signals():
+        started = starter().start(request)
+        _introduce(printer, started)
+        attend(printer, started, wishes)
 
 
 def _introduce(printer: Printer, started: Started) -> None:
