@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 
 import msgspec
 
@@ -114,7 +114,7 @@ class Objects:
 
     def read(
         self, stored: StoredObject, start: int = 0, length: int | None = None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """Yield the bytes `[start, start + length)` of an object in verified pieces.
 
         Raises:
@@ -280,6 +280,6 @@ def _with_blobs(parts: tuple[PartRecord, ...], blobs: Iterable[BlobRef]) -> tupl
     )
 
 
-async def _once(piece: bytes) -> AsyncIterator[bytes]:
+async def _once(piece: bytes) -> AsyncGenerator[bytes, None]:
     if piece:
         yield piece
