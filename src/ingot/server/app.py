@@ -7,6 +7,7 @@ import logging
 import secrets
 import time
 
+from ingot.base.errors import Error
 from ingot.base.logs import request_id as current_request_id
 from ingot.server import health
 from ingot.server.access_log import Entry
@@ -20,6 +21,8 @@ from ingot.server.routing import route
 from ingot.server.service import Service
 
 _log = logging.getLogger("ingot.server.app")
+# What the access log says when the client left before its request was whole (nginx's number).
+_NOBODY_TO_ANSWER = Response(499, [])
 
 
 class S3App:
@@ -53,6 +56,7 @@ class S3App:
             request = Request(scope, receive)
             response = await self._answer(request)
         except ClientGoneError:
+            self._log_access(scope, request, _NOBODY_TO_ANSWER, request_id, started_s)
             return
         except Exception as error:  # noqa: BLE001 # the last resort: every failure gets an answer
             response = failure(error, scope, request, request_id, self._service.host_id)
@@ -62,9 +66,12 @@ class S3App:
         response.headers += self._common_headers
         try:
             await transmit(response, receive, send)
+        except Error as error:
+            # The head is out: all that is left is to end the connection short of its length.
+            _log.error("%s %r broke off: %s", scope["method"], scope["raw_path"], error)
+            raise
         finally:
-            if self._service.access_log is not None:
-                self._log_access(scope, request, response, request_id, started_s)
+            self._log_access(scope, request, response, request_id, started_s)
 
     async def _answer(self, request: Request) -> Response:
         service = self._service
@@ -83,7 +90,8 @@ class S3App:
         request_id: str,
         started_s: float,
     ) -> None:
-        assert self._service.access_log is not None
+        if self._service.access_log is None:
+            return
         identity = getattr(request, "identity", None)
         operation = getattr(request, "operation", None)
         client = scope.get("client")

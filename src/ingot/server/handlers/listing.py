@@ -13,7 +13,7 @@ from ingot.server.handlers.common import NULL_VERSION, OWNER
 from ingot.server.request import Request
 from ingot.server.response import Response, document
 from ingot.server.service import Service
-from ingot.store.objects import ListedObject, Page
+from ingot.store.pages import ListedObject, Page
 
 
 async def list_objects(request: Request, service: Service) -> Response:
