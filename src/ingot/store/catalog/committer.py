@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import threading
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,6 +15,8 @@ from ingot.store.errors import StoreBusyError, StoreFailedError
 
 GROUP_COMMITS_MAX = 512
 GROUP_BYTES_MAX = 16 * MIB
+
+_log = logging.getLogger(__name__)
 
 
 class Commit:
@@ -40,10 +43,8 @@ class Commit:
 class WriteGroup(Protocol):
     """Writes commits in order in one transaction.
 
-    Returns, in order, `None` for what is durable or the error to raise.
-
-    Raises:
-        StoreFailedError: durability is unsure; nothing may be acknowledged any more.
+    Returns, in order, `None` for what is durable or the error to raise. When it raises,
+    durability is unsure and nothing may be acknowledged any more.
     """
 
     def __call__(self, group: Sequence[Commit]) -> list[Exception | None]: ...
@@ -123,8 +124,10 @@ class Committer:
         if self.failure is None:
             try:
                 return self._write(group)
-            except StoreFailedError as error:
-                self.failure = error.message
+            # Whatever it was, what is on the device is unsure, and nobody may wait for ever.
+            except Exception as error:  # noqa: BLE001 - a bug here must fail commits, not hang them
+                _log.exception("store.catalog.failed")
+                self.failure = str(error)
         return [_failed(self.failure)] * len(group)
 
 

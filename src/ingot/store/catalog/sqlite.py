@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Awaitable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from ingot.base.atomic import fsync_directory
 from ingot.base.units import MIB
@@ -93,7 +94,7 @@ class SqliteCatalog:
         except BaseException:
             self._turnstile.close()
             raise
-        self._committer = Committer(self._write, self._writer.close)
+        self._committer = Committer(self._write, self._close_writer)
 
     @property
     def failure(self) -> str | None:
@@ -102,29 +103,27 @@ class SqliteCatalog:
 
     def get(self, partition: str, key: bytes) -> bytes | None:
         """Return a key's value."""
-        row = self._reader().execute(_GET, (partition, key)).fetchone()
-        return None if row is None else row[0]
+        rows: list[tuple[bytes]] = self._select(_GET, (partition, key))
+        return rows[0][0] if rows else None
 
     def get_with_attachment(self, partition: str, key: bytes) -> tuple[bytes, bytes | None] | None:
         """Return a key's value and attachment from one moment."""
-        row: tuple[bytes, bytes | None] | None = (
-            self._reader().execute(_GET_WITH_ATTACHMENT, (partition, key)).fetchone()
-        )
-        return row
+        rows: list[tuple[bytes, bytes | None]]
+        rows = self._select(_GET_WITH_ATTACHMENT, (partition, key))
+        return rows[0] if rows else None
 
     def scan(
         self, partition: str, start: bytes, stop: bytes, *, limit: int, reverse: bool = False
     ) -> list[tuple[bytes, bytes]]:
         """Return a range of keys and values."""
         bounds = (partition, start, stop, limit) if stop else (partition, start, limit)
-        # fetchall ends the read transaction at once: an open one would hold up checkpoints.
-        return self._reader().execute(_SCANS[bool(stop), reverse], bounds).fetchall()
+        return self._select(_SCANS[bool(stop), reverse], bounds)
 
     def partitions(self) -> Iterator[str]:
         """Yield the partitions that hold keys."""
         last = ""
-        while row := self._reader().execute(_NEXT_PARTITION, (last,)).fetchone():
-            last = row[0]
+        while rows := self._select(_NEXT_PARTITION, (last,)):
+            last = rows[0][0]
             yield last
 
     def commit(
@@ -146,7 +145,6 @@ class SqliteCatalog:
             readers, self._open_readers = self._open_readers, []
         for reader in readers:
             reader.close()
-        self._turnstile.close()
 
     def _prepare(self, directory: Path) -> sqlite3.Connection:
         writer = self._connect()
@@ -179,6 +177,13 @@ class SqliteCatalog:
             raise StoreFormatError(f"{self._path} cannot be opened: {error}") from error
         return connection
 
+    def _select(self, statement: str, parameters: tuple[object, ...]) -> list[Any]:
+        try:
+            # fetchall ends the read transaction at once: an open one would hold up checkpoints.
+            return self._reader().execute(statement, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise StoreFailedError(f"{self._path} cannot be read: {error}") from error
+
     def _reader(self) -> sqlite3.Connection:
         """Return this thread's connection: SQLite serialises the users of a shared one."""
         try:
@@ -195,13 +200,17 @@ class SqliteCatalog:
         try:
             with self._turnstile:
                 return self._transact(group)
-        except (sqlite3.Error, OSError) as error:
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
                 full = StoreFullError("the catalog's device is full", hint="free some space")
                 return [full] * len(group)
             # After a failed sync the kernel may drop the dirty pages and report success the next
             # time, so trying again would acknowledge what is not on the device.
-            raise StoreFailedError(f"{self._path}: {error}") from error
+            raise
+
+    def _close_writer(self) -> None:
+        self._writer.close()
+        self._turnstile.close()
 
     def _transact(self, group: Sequence[Commit]) -> list[Exception | None]:
         connection = self._writer

@@ -1,0 +1,238 @@
+"""The conformance suite of `Catalog`: subclass it and give it the fixture `open_catalog`.
+
+    class TestMyCatalog(CatalogContract):
+        @pytest.fixture
+        def open_catalog(self, tmp_path):
+            return lambda: MyCatalog(tmp_path)
+
+`open_catalog` opens the same data each time it is called; an engine that forgets sets `DURABLE`
+to False and is opened once per test.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import ClassVar
+
+import pytest
+
+from ingot.store.catalog.contract import Catalog, Check, CommitConflictError, EmptyRange, Put
+from ingot.store.errors import StoreFailedError
+
+OpenCatalog = Callable[[], Catalog]
+P = "partition"
+
+
+def run_with(open_catalog: OpenCatalog, test: Callable[[Catalog], Awaitable[None]]) -> None:
+    """Open a catalog, run the test on an event loop, close the catalog."""
+
+    async def body() -> None:
+        catalog = open_catalog()
+        try:
+            await test(catalog)
+        finally:
+            catalog.close()
+
+    asyncio.run(body())
+
+
+class CatalogContract:
+    """What every catalog must do."""
+
+    DURABLE: ClassVar[bool] = True
+
+    def test_what_was_never_written_is_absent(self, open_catalog: OpenCatalog) -> None:
+        async def test(catalog: Catalog) -> None:
+            assert catalog.get(P, b"k") is None
+            assert catalog.get_with_attachment(P, b"k") is None
+            assert catalog.scan(P, b"a", b"", limit=10) == []
+            assert list(catalog.partitions()) == []
+
+        run_with(open_catalog, test)
+
+    def test_a_commit_is_visible_when_it_returns(self, open_catalog: OpenCatalog) -> None:
+        async def test(catalog: Catalog) -> None:
+            await catalog.commit(P, puts=[Put(b"k", b"v", b"attached"), Put(b"l", b"w")])
+            assert catalog.get(P, b"k") == b"v"
+            assert catalog.get_with_attachment(P, b"k") == (b"v", b"attached")
+            assert catalog.get_with_attachment(P, b"l") == (b"w", None)
+            assert catalog.get("other", b"k") is None
+
+        run_with(open_catalog, test)
+
+    def test_commits_survive_closing(self, open_catalog: OpenCatalog) -> None:
+        if not self.DURABLE:
+            return
+
+        async def write(catalog: Catalog) -> None:
+            await catalog.commit(P, puts=[Put(b"k", b"v", b"attached")])
+
+        async def read(catalog: Catalog) -> None:
+            assert catalog.get_with_attachment(P, b"k") == (b"v", b"attached")
+
+        run_with(open_catalog, write)
+        run_with(open_catalog, read)
+
+    def test_replacing_a_value_replaces_its_attachment(self, open_catalog: OpenCatalog) -> None:
+        async def test(catalog: Catalog) -> None:
+            await catalog.commit(P, puts=[Put(b"k", b"1", b"old")])
+            await catalog.commit(P, puts=[Put(b"k", b"2", b"new")])
+            assert catalog.get_with_attachment(P, b"k") == (b"2", b"new")
+            await catalog.commit(P, puts=[Put(b"k", b"3")])
+            assert catalog.get_with_attachment(P, b"k") == (b"3", None)
+
+        run_with(open_catalog, test)
+
+    def test_deleting_is_idempotent(self, open_catalog: OpenCatalog) -> None:
+        async def test(catalog: Catalog) -> None:
+            await catalog.commit(P, puts=[Put(b"k", b"v", b"attached"), Put(b"l", b"w")])
+            await catalog.commit(P, deletes=[b"k", b"never"])
+            await catalog.commit(P, deletes=[b"k"])
+            assert catalog.get_with_attachment(P, b"k") is None
+            assert catalog.get(P, b"l") == b"w"
+
+        run_with(open_catalog, test)
+
+    def test_scans_are_ordered_bytewise_and_half_open(self, open_catalog: OpenCatalog) -> None:
+        names = [b"a", b"a\x01", b"a/b", b"b", "ä".encode(), b"\xfe", b"\xff\xff"]
+
+        async def test(catalog: Catalog) -> None:
+            await catalog.commit(P, puts=[Put(name, b"=" + name) for name in reversed(names)])
+            await catalog.commit("z", puts=[Put(b"a", b"")])
+            everything = [(name, b"=" + name) for name in sorted(names)]
+            assert catalog.scan(P, b"\x01", b"", limit=100) == everything
+            assert catalog.scan(P, b"\x01", b"", limit=100, reverse=True) == everything[::-1]
+            assert catalog.scan(P, b"a", b"b", limit=100) == everything[:3]
+            assert catalog.scan(P, b"a\x01", b"", limit=2) == everything[1:3]
+            assert catalog.scan(P, b"a", b"b", limit=1, reverse=True) == everything[2:3]
+            assert catalog.scan(P, b"b", b"a", limit=9) == []
+
+        run_with(open_catalog, test)
+
+    def test_partitions_are_listed_in_order_while_they_hold_keys(
+        self, open_catalog: OpenCatalog
+    ) -> None:
+        async def test(catalog: Catalog) -> None:
+            for name in ("c", "a", "b"):
+                await catalog.commit(name, puts=[Put(b"k", b"v"), Put(b"l", b"v")])
+            await catalog.commit("b", deletes=[b"k", b"l"])
+            assert list(catalog.partitions()) == ["a", "c"]
+
+        run_with(open_catalog, test)
+
+    def test_a_failed_check_writes_nothing(self, open_catalog: OpenCatalog) -> None:
+        async def test(catalog: Catalog) -> None:
+            await catalog.commit(P, puts=[Put(b"k", b"v")])
+            wrong: list[Check | EmptyRange] = [
+                Check(b"k", None),
+                Check(b"k", b"other"),
+                Check(b"absent", b""),
+                EmptyRange(b"a", b"z"),
+                EmptyRange(b"k", b"k\x01"),
+            ]
+            for check in wrong:
+                with pytest.raises(CommitConflictError):
+                    await catalog.commit(P, checks=[check], puts=[Put(b"new", b"")])
+                with pytest.raises(CommitConflictError):
+                    await catalog.commit(P, checks=[check], deletes=[b"k"])
+            assert catalog.scan(P, b"\x01", b"", limit=9) == [(b"k", b"v")]
+
+        run_with(open_catalog, test)
+
+    def test_a_commit_whose_checks_hold_happens(self, open_catalog: OpenCatalog) -> None:
+        async def test(catalog: Catalog) -> None:
+            await catalog.commit(P, checks=[Check(b"k", None)], puts=[Put(b"k", b"v")])
+            checks: list[Check | EmptyRange] = [
+                Check(b"k", b"v"),
+                EmptyRange(b"a", b"k"),
+                EmptyRange(b"k\x01", b"z"),
+            ]
+            await catalog.commit(P, checks=checks, puts=[Put(b"l", b"w")], deletes=[b"k"])
+            assert catalog.scan(P, b"\x01", b"", limit=9) == [(b"l", b"w")]
+
+        run_with(open_catalog, test)
+
+    def test_of_many_creators_at_once_one_wins(self, open_catalog: OpenCatalog) -> None:
+        async def test(catalog: Catalog) -> None:
+            outcomes = await asyncio.gather(
+                *(
+                    catalog.commit(P, checks=[Check(b"k", None)], puts=[Put(b"k", b"%d" % index)])
+                    for index in range(50)
+                ),
+                return_exceptions=True,
+            )
+            assert outcomes.count(None) == 1
+            assert sum(isinstance(item, CommitConflictError) for item in outcomes) == 49
+            assert catalog.get(P, b"k") == b"%d" % outcomes.index(None)
+
+        run_with(open_catalog, test)
+
+    def test_commits_gathered_together_see_each_other(self, open_catalog: OpenCatalog) -> None:
+        async def test(catalog: Catalog) -> None:
+            outcomes = await asyncio.gather(
+                catalog.commit(P, checks=[EmptyRange(b"a", b"z")], puts=[Put(b"k", b"1", b"x")]),
+                catalog.commit(P, checks=[Check(b"k", b"1")], puts=[Put(b"k", b"2", b"y")]),
+                catalog.commit(P, checks=[EmptyRange(b"a", b"z")], puts=[Put(b"no", b"")]),
+                catalog.commit(P, checks=[Check(b"k", b"2")], deletes=[b"k"]),
+                catalog.commit(P, checks=[EmptyRange(b"a", b"z")], puts=[Put(b"l", b"3", b"z")]),
+                catalog.commit(P, puts=[Put(b"m", b"4")]),
+                catalog.commit(P, deletes=[b"m"]),
+                return_exceptions=True,
+            )
+            assert [item is None for item in outcomes] == [True, True, False, *[True] * 4]
+            assert catalog.scan(P, b"\x01", b"", limit=9) == [(b"l", b"3")]
+            assert catalog.get_with_attachment(P, b"l") == (b"3", b"z")
+
+        run_with(open_catalog, test)
+
+    def test_many_keys_fit_one_commit(self, open_catalog: OpenCatalog) -> None:
+        puts = [Put(b"%05d" % index, b"v", b"a" * (index % 7)) for index in range(2345)]
+
+        async def test(catalog: Catalog) -> None:
+            await catalog.commit(P, puts=puts)
+            rows = catalog.scan(P, b"0", b"9", limit=5000)
+            assert rows == [(put.key, put.value) for put in puts]
+            assert catalog.get_with_attachment(P, b"01234") == (b"v", b"a" * (1234 % 7))
+            checks = [Check(put.key, b"v") for put in puts]
+            await catalog.commit(P, checks=checks, deletes=[put.key for put in puts[1:]])
+            assert catalog.scan(P, b"0", b"9", limit=5000) == [(b"00000", b"v")]
+
+        run_with(open_catalog, test)
+
+    def test_a_cancelled_waiter_leaves_the_others_alone(self, open_catalog: OpenCatalog) -> None:
+        async def test(catalog: Catalog) -> None:
+            async def put(name: bytes) -> None:
+                await catalog.commit(P, puts=[Put(name, b"v")])
+
+            tasks = [asyncio.create_task(put(b"k%d" % index)) for index in range(10)]
+            await asyncio.sleep(0)
+            tasks[3].cancel()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+            assert all(item is None for item in outcomes[:3] + outcomes[4:])
+            await put(b"later")
+            assert catalog.get(P, b"k9") == b"v"
+
+        run_with(open_catalog, test)
+
+    def test_a_closed_catalog_refuses_commits(self, open_catalog: OpenCatalog) -> None:
+        async def test(catalog: Catalog) -> None:
+            catalog.close()
+            catalog.close()
+            with pytest.raises(StoreFailedError):
+                await catalog.commit(P, puts=[Put(b"k", b"v")])
+
+        run_with(open_catalog, test)
+
+    @pytest.mark.parametrize(
+        "put",
+        [Put(b"", b"v"), Put(b"a\0b", b"v"), Put(b"k" * 5000, b"v"), Put(b"k", b"v" * 300_000)],
+    )
+    def test_puts_outside_the_contract_are_refused(
+        self, open_catalog: OpenCatalog, put: Put
+    ) -> None:
+        async def test(catalog: Catalog) -> None:
+            with pytest.raises(AssertionError):
+                await catalog.commit(P, puts=[put])
+
+        run_with(open_catalog, test)
