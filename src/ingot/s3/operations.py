@@ -59,6 +59,8 @@ def _where(text: str) -> tuple[str, Scope, frozenset[str]]:
     return method, scopes[scope_text], names
 
 
+COPY_SOURCE = "x-amz-copy-source"
+
 OPERATIONS: tuple[Operation, ...] = (
     _row("ListBuckets", "GET service", "ListAllMyBuckets", "buckets"),
     _row("CreateBucket", "PUT bucket", "CreateBucket", "buckets"),
@@ -72,11 +74,12 @@ OPERATIONS: tuple[Operation, ...] = (
     _row("PutObject", "PUT object", "PutObject", "objects"),
     _row("GetObject", "GET object", "GetObject", "objects"),
     _row("HeadObject", "HEAD object", "GetObject", "objects"),
-    _row("CopyObject", "PUT object", "PutObject", "copy", "x-amz-copy-source"),
+    _row("CopyObject", "PUT object", "PutObject", "copy", COPY_SOURCE),
     _row("DeleteObject", "DELETE object", "DeleteObject", "delete"),
     _row("DeleteObjects", "POST bucket ?delete", "DeleteObject", "delete"),
     _row("CreateMultipartUpload", "POST object ?uploads", "PutObject", "multipart"),
     _row("UploadPart", "PUT object ?partNumber&uploadId", "PutObject", "multipart"),
+    _row("UploadPartCopy", "PUT object ?partNumber&uploadId", "PutObject", "copy", COPY_SOURCE),
     _row("CompleteMultipartUpload", "POST object ?uploadId", "PutObject", "multipart"),
     _row("AbortMultipartUpload", "DELETE object ?uploadId", "AbortMultipartUpload", "multipart"),
     _row("ListParts", "GET object ?uploadId", "ListMultipartUploadParts", "multipart"),
@@ -118,9 +121,6 @@ def _unimplemented() -> Iterable[UnimplementedOperation]:
     )
     for name, where in plain:
         yield UnimplementedOperation(name, *_where(where), None)
-    yield UnimplementedOperation(
-        "UploadPartCopy", *_where("PUT object ?partNumber&uploadId"), "x-amz-copy-source"
-    )
     # Settings of a bucket that are read, written and deleted at one place.
     for noun, query in (
         ("BucketPolicy", "policy"),

@@ -1,4 +1,4 @@
-"""The answer of CopyObject."""
+"""The answers of CopyObject and UploadPartCopy."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class CopyResult(NamedTuple):
 
 def render(result: CopyResult) -> bytes:
     """Write CopyObjectResult."""
-    return xml.document(
-        "CopyObjectResult",
-        xml.leaf("ETag", quote_etag(result.etag)),
-        xml.leaf("LastModified", format_iso8601(result.modified_ns)),
-        render_checksum(result.checksum),
-    )
+    return xml.document("CopyObjectResult", _content(result))
+
+
+def render_part(result: CopyResult) -> bytes:
+    """Write CopyPartResult, the answer of UploadPartCopy."""
+    return xml.document("CopyPartResult", _content(result))
 
 
 def parse(data: bytes) -> CopyResult:
@@ -39,4 +39,12 @@ def parse(data: bytes) -> CopyResult:
     root = xml.parse(data, "CopyObjectResult", lenient=True)
     return CopyResult(
         unquote_etag(root.get("ETag")), parse_instant(root, "LastModified"), parse_checksum(root)
+    )
+
+
+def _content(result: CopyResult) -> str:
+    return (
+        xml.leaf("ETag", quote_etag(result.etag))
+        + xml.leaf("LastModified", format_iso8601(result.modified_ns))
+        + render_checksum(result.checksum)
     )

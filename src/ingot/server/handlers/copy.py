@@ -1,15 +1,21 @@
-"""CopyObject: no bytes pass through the server, and the store shares or links what it can."""
+"""CopyObject and UploadPartCopy: copies within the server, which no client has to carry."""
 
 from __future__ import annotations
 
-from ingot.base.limits import COPY_BYTES_MAX
+import re
+
+from ingot.base.limits import COPY_BYTES_MAX, PART_BYTES_MAX
 from ingot.s3.conditions import check_copy_source, parse_conditions
 from ingot.s3.documents import copy as documents
 from ingot.s3.errors import S3Error
+from ingot.s3.headers import parse_part_number
 from ingot.s3.names import parse_copy_source
+from ingot.s3.operations import COPY_SOURCE
+from ingot.s3.ranges import ByteRange
 from ingot.server.handlers.common import (
     attributes_of,
     checksum_of,
+    checksum_value,
     precondition_of,
     refuse_unsupported,
 )
@@ -18,14 +24,15 @@ from ingot.server.response import Response, document
 from ingot.server.service import Service
 from ingot.store.objects import StoredObject
 
-SOURCE_HEADER = "x-amz-copy-source"
+_RANGE_HEADER = f"{COPY_SOURCE}-range"
+_SOURCE_RANGE = re.compile(r"bytes=(\d{1,19})-(\d{1,19})", re.ASCII)
 
 
 async def copy_object(request: Request, service: Service) -> Response:
     """Copy an object, with its metadata or with that of the request."""
     refuse_unsupported(request)
     replaces = _replaces_metadata(request)
-    source = find_source(request, service)
+    source = _find_source(request, service)
     if source.record.size_bytes > COPY_BYTES_MAX:
         raise S3Error(
             "InvalidRequest",
@@ -51,16 +58,60 @@ async def copy_object(request: Request, service: Service) -> Response:
     )
 
 
-def find_source(request: Request, service: Service) -> StoredObject:
+async def upload_part_copy(request: Request, service: Service) -> Response:
+    """Store a range of an object as a part of an upload."""
+    refuse_unsupported(request)
+    number = parse_part_number(request.parameters["partNumber"])
+    source = _find_source(request, service)
+    part = _source_range(request, source.record.size_bytes)
+    if part.length > PART_BYTES_MAX:
+        raise S3Error(
+            "EntityTooLarge",
+            ProposedSize=str(part.length),
+            MaxSizeAllowed=str(PART_BYTES_MAX),
+        )
+    record = await service.store.uploads.copy_part(
+        request.bucket,
+        request.key,
+        request.parameters["uploadId"],
+        number,
+        source,
+        start=part.start,
+        length=part.length,
+    )
+    result = documents.CopyResult(record.etag, record.modified_ns, checksum_value(record.checksums))
+    return document(documents.render_part(result))
+
+
+def _source_range(request: Request, size_bytes: int) -> ByteRange:
+    text = request.headers.get(_RANGE_HEADER)
+    if text is None:
+        return ByteRange(0, size_bytes)
+    match = _SOURCE_RANGE.fullmatch(text)
+    first, last = (int(group) for group in match.groups()) if match else (1, 0)
+    if first > last:
+        raise S3Error(
+            "InvalidArgument",
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first"
+            " and last are the zero-based offsets of the first and last bytes to copy",
+            ArgumentName=_RANGE_HEADER,
+            ArgumentValue=text,
+        )
+    if last >= size_bytes:
+        raise S3Error("InvalidRange", RangeRequested=text, ActualObjectSize=str(size_bytes))
+    return ByteRange(first, last - first + 1)
+
+
+def _find_source(request: Request, service: Service) -> StoredObject:
     """Return the object that `x-amz-copy-source` names, if its conditions hold.
 
     Raises:
         S3Error: `InvalidArgument`, `PreconditionFailed`.
         NoSuchBucketError, NoSuchKeyError, NoSuchVersionError: there is no such object.
     """
-    bucket, key, version_id = parse_copy_source(request.headers[SOURCE_HEADER])
+    bucket, key, version_id = parse_copy_source(request.headers[COPY_SOURCE])
     source = service.store.objects.get(bucket, key, version_id=version_id)
-    conditions = parse_conditions(request.headers, prefix=f"{SOURCE_HEADER}-")
+    conditions = parse_conditions(request.headers, prefix=f"{COPY_SOURCE}-")
     if conditions:
         check_copy_source(conditions, source.record.etag, source.record.modified_ns)
     return source

@@ -11,7 +11,7 @@ from ingot.s3.conditions import check_read, parse_conditions
 from ingot.s3.dates import NS_PER_S, parse_http_date
 from ingot.s3.errors import S3Error
 from ingot.s3.etags import unquote_etag
-from ingot.s3.headers import parse_overrides
+from ingot.s3.headers import parse_overrides, parse_part_number
 from ingot.s3.ranges import ByteRange, format_content_range, parse_range
 from ingot.server.body import RequestBody
 from ingot.server.handlers.common import (
@@ -81,20 +81,48 @@ def _head(request: Request, service: Service) -> tuple[Response, StoredObject, B
     if not _modified(record, asked):
         return Response(304, validators(record)), found, _NOTHING
     size_bytes = record.size_bytes
-    part = None
-    if "range" in asked and _range_applies(asked.get("if-range"), record):
-        part = parse_range(asked["range"], size_bytes)
+    part = _wanted_range(request, found)
     with_checksums = part is None and asked.get("x-amz-checksum-mode", "").upper() == "ENABLED"
     headers = object_headers(record, with_checksums=with_checksums)
     if parameters:
         overrides = {n.encode(): header(n, v) for n, v in parse_overrides(parameters).items()}
         headers = [pair for pair in headers if pair[0] not in overrides] + [*overrides.values()]
+        if "partNumber" in parameters and record.part_count:
+            headers.append((b"x-amz-mp-parts-count", b"%d" % record.part_count))
     if part is None:
         headers.append((b"content-length", b"%d" % size_bytes))
         return Response(200, headers), found, ByteRange(0, size_bytes)
     headers.append((b"content-length", b"%d" % part.length))
     headers.append(header("content-range", format_content_range(part, size_bytes)))
     return Response(206, headers), found, part
+
+
+def _wanted_range(request: Request, found: StoredObject) -> ByteRange | None:
+    """Return the range that the request asks for, None meaning the whole object."""
+    asked = request.headers
+    if "partNumber" in request.parameters:
+        if "range" in asked:
+            raise S3Error(
+                "InvalidRequest",
+                "Cannot specify both Range header and partNumber query parameter",
+            )
+        return _part_range(parse_part_number(request.parameters["partNumber"]), found)
+    if "range" in asked and _range_applies(asked.get("if-range"), found.record):
+        return parse_range(asked["range"], found.record.size_bytes)
+    return None
+
+
+def _part_range(number: int, found: StoredObject) -> ByteRange | None:
+    """Return where a part lies; an object that came in one piece is its own first part."""
+    sizes = [part.size_bytes for part in found.parts] or [found.record.size_bytes]
+    if number > len(sizes):
+        raise S3Error(
+            "InvalidPartNumber",
+            PartNumberRequested=str(number),
+            ActualPartCount=str(len(sizes)),
+        )
+    length = sizes[number - 1]
+    return ByteRange(sum(sizes[: number - 1]), length) if length else None
 
 
 def _modified(record: ObjectRecord, asked: Mapping[str, str]) -> bool:
