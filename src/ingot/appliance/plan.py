@@ -1,0 +1,292 @@
+"""The root file system of an appliance as one value that every output writes.
+
+Pure, but for the files of the host that `files: source` names.
+
+Layout: LinuxKit's (`/containers/{onboot,onshutdown}/NNN-NAME`, `/containers/services/NAME`), with
+our boot scripts' settings in `/etc/ingot` and supervised services in `/etc/service`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ingot.appliance import scripts
+from ingot.appliance.bundle import Bundle, bind_destinations, make_bundle, mount_points
+from ingot.appliance.runtime import config_json, runtime_json
+from ingot.appliance.settings import Settings
+from ingot.appliance.spec import Appliance, Container, FileEntry
+from ingot.base.errors import Error, NotFoundError, UsageError
+from ingot.oci.image import Image
+from ingot.oci.tree import Content, Entry, Tree, directory, file, symlink
+
+# LinuxKit numbers the names of containers from here on, for `uid: NAME`.
+FIRST_ID = 100
+FORMAT_IMAGE = "component:format"
+MOUNT_IMAGE = "component:mount"
+MODULES_LABEL = "ingot.modules"
+EARLY_MODULES_LABEL = "ingot.modules.early"
+
+_PROFILE = "usr/share/containers/seccomp.json"
+_HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
+_LEFT_OVERS = (".dockerenv", "Dockerfile", "dev/console", "dev/pts", "dev/shm", "etc/hostname")
+_MOUNT_POINTS = ("dev", "etc", "proc", "sys")
+
+ModuleOrder = Callable[[Tree, Sequence[str]], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything an output needs.
+
+    Attributes:
+        arch: Debian's name of the architecture.
+        root: the root file system, the kernel in `boot/`.
+        kernel: the kernel's bytes, where there is one.
+        early_modules: paths in `root` of the modules the initial RAM disk inserts, in order.
+        services: names, in the order of their start.
+    """
+
+    name: str
+    arch: str
+    root: Tree
+    kernel: Content | None
+    cmdline: str
+    early_modules: tuple[str, ...]
+    services: tuple[str, ...]
+
+
+def with_data_steps(appliance: Appliance) -> Appliance:
+    """Return the appliance with its `data` disk written out as the first two onboot steps."""
+    disk = appliance.data
+    if disk is None:
+        return appliance
+    uid, gid = disk.owner
+    steps = (
+        _step("format", FORMAT_IMAGE, "/usr/lib/ingot/format", disk.label),
+        _step("mount", MOUNT_IMAGE, "/usr/lib/ingot/mount", disk.label, disk.path, f"{uid}:{gid}"),
+    )
+    return replace(appliance, onboot=steps + appliance.onboot)
+
+
+def image_references(appliance: Appliance) -> list[str]:
+    """Return every image the appliance names, once, in the order of the file."""
+    references = [appliance.kernel.image] if appliance.kernel else []
+    references += appliance.init
+    for container in (*appliance.onboot, *appliance.onshutdown, *appliance.services):
+        references.append(container.image)
+    return list(dict.fromkeys(references))
+
+
+def make_plan(
+    appliance: Appliance, images: Mapping[str, Image], *, arch: str, module_order: ModuleOrder
+) -> Plan:
+    """Lay images, containers, boot settings and files into one tree, in LinuxKit's order.
+
+    Args:
+        appliance: with its data steps written out.
+        images: by reference, all that `image_references` names.
+        arch: Debian's name of the architecture.
+        module_order: closes a list of kernel modules over what they need.
+
+    Raises:
+        UsageError: the appliance and its images do not fit together.
+    """
+    root = Tree()
+    kernel, early = _add_kernel(root, appliance, images, module_order)
+    for reference in appliance.init:
+        root.merge(images[reference].tree)
+    bundles = _Bundles(appliance, images)
+    if bundles.all and root.resolve("usr/bin/crun") is None:
+        raise UsageError(
+            f"{appliance.name}: containers need a runtime, and no init image has /usr/bin/crun",
+            hint="add component:init to `init:`",
+        )
+    profile = root.resolve(_PROFILE)
+    profile_bytes = profile.content.read() if profile and profile.content else None
+    for bundle in bundles.all:
+        _add_container(root, bundle, arch=arch, profile=profile_bytes)
+    _add_settings(root, appliance, bundles)
+    for entry in appliance.files:
+        _add_file(root, entry, bundles.ids)
+    return Plan(
+        name=appliance.name,
+        arch=arch,
+        root=root,
+        kernel=kernel,
+        cmdline=appliance.kernel.cmdline if appliance.kernel else "",
+        early_modules=early,
+        services=tuple(bundle.name for bundle in bundles.services),
+    )
+
+
+class _Bundles:
+    """The containers of an appliance, by section."""
+
+    def __init__(self, appliance: Appliance, images: Mapping[str, Image]) -> None:
+        sections = (appliance.onboot, appliance.onshutdown, appliance.services)
+        names = dict.fromkeys(container.name for section in sections for container in section)
+        self.ids = {name: FIRST_ID + index for index, name in enumerate(names)}
+        self._images = images
+        self.onboot = self._numbered("onboot", appliance.onboot)
+        self.onshutdown = self._numbered("onshutdown", appliance.onshutdown)
+        self.services = [
+            self._bundle(container, f"containers/services/{container.name}")
+            for container in appliance.services
+        ]
+        self.all = [*self.onboot, *self.onshutdown, *self.services]
+
+    def _numbered(self, section: str, containers: tuple[Container, ...]) -> list[Bundle]:
+        return [
+            self._bundle(container, f"containers/{section}/{index:03d}-{container.name}")
+            for index, container in enumerate(containers)
+        ]
+
+    def _bundle(self, container: Container, folder: str) -> Bundle:
+        image = self._images[container.image]
+        return make_bundle(container.name, folder, image, container.settings, self.ids)
+
+
+def _step(name: str, image: str, *command: str) -> Container:
+    return Container(name, image, Settings(command=command))
+
+
+def _add_kernel(
+    root: Tree, appliance: Appliance, images: Mapping[str, Image], module_order: ModuleOrder
+) -> tuple[Content | None, tuple[str, ...]]:
+    """Add the kernel, its command line and the modules its image names."""
+    if appliance.kernel is None:
+        return None, ()
+    image = images[appliance.kernel.image]
+    kernel = _kernel_binary(image, appliance.kernel.binary)
+    root.add(Entry("boot/kernel", "file", 0o644, content=kernel))
+    root.add(file("boot/cmdline", appliance.kernel.cmdline))
+    labels = image.config.labels
+    early = module_order(image.tree, labels.get(EARLY_MODULES_LABEL, "").split())
+    later = module_order(image.tree, labels.get(MODULES_LABEL, "").split())
+    for path in (*early, *later):
+        entry = image.tree.get(path)
+        assert entry is not None
+        root.add(entry)
+    listed = [path for path in later if path not in early]
+    root.add(file("etc/ingot/modules", "".join(f"/{path}\n" for path in listed)))
+    return kernel, tuple(early)
+
+
+def _kernel_binary(image: Image, binary: str) -> Content:
+    """Find the kernel: by LinuxKit's name at the root of the image, else where Debian puts it."""
+    entry = image.tree.resolve(binary)
+    if entry is None:
+        candidates = [e for e in image.tree if e.path.startswith("boot/vmlinuz-")]
+        if len(candidates) > 1:
+            raise UsageError(f"{image.reference} has {len(candidates)} kernels; one is needed")
+        entry = candidates[0] if candidates else None
+    if entry is None or entry.content is None:
+        raise NotFoundError(
+            f"{image.reference} has no kernel named {binary}",
+            hint="`kernel.binary` names the file in the image",
+        )
+    return entry.content
+
+
+def _add_container(root: Tree, bundle: Bundle, *, arch: str, profile: bytes | None) -> None:
+    root.merge(_container_tree(root, bundle), bundle.tree_folder)
+    root.add(file(f"{bundle.folder}/config.json", config_json(bundle, arch=arch, profile=profile)))
+    root.add(file(f"{bundle.folder}/runtime.json", runtime_json(bundle)))
+    if not bundle.readonly:
+        root.add(directory(bundle.scratch_folder))
+        root.add(directory(f"{bundle.folder}/rootfs"))
+
+
+def _container_tree(root: Tree, bundle: Bundle) -> Tree:
+    """Return the image's files with the places that mounts need; a read-only root cannot grow."""
+    tree = Tree()
+    tree.merge(bundle.image.tree)
+    for path in _LEFT_OVERS:
+        tree.remove(path)
+    for path in (*_MOUNT_POINTS, *mount_points(bundle)):
+        if tree.resolve(path) is None:
+            tree.add(directory(path))
+    tree.add(file("etc/hosts", _HOSTS))
+    if tree.resolve("etc/resolv.conf") is None:
+        tree.add(file("etc/resolv.conf", ""))
+    for source, destination in bind_destinations(bundle):
+        if tree.resolve(destination) is None:
+            bound = root.get(source)
+            is_file = bound is not None and bound.kind != "directory"
+            tree.add(file(destination, "") if is_file else directory(destination))
+    return tree
+
+
+def _add_settings(root: Tree, appliance: Appliance, bundles: _Bundles) -> None:
+    """Add what the boot scripts read: steps, services, stop order, name and address."""
+    for section, steps in (("onboot", bundles.onboot), ("onshutdown", bundles.onshutdown)):
+        root.add(directory(f"etc/ingot/{section}"))
+        for bundle in steps:
+            name = bundle.folder.rpartition("/")[2]
+            script = scripts.step_script(bundle, f"{section}-{name}")
+            root.add(file(f"etc/ingot/{section}/{name}/run", script, 0o755))
+            command = shlex.join(bundle.command) + "\n"
+            root.add(file(f"etc/ingot/{section}/{name}/command", command))
+    for bundle in bundles.services:
+        _add_service(root, bundle)
+    root.add(file("etc/ingot/stop-order", scripts.stop_order(bundles.services)))
+    root.add(file("etc/hostname", f"{appliance.name}\n"))
+    if appliance.network is not None:
+        network = appliance.network
+        words = (network.address, network.gateway or "", *network.dns)
+        root.add(file("etc/ingot/address", ",".join(words) + "\n"))
+
+
+def _add_service(root: Tree, bundle: Bundle) -> None:
+    folder = f"etc/service/{bundle.name}"
+    if folder in root:
+        raise UsageError(
+            f"the service {bundle.name!r} has the name of one that an init image brings",
+            hint="give it another name",
+        )
+    root.add(file(f"{folder}/run", scripts.run_script(bundle), 0o755))
+    root.add(file(f"{folder}/finish", scripts.finish_script(bundle), 0o755))
+    root.add(file(f"{folder}/log/run", scripts.log_script(bundle), 0o755))
+    # runit keeps its state here; the root file system is read-only.
+    root.add(symlink(f"{folder}/supervise", f"/run/runit/{bundle.name}"))
+    root.add(symlink(f"{folder}/log/supervise", f"/run/runit/{bundle.name}.log"))
+
+
+def _add_file(root: Tree, entry: FileEntry, ids: Mapping[str, int]) -> None:
+    """Add one of `files:`; directories that exist keep their mode and owner."""
+    uid, gid = (_id(value, ids, entry.path) for value in (entry.uid, entry.gid))
+    if entry.directory:
+        mode = 0o700 if entry.mode is None else entry.mode
+        root.add(directory(entry.path, mode, uid=uid, gid=gid))
+        return
+    if entry.symlink is not None:
+        root.add(symlink(entry.path, entry.symlink))
+        return
+    data = _file_bytes(entry)
+    if data is not None:
+        mode = 0o600 if entry.mode is None else entry.mode
+        root.add(file(entry.path, data, mode, uid=uid, gid=gid))
+
+
+def _file_bytes(entry: FileEntry) -> bytes | None:
+    if entry.contents is not None:
+        return entry.contents.encode()
+    assert entry.source is not None
+    try:
+        return entry.source.read_bytes()
+    except OSError as error:
+        if entry.optional:
+            return None
+        raise Error(f"files: {entry.path}: {entry.source}: {error.strerror}") from error
+
+
+def _id(value: int | str, ids: Mapping[str, int], path: str) -> int:
+    if isinstance(value, int):
+        return value
+    if value in {"", "root"}:
+        return 0
+    if value not in ids:
+        raise UsageError(f"files: {path}: {value!r} is no number and no container of this file")
+    return ids[value]
