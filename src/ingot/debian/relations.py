@@ -10,7 +10,7 @@ from ingot.base.errors import Error
 # name[:arch] [(op version)] [[arch list]] [<build profiles>]
 _RELATION = re.compile(
     r"\s*([A-Za-z0-9][A-Za-z0-9+.-]*)(?::([a-z0-9-]+))?"
-    r"\s*(?:\(\s*(<<|<=|=|>=|>>|<|>)\s*([^\s)]+)\s*\))?"
+    r"\s*(?:\(\s*(<<|<=|=|>=|>>|<|>)\s*([A-Za-z0-9][^\s)]*)\s*\))?"
     r"\s*(?:\[[^\]]*\])?\s*(?:<[^>]*>\s*)*"
 )
 # "<" and ">" are deprecated spellings of "<=" and ">=" (Debian Policy 7.1).

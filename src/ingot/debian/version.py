@@ -7,7 +7,10 @@ import re
 
 from ingot.base.errors import Error
 
-_VERSION = re.compile(r"(?:(\d+):)?([A-Za-z0-9.+~:-]*?)(?:-([A-Za-z0-9.+~]*))?")
+# A colon may stand in the upstream part only where an epoch comes first.
+_VERSION = re.compile(
+    r"(?:(\d+):)?((?(1)[A-Za-z0-9.+~:-]*?|[A-Za-z0-9.+~-]*?))(?:-([A-Za-z0-9.+~]*))?"
+)
 _RUN = re.compile(r"(\D*)(\d*)")
 
 VersionKey = tuple[int, ...]
@@ -60,10 +63,11 @@ def satisfies(version: str, operator: str, wanted: str) -> bool:
 def _part_key(part: str) -> list[int]:
     """Flatten a part: characters, a zero that ends them, a number, and so on; then two zeros.
 
-    No character has the code zero, so two keys stay in step until they differ.
+    No character has the code zero, so two keys stay in step until they differ. A missing part is
+    the same as `0`.
     """
     key: list[int] = []
-    for text, digits in _RUN.findall(part):
+    for text, digits in _RUN.findall(part or "0"):
         if text or digits:
             key += [_character_order(character) for character in text]
             key += (0, int(digits or 0))

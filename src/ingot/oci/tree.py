@@ -7,7 +7,6 @@ Nothing here touches a disk except `Content.read`; file bodies stay where they a
 from __future__ import annotations
 
 import hashlib
-import posixpath
 from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
@@ -214,7 +213,7 @@ class Tree:
 
         Returns None where something is missing, a file stands in the way, or links form a loop.
         """
-        pending = [part for part in reversed(path.split("/")) if part and part != "."]
+        pending = _steps(path)
         current = ""
         hops = 0
         while pending:
@@ -222,21 +221,17 @@ class Tree:
             if part == "..":
                 current = current.rpartition("/")[0]
                 continue
-            current = f"{current}/{part}" if current else part
+            above, current = current, f"{current}/{part}" if current else part
             entry = self._entries.get(current)
-            if entry is None:
+            if entry is None or (pending and entry.kind not in {"directory", "symlink"}):
                 return None
             if entry.kind == "symlink":
                 hops += 1
                 if hops > SYMLINK_HOPS_MAX:
                     return None
                 target = entry.link or ""
-                current = "" if target.startswith("/") else current.rpartition("/")[0]
-                pending += [
-                    piece for piece in reversed(target.split("/")) if piece not in {"", "."}
-                ]
-            elif pending and entry.kind != "directory":
-                return None
+                current = "" if target.startswith("/") else above
+                pending += _steps(target)
         return self._entries.get(current)
 
     def digest(self) -> str:
@@ -253,35 +248,29 @@ class Tree:
         known = self._known_parents.get(path)
         if known is not None:
             return known
-        parent, _, name = path.rpartition("/")
-        above = self._ensure_directory(parent)
-        here = f"{above}/{name}" if above else name
-        entry = self._entries.get(here)
+        pending = _steps(path)
+        here = ""
         hops = 0
-        while entry is not None and entry.kind == "symlink":
-            hops += 1
-            if hops > SYMLINK_HOPS_MAX:
-                raise TreeError(f"{path}: too many levels of symbolic links")
-            here = self._link_target(here, entry)
-            entry = self._entries.get(here) if here else None
-            if entry is None and here:
-                here = self._ensure_directory(here)
-        if here and entry is None:
-            self._entries.setdefault(here, Entry(here, "directory", 0o755))
-        elif entry is not None and entry.kind != "directory":
-            raise TreeError(f"{path}/ cannot be a directory: {here} is a {entry.kind}")
+        while pending:
+            part = pending.pop()
+            if part == "..":
+                here = here.rpartition("/")[0]
+                continue
+            above, here = here, f"{here}/{part}" if here else part
+            entry = self._entries.get(here)
+            if entry is None:
+                self._entries[here] = Entry(here, "directory", 0o755)
+            elif entry.kind == "symlink":
+                hops += 1
+                if hops > SYMLINK_HOPS_MAX:
+                    raise TreeError(f"{path}: too many levels of symbolic links")
+                target = entry.link or ""
+                here = "" if target.startswith("/") else above
+                pending += _steps(target)
+            elif entry.kind != "directory":
+                raise TreeError(f"{path}/ cannot be a directory: {here} is a {entry.kind}")
         self._known_parents[path] = here
         return here
-
-    def _link_target(self, path: str, entry: Entry) -> str:
-        """Return the canonical path that the symlink at `path` names, its parents made."""
-        target = entry.link or ""
-        base = "" if target.startswith("/") else path.rpartition("/")[0]
-        # Tree paths are canonical, so their `..` may be folded away; above the root is the root.
-        joined = posixpath.normpath(posixpath.join("/", base, target)).lstrip("/")
-        above, _, name = joined.rpartition("/")
-        directory = self._ensure_directory(above) if above else ""
-        return f"{directory}/{name}" if directory else name
 
     def _second_name(self, entry: Entry) -> Entry:
         target = self.resolve(entry.link or "")
@@ -305,6 +294,11 @@ class Tree:
     def _below(self, path: str) -> Iterator[str]:
         prefix = f"{path}/"
         return iter([name for name in self._entries if name.startswith(prefix)])
+
+
+def _steps(path: str) -> list[str]:
+    """Return a path's parts, the last one first, as a stack to walk by."""
+    return [part for part in reversed(path.split("/")) if part not in {"", "."}]
 
 
 def check_path(path: str) -> str:
