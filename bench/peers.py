@@ -53,14 +53,6 @@ PEERS = (
         ],
         {"MINIO_ROOT_USER": ACCESS_KEY, "MINIO_ROOT_PASSWORD": SECRET_KEY, "MINIO_BROWSER": "off"},
     ),
-    Peer(
-        "versitygw",
-        "versitygw",
-        lambda program, data, port: [
-            *(program, "--port", f"127.0.0.1:{port}", "--quiet", "posix", str(data)),
-        ],
-        {"ROOT_ACCESS_KEY": ACCESS_KEY, "ROOT_SECRET_KEY": SECRET_KEY},
-    ),
 )
 
 

@@ -49,9 +49,11 @@ def _measure(server: Server, operation: str, size: str, options: Any) -> dict[st
         env=os.environ | variables,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
         timeout=120,
     )
+    if result.returncode:
+        raise SystemExit(f"{server.name}: {operation} {size}\n{result.stdout}{result.stderr}")
     figures: dict[str, Any] = json.loads(result.stdout)
     # CPU of preparation and warm-up is in it, and so are their requests in `requests_total`.
     figures["cpu_s"] = server.cpu_s() - before_s
