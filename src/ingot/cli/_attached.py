@@ -123,12 +123,18 @@ def _on_terminal(printer: Printer, started: Started, keeper: _Keeper) -> None:
 def _on_stream(printer: Printer, started: Started, keeper: _Keeper) -> None:
     output = LogOutput(printer)
     follower = LogFollower(started.folder.console_log)
-    over = False
-    while not over:
-        over = keeper.over()
+    try:
+        while not keeper.over():
+            while data := follower.read():
+                output.write(data)
+            wait_for_end(started.process, _POLL_S)
         while data := follower.read():
             output.write(data)
-        if not over:
+        output.close()
+    except BrokenPipeError:
+        # Nobody reads any more, as in `ingot run store | head`: the machine must not be left over.
+        keeper.wishes.ask()
+        while not keeper.over():
             wait_for_end(started.process, _POLL_S)
-    follower.close()
-    output.close()
+    finally:
+        follower.close()

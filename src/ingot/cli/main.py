@@ -89,8 +89,9 @@ def ingot(ctx: click.Context, *, as_json: bool, quiet: bool, no_progress: bool) 
 
 def main() -> NoReturn:
     """Run the command line and exit with the code that DESIGN §5 gives the outcome."""
+    # SIGPIPE stays ignored, as Python sets it: a peer that closes a socket must be an error that
+    # can be handled, not the end of the process. Click leaves quietly when stdout is closed.
     signal.signal(signal.SIGTERM, _terminated)
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,7 +33,7 @@ def execute(directory: Path, command: str, arguments: Mapping[str, object] | Non
     """
     try:
         return asyncio.run(_execute(directory, command, arguments))
-    except (qmp.QMPError, TimeoutError, OSError) as error:
+    except (qmp.QMPError, TimeoutError, OSError, EOFError) as error:
         why = str(error) or type(error).__name__
         raise QmpError(f"machine {directory.name!r}: QMP {command} failed: {why}") from error
 
@@ -48,4 +49,6 @@ async def _execute(directory: Path, command: str, arguments: Mapping[str, object
         try:
             return await client.execute(command, arguments)
         finally:
-            await client.disconnect()
+            # The hypervisor may end first, as after a power button; the answer counts all the same.
+            with contextlib.suppress(qmp.QMPError, OSError, EOFError):
+                await client.disconnect()

@@ -5,6 +5,7 @@ import os
 import pty
 import select
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -113,6 +114,27 @@ def test_a_second_signal_kills_a_machine_that_does_not_listen(
     assert command.returncode == 1
     assert "killed before its guest had powered off" in stderr
     assert not host.machines()["demo"]["running"]
+
+
+def test_a_machine_is_stopped_when_nobody_reads_its_console_any_more(
+    host: Any, eventually: Eventually
+) -> None:
+    host.build("demo")
+    command = start_attached(host)
+    host.await_console("demo", "tiny kernel up")
+    assert command.stdout is not None
+    command.stdout.close()
+    # Typed from outside, so that the machine has more to say.
+    folder = os.open(host.folder("demo"), os.O_PATH)
+    with socket.socket(socket.AF_UNIX) as typed:
+        typed.connect(f"/proc/self/fd/{folder}/console.sock")
+        typed.sendall(b"more\r\n")
+        eventually(lambda: command.poll() is not None, "the command ends")
+    os.close(folder)
+    assert command.stderr is not None
+    assert "machine demo powered off" in command.stderr.read()
+    command.stderr.close()
+    assert command.returncode == 0
 
 
 def test_a_machine_that_ends_by_itself_is_reported(host: Any) -> None:

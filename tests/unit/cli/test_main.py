@@ -64,3 +64,28 @@ def test_help_imports_nothing_heavy() -> None:
         [sys.executable, "-c", script], check=True, capture_output=True, text=True
     )
     assert result.stderr.strip() == "[]"
+
+
+def test_a_closed_socket_is_an_error_and_not_the_end_of_the_process() -> None:
+    script = (
+        "import signal; from ingot.cli import main as m; "
+        "m.run = lambda words: signal.getsignal(signal.SIGPIPE) is not signal.SIG_IGN; m.main()"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_a_reader_that_goes_away_ends_the_command_quietly() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", "input(); from ingot.cli.main import main; main()", "--help"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as command:
+        assert command.stdout is not None
+        assert command.stdin is not None
+        assert command.stderr is not None
+        command.stdout.close()
+        command.stdin.write(b"\n")
+        command.stdin.close()
+        assert command.stderr.read() == b""
+        assert command.wait() == 1

@@ -186,7 +186,8 @@ def _disk(index: int, disk: Disk) -> list[str]:
 def _await_monitor(machine: Machine, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline_s = time.monotonic() + _START_TIMEOUT_S
     while process.poll() is None:
-        with contextlib.suppress(ConflictError):
+        # A QEMU that fails closes the monitor; whether it has is for the process to say.
+        with contextlib.suppress(ConflictError, qmp.QmpError):
             # Only a started monitor answers: all devices exist and all ports are bound by then.
             qmp.execute(machine.directory, "query-status")
             return
