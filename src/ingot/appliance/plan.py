@@ -232,6 +232,7 @@ def _add_settings(root: Tree, appliance: Appliance, bundles: _Bundles) -> None:
     for bundle in bundles.services:
         _add_service(root, bundle)
     root.add(file("etc/ingot/stop-order", scripts.stop_order(bundles.services)))
+    root.add(file("etc/ingot/announced", scripts.announced(bundles.services)))
     root.add(file("etc/hostname", f"{appliance.name}\n"))
     if appliance.network is not None:
         network = appliance.network

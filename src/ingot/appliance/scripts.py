@@ -6,6 +6,7 @@ Pure. What they share at run time stands in the init component's `library` and `
 from __future__ import annotations
 
 import shlex
+import urllib.parse
 from collections.abc import Sequence
 
 from ingot.appliance.bundle import Bundle, runtime_mounts
@@ -16,6 +17,7 @@ LOG_BYTES_MAX = 1_000_000
 LOG_FILES_MAX = 5
 
 _SHEBANG = "#!/bin/busybox sh"
+_HTTP_PORT = 80
 _CRUN = "/usr/bin/crun"
 
 
@@ -76,6 +78,12 @@ def stop_order(services: Sequence[Bundle]) -> str:
     return "".join(f"{name} {max(1, round(limit_s))}\n" for name, limit_s in limits)
 
 
+def announced(services: Sequence[Bundle]) -> str:
+    """Return the services whose first words the console shows: those no other depends on."""
+    needed = {name for bundle in services for name in bundle.settings.depends or ()}
+    return "".join(f"{bundle.name}\n" for bundle in services if bundle.name not in needed)
+
+
 def _script(*lines: str) -> str:
     return "\n".join((_SHEBANG, *lines)) + "\n"
 
@@ -105,7 +113,8 @@ def _prepare(bundle: Bundle) -> list[str]:
 def _check(bundle: Bundle, ready: Ready) -> str:
     """Return the command that tells whether a service is ready; by default, that it runs."""
     if ready.url is not None:
-        return f"timeout 5 wget -q -O /dev/null {shlex.quote(ready.url)}"
+        port = urllib.parse.urlsplit(ready.url).port or _HTTP_PORT
+        return f"answers {port:04X} {shlex.quote(ready.url)}"
     if ready.port is not None:
         return f"listening {ready.port:04X}"
     if ready.file is not None:

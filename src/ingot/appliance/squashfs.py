@@ -13,7 +13,8 @@ from ingot.base.errors import Error
 from ingot.oci.tree import Tree
 
 TOOL = "mksquashfs"
-LEVEL_DEFAULT = 3
+# Measured on the store appliance: 0.3 s more than level 3 and 6 % smaller; level 12 takes 4 s.
+LEVEL_DEFAULT = 6
 _BLOCK_BYTES = 128 << 10
 
 
