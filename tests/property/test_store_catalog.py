@@ -1,0 +1,68 @@
+"""The SQLite catalog behaves as the one in memory, whatever is committed in whatever groups."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingot.store.catalog.contract import Check, CommitConflictError, EmptyRange, Put
+from ingot.store.catalog.memory import MemoryCatalog
+from ingot.store.catalog.sqlite import SqliteCatalog
+
+NAMES = st.sampled_from([b"a", b"b", b"b\x01", b"c/d", b"\xff"])
+VALUES = st.sampled_from([b"", b"1", b"2"])
+CHECKS = st.one_of(st.builds(Check, NAMES, st.none() | VALUES), st.builds(EmptyRange, NAMES, NAMES))
+PUTS = st.builds(Put, NAMES, VALUES, st.none() | st.sampled_from([b"", b"x", b"y" * 5000]))
+
+
+@st.composite
+def commits(draw):
+    puts = {put.key: put for put in draw(st.lists(PUTS, max_size=3))}
+    deletes = draw(st.sets(NAMES, max_size=3)) - puts.keys()
+    return {
+        "partition": draw(st.sampled_from(["p", "q"])),
+        "checks": draw(st.lists(CHECKS, max_size=2)),
+        "puts": list(puts.values()),
+        "deletes": sorted(deletes),
+    }
+
+
+GROUPS = st.lists(st.lists(commits(), min_size=1, max_size=6), min_size=1, max_size=5)
+
+
+async def outcome(catalog, commit):
+    try:
+        await catalog.commit(**commit)
+    except CommitConflictError:
+        return False
+    return True
+
+
+@settings(max_examples=60, deadline=None)
+@given(groups=GROUPS)
+def test_both_catalogs_agree(groups):
+    async def test(directory):
+        catalog, model = SqliteCatalog(Path(directory)), MemoryCatalog()
+        for group in groups:
+            done = await asyncio.gather(*(outcome(catalog, commit) for commit in group))
+            assert done == [await outcome(model, commit) for commit in group]
+            assert list(catalog.partitions()) == list(model.partitions())
+            for partition in ("p", "q"):
+                rows = catalog.scan(partition, b"\x01", b"", limit=99)
+                assert rows == model.scan(partition, b"\x01", b"", limit=99)
+                for name, _ in rows:
+                    found = catalog.get_with_attachment(partition, name)
+                    assert found == model.get_with_attachment(partition, name)
+        attachments = catalog._select("SELECT count(*) FROM attachment", ())[0][0]
+        referenced = catalog._select(
+            "SELECT count(*) FROM record WHERE attachment_id IS NOT NULL", ()
+        )[0][0]
+        catalog.close()
+        assert attachments == referenced
+
+    with tempfile.TemporaryDirectory() as directory:
+        asyncio.run(test(directory))

@@ -1,0 +1,33 @@
+"""The directory's format file."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ingot.store.errors import StoreFormatError
+from ingot.store.layout import FORMAT_FILE, FORMAT_VERSION, prepare_directory
+
+
+def test_a_new_directory_gets_a_format_file_once(tmp_path):
+    made = prepare_directory(tmp_path / "store")
+    assert made.version == FORMAT_VERSION
+    assert prepare_directory(tmp_path / "store") == made
+    written = json.loads((tmp_path / "store" / FORMAT_FILE).read_text())
+    assert written["format"] == "ingot-store"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "not json",
+        '{"format": "ingot-store"}',
+        '{"format": "other", "version": 1, "deployment_id": "x"}',
+        '{"format": "ingot-store", "version": 2, "deployment_id": "x"}',
+    ],
+)
+def test_what_cannot_be_read_is_refused(tmp_path, content):
+    (tmp_path / FORMAT_FILE).write_text(content)
+    with pytest.raises(StoreFormatError):
+        prepare_directory(tmp_path)
