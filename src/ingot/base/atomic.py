@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+_NAME_BYTES_KEPT = 128
+
 
 def fsync_directory(path: Path) -> None:
     """Make the directory's entries (new names, renames, removals) durable.
@@ -33,7 +35,9 @@ def atomic_writer(path: Path, *, mode: int = 0o644) -> Iterator[BinaryIO]:
         path: the final name; its directory must exist.
         mode: permission bits, set before the first byte is written (umask does not apply).
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    # A name may be as long as the file system allows, so only its beginning is taken.
+    beginning = os.fsdecode(os.fsencode(path.name)[:_NAME_BYTES_KEPT])
+    temporary = path.with_name(f".{beginning}.{secrets.token_hex(6)}.tmp")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -34,7 +35,10 @@ def _bars(stream: TextIO) -> Iterator[Progress]:
         TextColumn("{task.fields[done]}"),
         TimeRemainingColumn(),
     )
-    with RichProgress(*columns, console=console, transient=True) as rich:
+    # While bars are drawn rich sends stdout to their stream; a pipe must still get its data.
+    with RichProgress(
+        *columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()
+    ) as rich:
         yield _RichProgress(rich)
 
 

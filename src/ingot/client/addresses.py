@@ -132,3 +132,16 @@ def check_intended_local(address: LocalAddress, book: AliasBook) -> None:
             f"there is no alias {name!r}, and no local folder of that name",
             hint=f"did you mean {near}/{rest}? For a new local folder write ./{address.text}",
         )
+
+
+def parse_object(text: str, book: AliasBook) -> RemoteAddress:
+    """Read `alias/bucket/key`.
+
+    Raises:
+        UsageError: there is no bucket or no key.
+        NotFoundError: the first segment is no alias.
+    """
+    address = parse_remote(text, book)
+    if not address.bucket or not address.key:
+        raise UsageError(f"{text!r} is not an object", hint="write it like ALIAS/BUCKET/KEY")
+    return address

@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ingot.base.errors import Error, NotFoundError, UsageError
 from ingot.client.entries import Entry, Listed, Obstacle, Selection
-from ingot.client.localnames import describe
+from ingot.client.localnames import (
+    describe,
+    printable,
+    remove_local_file,
+    tree_name_problem,
+)
+from ingot.client.places import FilePlace, Place
 
 # What a download in progress (ours, here or of another process) is called until it is whole.
 _IN_PROGRESS = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
@@ -27,17 +33,74 @@ class LocalTree:
         root: the folder; it may itself be a link.
         selection: names that do not pass are as if they were not there.
         follow_links: take what links lead to, files and folders; loops are cut.
+        may_be_missing: a folder that does not exist yet is an empty one (as a target).
     """
 
+    is_file_tree = True
+
     def __init__(
-        self, root: Path, selection: Selection | None = None, *, follow_links: bool = False
+        self,
+        root: Path,
+        selection: Selection | None = None,
+        *,
+        follow_links: bool = False,
+        may_be_missing: bool = False,
     ) -> None:
         self.root = root
         self._selection = selection or Selection()
         self._follow_links = follow_links
+        self._may_be_missing = may_be_missing
+        self._identity: tuple[int, int] | None = None
 
-    def identity(self) -> tuple[int, int]:
-        """Return what tells this folder from another at the same path (a volume unmounted).
+    def check(self) -> None:
+        """Make sure that the folder is there, and still the same one as at the first check.
+
+        Raises:
+            NotFoundError: it does not exist.
+            UsageError: it is no folder.
+            Error: it cannot be read, or another folder took its place (a volume was unmounted).
+        """
+        if self._may_be_missing and not os.path.lexists(self.root):
+            return
+        identity = self._examine()
+        if self._identity is None:
+            self._identity = identity
+        elif identity != self._identity:
+            raise Error(f"another folder took the place of {self.root} meanwhile")
+
+    def lacks(self, name: str) -> bool:
+        """Tell whether this is still the folder that was checked, and has nothing of this name.
+
+        Raises:
+            Error: as `check`.
+        """
+        self.check()
+        return not os.path.lexists(self.root / name)
+
+    def remove(self, names: Sequence[str]) -> dict[str, Error]:
+        """Delete files, and folders that become empty; return what could not be deleted."""
+        failed: dict[str, Error] = {}
+        for name in names:
+            try:
+                remove_local_file(self.root, name)
+            except OSError as error:
+                failed[name] = Error(f"cannot delete {self.label(name)}: {error.strerror}")
+        return failed
+
+    def label(self, name: str) -> str:
+        """Return the path for people."""
+        return printable(str(self.root / name)) if name else f"{self.root}/"
+
+    def place(self, name: str) -> Place:
+        """Return where the file of this name is."""
+        return FilePlace(self.root, name)
+
+    def name_problem(self, name: str) -> str | None:
+        """Say why no file of this name can be written here, or None."""
+        return tree_name_problem(name)
+
+    def _examine(self) -> tuple[int, int]:
+        """Return what tells this folder from another at the same path.
 
         Raises:
             NotFoundError: it does not exist.
@@ -64,9 +127,11 @@ class LocalTree:
             below: only this name itself (a file) and what is below it (a folder).
 
         Raises:
-            NotFoundError, UsageError, Error: as `identity`, for the root itself.
+            NotFoundError, UsageError, Error: as `check`.
         """
-        self.identity()
+        if self._may_be_missing and not os.path.lexists(self.root):
+            return
+        self.check()
         if not below:
             yield from self._walk("", self.root)
             return

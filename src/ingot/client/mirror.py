@@ -26,7 +26,7 @@ class Pair:
 
 
 class Mirror:
-    """Makes a pair's target like its source, wholly or below one name.
+    """Makes a pair's target like its source, wholly or below some names.
 
     Args:
         pair: the trees.
@@ -35,14 +35,7 @@ class Mirror:
         progress: is told of objects and bytes.
     """
 
-    def __init__(
-        self,
-        pair: Pair,
-        conduct: Conduct,
-        *,
-        remove: bool,
-        progress: Progress,
-    ) -> None:
+    def __init__(self, pair: Pair, conduct: Conduct, *, remove: bool, progress: Progress) -> None:
         self._pair = pair
         self._conduct = conduct
         self._remove = remove
@@ -63,21 +56,31 @@ class Mirror:
         source.check()
         if names:
             steps: Iterator[Step] = chain.from_iterable(
-                self._steps(source.entries(name), name) for name in names
+                self._steps(source.entries(name), target.entries(name)) for name in names
             )
         else:
             target.check()
-            steps = self._steps(source.entries())
-        executor = Executor(
-            source, target, self._pair.mover, self._conduct, progress=self._progress
-        )
-        with closing(executor.events(steps)) as events:
+            steps = self._steps(source.entries(), target.entries())
+        yield from self._carried_out(steps)
+
+    def run_without_comparing(self) -> Generator[Event]:
+        """Copy everything, whatever the target has (`cp --recursive`).
+
+        Raises:
+            Error: as `run`.
+        """
+        self._pair.source.check()
+        self._pair.target.check()
+        yield from self._carried_out(self._steps(self._pair.source.entries(), ()))
+
+    def _carried_out(self, steps: Iterable[Step]) -> Generator[Event]:
+        executor = Executor(self._pair.source, self._pair.target, self._pair.mover, self._conduct)
+        with closing(executor.events(steps, self._progress)) as events:
             yield from events
 
-    def _steps(self, wanted: Iterable[Listed], below: str = "") -> Iterator[Step]:
-        target = self._pair.target
-        rules = Rules(remove=self._remove, target_is_tree=target.is_file_tree)
-        return plan(wanted, target.entries(below), rules)
+    def _steps(self, wanted: Iterable[Listed], present: Iterable[Listed]) -> Iterator[Step]:
+        rules = Rules(remove=self._remove, target_is_tree=self._pair.target.is_file_tree)
+        return plan(wanted, present, rules)
 
     def refuse_emptying(self) -> None:
         """Make sure that removing will not empty the target because the source is empty.

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from ingot.base.errors import Error
 from ingot.client.entries import Listed
+from ingot.client.places import Place
 
 
 class Tree(Protocol):
@@ -40,6 +41,14 @@ class Tree(Protocol):
 
     def remove(self, names: Sequence[str]) -> dict[str, Error]:
         """Delete names and return those that failed; one that is gone already is no failure."""
+        ...
+
+    def place(self, name: str) -> Place:
+        """Return where the content of this name is."""
+        ...
+
+    def name_problem(self, name: str) -> str | None:
+        """Say why nothing of this name can be written here, or None."""
         ...
 
     def label(self, name: str) -> str:

@@ -18,8 +18,8 @@ from ingot.base.retry import Backoff
 from ingot.base.units import format_duration
 from ingot.client.entries import AncestorStack
 from ingot.client.events import Event, Failed, Noted
-from ingot.client.execute import ChangedError
 from ingot.client.pool import Stop
+from ingot.s3client.body import SourceChangedError
 
 # More names than this are not worth their own comparisons: the whole tree is compared instead.
 PENDING_NAMES_MAX = 1000
@@ -257,7 +257,7 @@ class Watch:
 
 def _is_in_flux(event: Event) -> bool:
     """Tell whether a file changed while it was read: that change has an event of its own."""
-    return isinstance(event, Failed) and isinstance(event.error, ChangedError)
+    return isinstance(event, Failed) and isinstance(event.error, SourceChangedError)
 
 
 def _watcher_error(root: Path, error: BaseException) -> Error:

@@ -1,0 +1,151 @@
+"""`ingot alias`: names of S3 endpoints and their keys."""
+
+from __future__ import annotations
+
+import click
+
+from ingot.cli.printer import Printer, output_options
+
+
+@click.group()
+def alias() -> None:
+    """Keep names of S3 endpoints and their keys.
+
+    An alias comes, in this order, from the variable INGOT_HOST_<name> or MC_HOST_<name>
+    (https://ACCESS:SECRET@host:port), from ingot's own file, or from mc's.
+
+    \b
+    Examples:
+      ingot alias set store http://127.0.0.1:9000
+      ingot alias list
+      ingot alias remove store
+    """
+
+
+@alias.command("set")
+@click.argument("name")
+@click.argument("url")
+@click.argument("access_key", required=False)
+@click.argument("secret_key", required=False)
+@click.option(
+    "--access-key-file",
+    type=click.Path(allow_dash=True),
+    help="Read both keys from a file: two lines, or JSON as 'ingot server keys --json' prints.",
+)
+@click.option(
+    "--path",
+    "addressing",
+    type=click.Choice(["auto", "on", "off"]),
+    default="auto",
+    show_default=True,
+    help="Put the bucket's name into the path (on) or the host name (off).",
+)
+@click.option("--region", help="Sign for this region.")
+@click.option("--no-verify", is_flag=True, help="Store the alias without asking the endpoint.")
+@output_options
+def set_(
+    printer: Printer,
+    *,
+    name: str,
+    url: str,
+    access_key: str | None,
+    secret_key: str | None,
+    access_key_file: str | None,
+    addressing: str,
+    region: str | None,
+    no_verify: bool,
+) -> None:
+    """Store the alias NAME for the endpoint URL.
+
+    Keys that are not given are taken from INGOT_ACCESS_KEY and INGOT_SECRET_KEY, asked for on a
+    terminal, or read from standard input (two lines). Other users can see the arguments of a
+    command, so give secrets in one of these ways on machines that you share.
+
+    \b
+    Examples:
+      ingot alias set store http://127.0.0.1:9000
+      ingot alias set store http://127.0.0.1:9000 ACCESS_KEY SECRET_KEY
+      ingot server keys ./data --json | ingot alias set store http://127.0.0.1:9000 \\
+          --access-key-file -
+    """
+    from ingot.cli._keys import read_keys
+    from ingot.client.aliases import REGION_DEFAULT, Alias, AliasBook, check_name, check_url
+
+    check_name(name)
+    endpoint = check_url(url)
+    access, secret = read_keys(access_key, secret_key, access_key_file)
+    made = Alias(
+        name=name,
+        url=endpoint,
+        access_key=access,
+        secret_key=secret,
+        addressing={"auto": "auto", "on": "path", "off": "virtual"}[addressing],
+        region=region or REGION_DEFAULT,
+    )
+    if not no_verify:
+        from ingot.client.probe import verify
+
+        verify(made)
+    AliasBook.default().put(made)
+    printer.data(_document(made), f"added {name} ({endpoint})")
+
+
+@alias.command("list")
+@click.argument("name", required=False)
+@output_options
+def list_(printer: Printer, *, name: str | None) -> None:
+    """Show all aliases, or one; secrets are masked.
+
+    \b
+    Examples:
+      ingot alias list
+      ingot alias list store --json
+    """
+    from ingot.client.aliases import AliasBook
+
+    book = AliasBook.default()
+    found = [book.get(name)] if name else list(book.all().values())
+    width = max((len(one.name) for one in found), default=0)
+    for one in found:
+        text = f"{one.name:<{width}}  {one.url}  {one.access_key or '(anonymous)'}  {one.origin}"
+        printer.data(_document(one), text)
+    if not found:
+        printer.note("there are no aliases; add one with 'ingot alias set NAME URL'")
+
+
+@alias.command()
+@click.argument("names", nargs=-1, required=True)
+@output_options
+def remove(printer: Printer, *, names: tuple[str, ...]) -> None:
+    """Forget aliases.
+
+    \b
+    Examples:
+      ingot alias remove store
+    """
+    from ingot.cli._objects import each
+    from ingot.client.aliases import AliasBook
+
+    book = AliasBook.default()
+
+    def act(name: str) -> None:
+        book.remove(name)
+        printer.data({"alias": name}, f"removed {name}")
+
+    each(printer, names, act)
+
+
+def _document(one: object) -> dict[str, object]:
+    """Return an alias as mc's JSON has it."""
+    from ingot.client.aliases import Alias
+
+    assert isinstance(one, Alias)
+    return {
+        "alias": one.name,
+        "URL": one.url,
+        "accessKey": one.access_key,
+        "secretKey": "****" if one.secret_key.reveal() else "",
+        "api": "S3v4",
+        "path": one.addressing,
+        "src": one.origin,
+    }

@@ -1,0 +1,116 @@
+"""`ingot cp`: copy files and objects."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from ingot.cli._objects import Reporter, transfer_options
+from ingot.cli.printer import Printer, output_options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ingot.client.addresses import Address
+    from ingot.client.connections import Connections
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True)
+@click.argument("target")
+@click.option("--recursive", "-r", is_flag=True, help="Copy folders.")
+@transfer_options
+@output_options
+def cp(
+    printer: Printer,
+    *,
+    sources: tuple[str, ...],
+    target: str,
+    recursive: bool,
+    exclude: tuple[str, ...],
+    follow_symlinks: bool,
+    preserve: bool,
+    dry_run: bool,
+    attempts: int,
+    workers: int,
+) -> None:
+    """Copy files and objects, replacing what is there.
+
+    Within one alias objects are copied by the server. `-` is standard input or output.
+    As with rsync, FOLDER/ means what is in the folder, FOLDER the folder itself.
+
+    \b
+    Examples:
+      ingot cp cat.jpg store/photos/
+      ingot cp --recursive ./photos/ store/photos/2026
+      ingot cp --recursive store/photos ./copy
+      ingot cp store/photos/cat.jpg backup/photos/cat.jpg
+      pg_dump db | ingot cp - store/backup/db.sql
+    """
+    from ingot.base.clock import SystemClock
+    from ingot.client.addresses import LocalAddress, check_intended_local, parse_address
+    from ingot.client.aliases import AliasBook
+    from ingot.client.connections import Connections
+    from ingot.client.copier import Copier
+    from ingot.client.copying import CopyJob
+    from ingot.client.digests import ContentDigests
+    from ingot.client.entries import Selection
+    from ingot.client.execute import Conduct
+
+    book = AliasBook.default()
+    parsed = [parse_address(source, book) for source in sources]
+    goal = parse_address(target, book)
+    if isinstance(goal, LocalAddress):
+        check_intended_local(goal, book)
+    reporter = Reporter(printer, dry_run=dry_run)
+    conduct = Conduct(overwrite=True, dry_run=dry_run, attempts=attempts, workers=workers)
+    with Connections() as connections:
+        if any(isinstance(one, LocalAddress) and one.is_stream for one in (*parsed, goal)):
+            _copy_stream(reporter, connections, parsed, goal, dry_run=dry_run)
+            reporter.finish(summary=False)
+            return
+        copier = Copier(connections, ContentDigests(SystemClock()), keep_times=preserve)
+        with printer.progress() as progress:
+            job = CopyJob(connections, copier, conduct, progress)
+            if recursive:
+                selection = Selection(exclude)
+                reporter.show(job.folders(parsed, goal, selection, follow_links=follow_symlinks))
+            else:
+                reporter.show(job.singles(parsed, goal))
+    reporter.finish(summary=True)
+
+
+def _copy_stream(
+    reporter: Reporter,
+    connections: Connections,
+    sources: Sequence[Address],
+    target: Address,
+    *,
+    dry_run: bool,
+) -> None:
+    """Copy standard input to an object, or one object to standard output."""
+    from ingot.base.errors import UsageError
+    from ingot.client.addresses import RemoteAddress
+    from ingot.client.events import Copied
+    from ingot.client.streams import read_object, write_object
+
+    source = sources[0]
+    hint = "one side is '-', the other ALIAS/BUCKET/KEY"
+    if len(sources) > 1:
+        raise UsageError("'-' stands alone with one object", hint=hint)
+    if isinstance(target, RemoteAddress):
+        if not target.bucket or target.names_folder:
+            raise UsageError(f"{target} is no object to write the input to", hint=hint)
+        if not dry_run:
+            client = connections.client(target.alias)
+            size_bytes = write_object(client, target, sys.stdin.buffer)
+            reporter.tell(Copied("-", str(target), size_bytes))
+        return
+    if not isinstance(source, RemoteAddress) or not source.key or not target.is_stream:
+        raise UsageError(f"{source} and {target} cannot be copied as a stream", hint=hint)
+    if not dry_run:
+        for piece in read_object(connections.client(source.alias), source):
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()

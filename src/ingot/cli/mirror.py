@@ -1,0 +1,132 @@
+"""`ingot mirror`: make one tree like another, and keep it so."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import click
+
+from ingot.cli._objects import Reporter, transfer_options
+from ingot.cli.printer import Printer, output_options
+
+if TYPE_CHECKING:
+    from ingot.client.addresses import Address
+    from ingot.client.mirror import Mirror
+
+
+@click.command()
+@click.argument("source")
+@click.argument("target")
+@click.option("--overwrite", is_flag=True, help="Replace what differs; else it is a failure.")
+@click.option("--remove", is_flag=True, help="Delete what only the target has.")
+@click.option("--watch", "-w", is_flag=True, help="Go on, and carry over every change.")
+@click.option(
+    "--interval",
+    default="10s",
+    show_default=True,
+    metavar="DURATION",
+    help="With --watch on an S3 source: how often it is compared.",
+)
+@click.option(
+    "--rescan",
+    default="10m",
+    show_default=True,
+    metavar="DURATION",
+    help="With --watch on a folder: how often everything is compared; 0 for never.",
+)
+@click.option(
+    "--allow-empty-source", is_flag=True, help="Let --remove empty the target of an empty source."
+)
+@transfer_options
+@output_options
+def mirror(
+    printer: Printer,
+    *,
+    source: str,
+    target: str,
+    overwrite: bool,
+    remove: bool,
+    watch: bool,
+    interval: str,
+    rescan: str,
+    allow_empty_source: bool,
+    exclude: tuple[str, ...],
+    follow_symlinks: bool,
+    preserve: bool,
+    dry_run: bool,
+    attempts: int,
+    workers: int,
+) -> None:
+    """Make TARGET like SOURCE: a folder and a bucket, or two buckets.
+
+    Contents are compared, not times. Nothing is replaced without --overwrite, and nothing is
+    deleted without --remove. With --watch this runs until it is interrupted (exit code 130, or
+    143 when terminated), also through outages of the server.
+
+    \b
+    Examples:
+      ingot mirror ./photos store/photos
+      ingot mirror --watch --overwrite --remove ./photos store/photos
+      ingot mirror --dry-run --remove store/photos ./copy
+      ingot mirror --exclude '*.tmp' store/photos backup/photos
+    """
+    from ingot.base.clock import SystemClock
+    from ingot.base.errors import UsageError
+    from ingot.base.progress import SILENT
+    from ingot.base.units import parse_duration
+    from ingot.client.addresses import LocalAddress, check_intended_local, parse_address
+    from ingot.client.aliases import AliasBook
+    from ingot.client.connections import Connections
+    from ingot.client.copier import Copier
+    from ingot.client.copying import open_pair
+    from ingot.client.digests import ContentDigests
+    from ingot.client.entries import Selection
+    from ingot.client.execute import Conduct
+    from ingot.client.mirror import Mirror
+
+    if watch and dry_run:
+        raise UsageError("--watch and --dry-run exclude each other")
+    book = AliasBook.default()
+    origin, goal = parse_address(source, book), parse_address(target, book)
+    if isinstance(goal, LocalAddress):
+        check_intended_local(goal, book)
+    conduct = Conduct(overwrite=overwrite, dry_run=dry_run, attempts=attempts, workers=workers)
+    period_s = parse_duration(rescan if isinstance(origin, LocalAddress) else interval)
+    reporter = Reporter(printer, dry_run=dry_run)
+    with ExitStack() as stack:
+        connections = stack.enter_context(Connections())
+        copier = Copier(connections, ContentDigests(SystemClock()), keep_times=preserve)
+        pair = open_pair(
+            origin,
+            goal,
+            connections,
+            copier,
+            selection=Selection(exclude),
+            follow_links=follow_symlinks,
+        )
+        # A watch has no end that a bar could run towards.
+        progress = SILENT if watch else stack.enter_context(printer.progress())
+        job = Mirror(pair, conduct, remove=remove, progress=progress)
+        if remove and not allow_empty_source:
+            job.refuse_emptying()
+        if watch:
+            _watch(reporter, job, origin, period_s, stack)
+        else:
+            reporter.show(job.run())
+    reporter.finish(summary=True)
+
+
+def _watch(
+    reporter: Reporter, job: Mirror, origin: Address, period_s: float, stack: ExitStack
+) -> None:
+    """Carry changes over until a signal or an error ends it."""
+    from ingot.base.clock import SystemClock
+    from ingot.client.addresses import LocalAddress
+    from ingot.client.watch import FolderWatcher, PendingChanges, Watch
+
+    pending = PendingChanges()
+    if isinstance(origin, LocalAddress):
+        # Before the first comparison, so that nothing falls between the two.
+        stack.enter_context(FolderWatcher(origin.path, pending))
+    reporter.show(Watch(job, pending, period_s=period_s, clock=SystemClock()).run())

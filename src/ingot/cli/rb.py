@@ -1,0 +1,47 @@
+"""`ingot rb`: remove buckets."""
+
+from __future__ import annotations
+
+import click
+
+from ingot.cli.printer import Printer, output_options
+
+
+@click.command()
+@click.argument("targets", nargs=-1, required=True)
+@click.option("--force", is_flag=True, help="Delete what is in the bucket, too.")
+@output_options
+def rb(printer: Printer, *, targets: tuple[str, ...], force: bool) -> None:
+    """Remove buckets. One that is not empty is kept, unless --force empties it first.
+
+    \b
+    Examples:
+      ingot rb store/photos
+      ingot rb --force store/photos
+    """
+    from ingot.cli._objects import Reporter, each
+    from ingot.client.addresses import RemoteAddress, parse_bucket
+    from ingot.client.aliases import AliasBook
+    from ingot.client.buckettree import BucketTree
+    from ingot.client.connections import Connections
+    from ingot.client.removal import abort_uploads, remove_all
+
+    book = AliasBook.default()
+    with Connections() as connections:
+
+        def empty(address: RemoteAddress) -> None:
+            client = connections.client(address.alias)
+            tree = BucketTree(client, address)
+            reporter = Reporter(printer)
+            reporter.show(remove_all(tree, tree.entries(), dry_run=False))
+            reporter.finish(summary=False)
+            abort_uploads(client, address.bucket)
+
+        def act(target: str) -> None:
+            address = parse_bucket(target, book)
+            if force:
+                empty(address)
+            connections.client(address.alias).delete_bucket(address.bucket)
+            printer.data({"bucket": str(address)}, f"removed {address}")
+
+        each(printer, targets, act)

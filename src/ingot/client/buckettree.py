@@ -1,0 +1,141 @@
+"""A prefix of a bucket as an ordered listing; asks the service page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ingot.base.errors import Error, NotFoundError
+from ingot.client.addresses import RemoteAddress
+from ingot.client.entries import Entry, Listed, Obstacle, Selection
+from ingot.client.localnames import key_problem, tree_name_problem
+from ingot.client.places import ObjectPlace, Place
+from ingot.s3.documents.delete import ObjectIdentifier
+from ingot.s3client.client import S3Client
+
+
+class BucketTree:
+    """The objects below a prefix, by name relative to it.
+
+    Args:
+        client: the service.
+        folder: the bucket and prefix.
+        selection: names that do not pass are as if they were not there.
+        against_files: the other side is a file tree. Then folder markers (empty objects whose
+            name ends with a slash) are as if they were not there, since folders have no entries
+            of their own.
+        refuse_hostile: list names that cannot be files as failures, instead of as objects.
+    """
+
+    is_file_tree = False
+
+    def __init__(
+        self,
+        client: S3Client,
+        folder: RemoteAddress,
+        selection: Selection | None = None,
+        *,
+        against_files: bool = False,
+        refuse_hostile: bool = False,
+    ) -> None:
+        self._client = client
+        self._folder = folder
+        self._prefix = folder.folder_prefix
+        self._selection = selection or Selection()
+        self._against_files = against_files
+        self._refuse_hostile = refuse_hostile
+
+    def check(self) -> None:
+        """Make sure that the bucket is there.
+
+        Raises:
+            NotFoundError: it is not.
+            DeniedError: these keys may not use it.
+        """
+        self._client.head_bucket(self._folder.bucket)
+
+    def check_not_missing(self) -> None:
+        """Make sure that there is something below the prefix: S3 has no other sign of a folder.
+
+        An empty bucket is there; an empty prefix is not.
+
+        Raises:
+            NotFoundError: nothing is there.
+        """
+        page = self._client.list_objects_v2(self._folder.bucket, prefix=self._prefix, max_keys=1)
+        if self._prefix and not page.entries:
+            raise NotFoundError(f"there is nothing below {self.label('')}")
+
+    def entries(self, below: str = "") -> Iterator[Listed]:
+        """Yield the objects in the service's order, which is that of UTF-8 bytes.
+
+        Args:
+            below: only the object of this very name and those of the folder of this name.
+
+        Raises:
+            NotFoundError: there is no such bucket.
+            DeniedError, NetworkError: it cannot be listed.
+        """
+        if not below:
+            yield from self._listed(self._prefix)
+            return
+        try:
+            info = self._client.head_object(self._folder.bucket, self._prefix + below)
+        except NotFoundError:
+            pass
+        else:
+            entry = Entry(below, info.size_bytes, info.modified_ns, info.etag)
+            if (item := self._judged(entry)) is not None:
+                yield item
+        yield from self._listed(f"{self._prefix}{below}/")
+
+    def lacks(self, name: str) -> bool:
+        """Believe the listing: asking for each name again would cost a request each."""
+        return True
+
+    def remove(self, names: Sequence[str]) -> dict[str, Error]:
+        """Delete objects and return those that failed.
+
+        Raises:
+            Error: the service refused all of them or went away.
+        """
+        keys = {self._prefix + name: name for name in names}
+        failures = self._client.delete_objects(
+            self._folder.bucket, [ObjectIdentifier(key) for key in keys]
+        )
+        return {
+            keys[failure.key]: Error(
+                f"{self.label(keys[failure.key])}: {failure.message} ({failure.code})"
+            )
+            for failure in failures
+            if failure.key in keys
+        }
+
+    def label(self, name: str) -> str:
+        """Return `alias/bucket/key`."""
+        return str(self._folder.at(self._prefix + name))
+
+    def place(self, name: str) -> Place:
+        """Return where the object of this name is."""
+        return ObjectPlace(self._folder.at(self._prefix + name))
+
+    def name_problem(self, name: str) -> str | None:
+        """Say why nothing of this name can be written here, or None."""
+        return key_problem(name, self._prefix)
+
+    def _listed(self, prefix: str) -> Iterator[Listed]:
+        for found in self._client.iterate_objects(self._folder.bucket, prefix=prefix):
+            name = found.key[len(self._prefix) :]
+            entry = Entry(name, found.size_bytes, found.modified_ns, found.etag)
+            if (item := self._judged(entry)) is not None:
+                yield item
+
+    def _judged(self, entry: Entry) -> Listed | None:
+        if not self._selection.admits(entry.name):
+            return None
+        if not self._against_files:
+            return entry
+        if entry.size_bytes == 0 and (not entry.name or entry.name.endswith("/")):
+            return None
+        if self._refuse_hostile and (problem := tree_name_problem(entry.name)):
+            return Obstacle(entry.name, f"cannot be a file: {problem}", is_failure=True)
+        return entry

@@ -1,0 +1,77 @@
+"""Opens one S3 client and one transfer engine for each alias, over one pool of connections."""
+
+from __future__ import annotations
+
+import threading
+from types import TracebackType
+from typing import Self, cast
+
+from ingot.client.aliases import Alias
+from ingot.s3.sigv4 import Credentials
+from ingot.s3client.client import S3Client
+from ingot.s3client.endpoint import Addressing, Endpoint
+from ingot.s3client.transfer import Transfers
+from ingot.transport.pool import Transport
+
+
+class Connections:
+    """What a command talks through; a context manager, safe to share between threads.
+
+    Args:
+        transport: sends the requests; a default one unless given.
+    """
+
+    def __init__(self, transport: Transport | None = None) -> None:
+        self._transport = transport or Transport()
+        self._clients: dict[Alias, S3Client] = {}
+        self._transfers: dict[Alias, Transfers] = {}
+        self._lock = threading.Lock()
+
+    def client(self, alias: Alias) -> S3Client:
+        """Return the alias's client.
+
+        Raises:
+            UsageError: its URL is no endpoint.
+        """
+        with self._lock:
+            if alias not in self._clients:
+                self._clients[alias] = S3Client(
+                    Endpoint.parse(alias.url),
+                    _credentials(alias),
+                    transport=self._transport,
+                    region=alias.region,
+                    addressing=cast("Addressing", alias.addressing),
+                )
+            return self._clients[alias]
+
+    def transfers(self, alias: Alias) -> Transfers:
+        """Return the engine that writes to and reads from the alias."""
+        client = self.client(alias)
+        with self._lock:
+            if alias not in self._transfers:
+                self._transfers[alias] = Transfers(client)
+            return self._transfers[alias]
+
+    def close(self) -> None:
+        """End the engines' threads and close the connections."""
+        for transfers in self._transfers.values():
+            transfers.close()
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _credentials(alias: Alias) -> Credentials | None:
+    if not alias.access_key:
+        return None
+    token = alias.session_token.reveal() if alias.session_token else None
+    return Credentials(alias.access_key, alias.secret_key, token)

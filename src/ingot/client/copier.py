@@ -1,0 +1,249 @@
+"""Copies one content from place to place, and tells whether two places have the same content."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ingot.base.errors import Error, NotFoundError, UsageError
+from ingot.base.limits import COPY_BYTES_MAX
+from ingot.client.connections import Connections
+from ingot.client.crew import Advance, VanishedError
+from ingot.client.digests import ContentDigests, multipart_count
+from ingot.client.entries import Entry
+from ingot.client.localnames import prepare_local_path
+from ingot.client.places import FilePlace, ObjectPlace, Place
+from ingot.client.trees import Tree
+from ingot.s3 import checksums
+from ingot.s3.checksums import FULL_OBJECT, ChecksumValue
+from ingot.s3client.errors import ServiceError
+from ingot.s3client.results import Attributes, ObjectInfo
+
+# rclone, s3fs and others keep a file's time under this name, in seconds with a fraction.
+MTIME_METADATA = "mtime"
+_NS_PER_S = 1_000_000_000
+
+
+class Copier:
+    """Moves contents between files and services; safe to use from several threads.
+
+    Args:
+        connections: to the services.
+        digests: of local files.
+        keep_times: carry a file's modification time as metadata `mtime` and set it on download.
+    """
+
+    def __init__(
+        self, connections: Connections, digests: ContentDigests, *, keep_times: bool = False
+    ) -> None:
+        self._connections = connections
+        self._digests = digests
+        self._keep_times = keep_times
+        self._mode = 0o666 & ~_umask()
+
+    def copy(self, source: Place, target: Place, entry: Entry, advance: Advance) -> None:
+        """Write the content at `source` to `target`, whole or not at all.
+
+        Args:
+            source: where it is.
+            target: where it goes.
+            entry: what the listing said of the source.
+            advance: told of bytes as they move; may raise to stop.
+
+        Raises:
+            VanishedError: the source is gone.
+            SourceChangedError: the source changed while it was read.
+            Error: anything else.
+        """
+        match source, target:
+            case FilePlace(), ObjectPlace():
+                self._upload(source, target, entry, advance)
+            case ObjectPlace(), FilePlace():
+                self._download(source, target, entry, advance)
+            case ObjectPlace(), ObjectPlace():
+                self._copy_object(source, target, entry, advance)
+            case _:
+                raise UsageError("both sides are local", hint="use cp or rsync for that")
+
+    def is_same(self, source: Place, target: Place, entries: tuple[Entry, Entry]) -> bool:
+        """Compare the contents of two places whose sizes are equal and whose ETags are not.
+
+        Only content counts: an MD5 that is the ETag, or a checksum of all bytes that the service
+        keeps. If neither side lets itself be compared, they count as different.
+
+        Raises:
+            VanishedError: the source is gone.
+            Error: one of them cannot be read.
+        """
+        first, second = entries
+        match source, target:
+            case FilePlace(), ObjectPlace():
+                with _vanishing(source):
+                    return self._file_is_object(source.path, target, second.etag or "")
+            case ObjectPlace(), FilePlace():
+                return self._file_is_object(target.path, source, first.etag or "")
+            case ObjectPlace(), ObjectPlace():
+                return self._objects_are_same(source, target)
+            case _:
+                return False
+
+    def _upload(
+        self, source: FilePlace, target: ObjectPlace, entry: Entry, advance: Advance
+    ) -> None:
+        address = target.address
+        metadata = {}
+        if self._keep_times:
+            seconds, rest_ns = divmod(entry.modified_ns, _NS_PER_S)
+            metadata[MTIME_METADATA] = f"{seconds}.{rest_ns:09d}"
+        with _vanishing(source):
+            self._connections.transfers(address.alias).upload_file(
+                source.path,
+                address.bucket,
+                address.key,
+                attributes=Attributes(content_headers_of(source.name), metadata),
+                advance=advance,
+            )
+
+    def _download(
+        self, source: ObjectPlace, target: FilePlace, entry: Entry, advance: Advance
+    ) -> None:
+        address = source.address
+        try:
+            path = prepare_local_path(target.root, target.name)
+        except OSError as error:
+            raise Error(f"cannot write {target.path}: {error.strerror}") from error
+        info = self._connections.transfers(address.alias).download_file(
+            address.bucket,
+            address.key,
+            path,
+            size_bytes=entry.size_bytes,
+            mode=self._mode,
+            advance=advance,
+        )
+        if self._keep_times and (modified_ns := _kept_time_ns(info)) is not None:
+            os.utime(path, ns=(modified_ns, modified_ns))
+
+    def _copy_object(
+        self, source: ObjectPlace, target: ObjectPlace, entry: Entry, advance: Advance
+    ) -> None:
+        origin, goal = source.address, target.address
+        if origin.alias == goal.alias and entry.size_bytes <= COPY_BYTES_MAX:
+            client = self._connections.client(goal.alias)
+            client.copy_object(origin.bucket, origin.key, goal.bucket, goal.key)
+            advance(entry.size_bytes)
+            return
+        # Between services, or larger than CopyObject allows: through this machine's memory.
+        self._connections.transfers(goal.alias).upload_object(
+            self._connections.client(origin.alias),
+            origin.bucket,
+            origin.key,
+            goal.bucket,
+            goal.key,
+            advance=advance,
+        )
+
+    def _file_is_object(self, path: Path, place: ObjectPlace, etag: str) -> bool:
+        try:
+            # An MD5 that matches settles it without a request. For a multipart ETag the stored
+            # checksum comes first: one fast pass instead of one MD5 pass per likely part size.
+            if multipart_count(etag) is None and self._digests.etag_matches(path, etag):
+                return True
+            checksum = self._info(place).checksum
+            if checksum is not None and checksum.type == FULL_OBJECT:
+                return self._digests.checksum(path, checksum.algorithm) == checksum.value
+            return self._digests.etag_matches(path, etag) is True
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise Error(f"cannot read {path}: {error.strerror}") from error
+
+    def _objects_are_same(self, source: ObjectPlace, target: ObjectPlace) -> bool:
+        first, second = self._info(source), self._info(target)
+        if first.etag == second.etag:
+            return True
+        known = {_identity(info.checksum) for info in (first, second)}
+        if None not in known and len({identity[:2] for identity in known if identity}) == 1:
+            return len(known) == 1
+        for info, other in ((first, target), (second, source)):
+            checksum = info.checksum
+            if checksum is not None and checksum.type == FULL_OBJECT:
+                return self._checksum_of(other, checksum.algorithm) == checksum.value
+        return False
+
+    def _checksum_of(self, place: ObjectPlace, algorithm: str) -> str:
+        """Read an object and return its checksum: less than copying it, which would write too."""
+        total = checksums.new(algorithm)
+        address = place.address
+        client = self._connections.client(address.alias)
+        with client.get_object(address.bucket, address.key) as stream:
+            for piece in stream:
+                total.update(piece)
+        return checksums.encode(total.digest())
+
+    def _info(self, place: ObjectPlace) -> ObjectInfo:
+        address = place.address
+        return self._connections.client(address.alias).head_object(address.bucket, address.key)
+
+
+class PairMover:
+    """Moves contents between two trees, by names that both have in common."""
+
+    def __init__(self, copier: Copier, source: Tree, target: Tree) -> None:
+        self._copier = copier
+        self._source = source
+        self._target = target
+
+    def copy(self, source: Entry, advance: Advance) -> None:
+        """Write the source's content over there."""
+        name = source.name
+        if problem := self._target.name_problem(name):
+            raise UsageError(f"{self._source.label(name)}: {problem}")
+        self._copier.copy(self._source.place(name), self._target.place(name), source, advance)
+
+    def is_same(self, source: Entry, target: Entry) -> bool:
+        """Compare the contents of two entries of equal size."""
+        return self._copier.is_same(
+            self._source.place(source.name), self._target.place(target.name), (source, target)
+        )
+
+
+def content_headers_of(name: str) -> dict[str, str]:
+    """Guess an object's `Content-Type`; its bytes are no encoding of others, so that is all."""
+    kind, encoding = mimetypes.guess_type(name, strict=False)
+    # `x.tar.gz` is a gzip file, not a tar to be unpacked on the way.
+    if encoding is not None:
+        kind = {"gzip": "application/gzip", "bzip2": "application/x-bzip2"}.get(encoding)
+    return {"content-type": kind or "application/octet-stream"}
+
+
+@contextmanager
+def _vanishing(source: FilePlace) -> Iterator[None]:
+    """Tell a source that is gone from a bucket that is."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise VanishedError(f"{source.path} is gone") from error
+    except NotFoundError as error:
+        if isinstance(error, ServiceError):
+            raise
+        raise VanishedError(error.message) from error
+
+
+def _identity(checksum: ChecksumValue | None) -> tuple[str, str | None, str] | None:
+    return None if checksum is None else (checksum.algorithm, checksum.type, checksum.value)
+
+
+def _kept_time_ns(info: ObjectInfo) -> int | None:
+    seconds, _, fraction = info.metadata.get(MTIME_METADATA, "").partition(".")
+    if not (seconds.isdecimal() and (fraction.isdecimal() or not fraction)):
+        return None
+    return int(seconds) * _NS_PER_S + int(fraction[:9].ljust(9, "0"))
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,275 @@
+"""What `cp` copies to where: single contents by name, and whole folders without comparing."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import stat
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ingot.base.errors import Error, NotFoundError, UsageError
+from ingot.base.progress import Progress
+from ingot.client.addresses import Address, LocalAddress, RemoteAddress
+from ingot.client.buckettree import BucketTree
+from ingot.client.connections import Connections
+from ingot.client.copier import Copier, PairMover
+from ingot.client.crew import Advance, Crew, Task
+from ingot.client.entries import Entry, Selection
+from ingot.client.events import Copied, Event
+from ingot.client.execute import Conduct
+from ingot.client.localnames import describe, printable
+from ingot.client.localtree import LocalTree
+from ingot.client.mirror import Mirror, Pair
+from ingot.client.places import FilePlace, ObjectPlace, Place
+
+
+@dataclass(frozen=True, slots=True)
+class SingleCopy:
+    """One content to copy, and what is known of it."""
+
+    source: Place
+    target: Place
+    entry: Entry
+
+
+class CopyJob:
+    """Copies what was named, replacing what is there.
+
+    Args:
+        connections: to the services.
+        copier: moves contents.
+        conduct: how.
+        progress: is told of objects and bytes.
+    """
+
+    def __init__(
+        self, connections: Connections, copier: Copier, conduct: Conduct, progress: Progress
+    ) -> None:
+        self._connections = connections
+        self._copier = copier
+        self._conduct = conduct
+        self._progress = progress
+
+    def singles(
+        self, sources: Sequence[Address], target: Address, *, into_folder: bool = False
+    ) -> Generator[Event]:
+        """Copy files and objects.
+
+        With several sources, or a target that is a folder (a bucket, a name with a slash at its
+        end, an existing local folder), each goes into it under its own last name.
+
+        Raises:
+            NotFoundError: a source does not exist.
+            UsageError: a source is a folder, two would go to one place, or both sides are local.
+        """
+        _check_bucket(target)
+        into_folder = into_folder or len(sources) > 1 or target.names_folder
+        copies = _single_copies(sources, target, self._connections, into_folder=into_folder)
+        tasks = (
+            Task(shown(copy.source), copy.entry.size_bytes, partial(self._single, copy))
+            for copy in copies
+        )
+        crew = Crew(self._progress, workers=self._conduct.workers, attempts=self._conduct.attempts)
+        with closing(crew.events(tasks)) as events:
+            yield from events
+
+    def folders(
+        self,
+        sources: Sequence[Address],
+        target: Address,
+        selection: Selection,
+        *,
+        follow_links: bool,
+    ) -> Generator[Event]:
+        """Copy folders with all that is below, and files and objects among them.
+
+        Raises:
+            NotFoundError: a source does not exist.
+            UsageError: as `singles`.
+        """
+        _check_bucket(target)
+        folders = [source for source in sources if _is_folder(source, self._connections)]
+        singles = [source for source in sources if source not in folders]
+        pairs = [
+            open_pair(
+                source,
+                folder_target(source, target),
+                self._connections,
+                self._copier,
+                selection=selection,
+                follow_links=follow_links,
+            )
+            for source in folders
+        ]
+        for pair in pairs:
+            mirror = Mirror(pair, self._conduct, remove=False, progress=self._progress)
+            with closing(mirror.run_without_comparing()) as events:
+                yield from events
+        if singles:
+            yield from self.singles(singles, target, into_folder=bool(folders))
+
+    def _single(self, copy: SingleCopy, advance: Advance) -> list[Event]:
+        if not self._conduct.dry_run:
+            self._copier.copy(copy.source, copy.target, copy.entry, advance)
+        return [Copied(shown(copy.source), shown(copy.target), copy.entry.size_bytes)]
+
+
+def _single_copies(
+    sources: Sequence[Address], target: Address, connections: Connections, *, into_folder: bool
+) -> list[SingleCopy]:
+    copies = []
+    taken: dict[Place, str] = {}
+    for source in sources:
+        if isinstance(source, LocalAddress) and isinstance(target, LocalAddress):
+            raise UsageError("both sides are local", hint="use cp or rsync for that")
+        place, entry = _examine(source, connections)
+        goal = _goal(target, _last_name(source) if into_folder else None)
+        if goal in taken:
+            raise UsageError(f"{taken[goal]} and {source} would both become {shown(goal)}")
+        if goal == place:
+            raise UsageError(f"{source} and {target} are the same")
+        taken[goal] = str(source)
+        copies.append(SingleCopy(place, goal, entry))
+    return copies
+
+
+def folder_target(source: Address, target: Address) -> Address:
+    """Return the folder that takes what is in `source`.
+
+    As with rsync, a slash at the source's end means its contents, none means the folder itself:
+    `cp -r photos local/b` makes `local/b/photos/…`, `cp -r photos/ local/b` makes `local/b/…`.
+    A bucket always means its contents.
+    """
+    bucket_itself = isinstance(source, RemoteAddress) and not source.key
+    name = "" if bucket_itself or str(source).endswith("/") else _last_name(source)
+    if name in ("", ".", ".."):
+        return target
+    if isinstance(target, RemoteAddress):
+        return target.at(f"{target.folder_prefix}{name}/")
+    return LocalAddress(str(target.path / name))
+
+
+def open_pair(
+    source: Address,
+    target: Address,
+    connections: Connections,
+    copier: Copier,
+    *,
+    selection: Selection,
+    follow_links: bool,
+) -> Pair:
+    """Open two folders as a pair of trees, and make sure that the source is there.
+
+    Raises:
+        NotFoundError: the source, or the target's bucket, does not exist.
+        UsageError: both are local, one lies in the other, or one names no bucket.
+    """
+    _check_bucket(source)
+    _check_bucket(target)
+    _check_apart(source, target)
+    if isinstance(source, LocalAddress):
+        if isinstance(target, LocalAddress):
+            raise UsageError("both sides are local", hint="use cp or rsync for that")
+        tree = LocalTree(source.path, selection, follow_links=follow_links)
+        tree.check()
+        goal = BucketTree(connections.client(target.alias), target, selection, against_files=True)
+        return Pair(tree, goal, PairMover(copier, tree, goal))
+    to_files = isinstance(target, LocalAddress)
+    origin = BucketTree(
+        connections.client(source.alias),
+        source,
+        selection,
+        against_files=to_files,
+        refuse_hostile=to_files,
+    )
+    origin.check_not_missing()
+    if isinstance(target, LocalAddress):
+        folder = LocalTree(target.path, selection, may_be_missing=True)
+        return Pair(origin, folder, PairMover(copier, origin, folder))
+    other = BucketTree(connections.client(target.alias), target, selection)
+    return Pair(origin, other, PairMover(copier, origin, other))
+
+
+def shown(place: Place) -> str:
+    """Return what people call a place."""
+    return printable(str(place.path)) if isinstance(place, FilePlace) else str(place.address)
+
+
+def _is_folder(source: Address, connections: Connections) -> bool:
+    if isinstance(source, LocalAddress):
+        return source.path.is_dir()
+    if source.names_folder:
+        return True
+    client = connections.client(source.alias)
+    return bool(
+        client.list_objects_v2(source.bucket, prefix=source.folder_prefix, max_keys=1).entries
+    )
+
+
+def _check_bucket(side: Address) -> None:
+    if isinstance(side, RemoteAddress) and not side.bucket:
+        raise UsageError(f"{side} names no bucket", hint="write it like ALIAS/BUCKET[/KEY]")
+
+
+def _check_apart(source: Address, target: Address) -> None:
+    if not (isinstance(source, RemoteAddress) and isinstance(target, RemoteAddress)):
+        return
+    if (source.alias, source.bucket) != (target.alias, target.bucket):
+        return
+    one, other = source.folder_prefix, target.folder_prefix
+    if one.startswith(other) or other.startswith(one):
+        raise UsageError(
+            f"{source} and {target} lie in one another", hint="copy to a place beside the source"
+        )
+
+
+def _goal(target: Address, name: str | None) -> Place:
+    if isinstance(target, RemoteAddress):
+        return ObjectPlace(target if name is None else target.at(target.folder_prefix + name))
+    if name is None:
+        return FilePlace(target.path.parent, target.path.name)
+    return FilePlace(target.path, name)
+
+
+def _last_name(address: Address) -> str:
+    if isinstance(address, RemoteAddress):
+        return posixpath.basename((address.key or address.bucket).rstrip("/"))
+    return Path(address.text).name
+
+
+def _examine(source: Address, connections: Connections) -> tuple[Place, Entry]:
+    if isinstance(source, LocalAddress):
+        return _examine_file(source)
+    if source.names_folder:
+        raise UsageError(f"{source} is a folder", hint="add --recursive")
+    client = connections.client(source.alias)
+    try:
+        info = client.head_object(source.bucket, source.key)
+    except NotFoundError as error:
+        page = client.list_objects_v2(source.bucket, prefix=source.folder_prefix, max_keys=1)
+        if page.entries:
+            raise UsageError(f"{source} is a folder", hint="add --recursive") from error
+        raise NotFoundError(f"{source} does not exist") from error
+    return ObjectPlace(source), Entry(source.key, info.size_bytes, info.modified_ns, info.etag)
+
+
+def _examine_file(source: LocalAddress) -> tuple[Place, Entry]:
+    path = source.path
+    try:
+        status = os.stat(path)
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{source} does not exist") from error
+    except OSError as error:
+        raise Error(f"cannot read {source}: {error.strerror}") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise UsageError(f"{source} is a folder", hint="add --recursive")
+    if not stat.S_ISREG(status.st_mode):
+        raise UsageError(
+            f"{source} is {describe(status.st_mode)}, not a plain file",
+            hint="pipe it in: ingot cp - TARGET < FILE",
+        )
+    return FilePlace(path.parent, path.name), Entry(path.name, status.st_size, status.st_mtime_ns)

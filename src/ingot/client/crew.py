@@ -1,0 +1,164 @@
+"""Does many small tasks in a pool: retries each, counts progress, gives up when all is in vain."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+from ingot.base.errors import DeniedError, Error, NetworkError, NotFoundError
+from ingot.base.progress import Progress
+from ingot.base.progress import Task as Bar
+from ingot.base.retry import Backoff
+from ingot.client.events import Event, Failed, Skipped, kind_of
+from ingot.client.pool import WORKERS_DEFAULT, Done, Pool, Stop, StoppedError
+from ingot.s3client.body import SourceChangedError
+
+# After this many failures of one hopeless kind in a row, the rest would fail the same way.
+HOPELESS_FAILURES_MAX = 10
+ATTEMPTS_DEFAULT = 3
+_HOPELESS = (NetworkError, DeniedError)
+
+Advance = Callable[[int], None]
+
+
+class VanishedError(NotFoundError):
+    """What was listed is gone; a copy of a moment later would not have it either."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing to do.
+
+    Attributes:
+        label: what people call it.
+        size_bytes: how many bytes will move.
+        count: how many items it stands for.
+        act: does it, in a worker thread, telling of bytes as they move. It may be called again
+            after a failure of the network or when the source changed.
+    """
+
+    label: str
+    size_bytes: int
+    act: Callable[[Advance], list[Event]]
+    count: int = 1
+
+
+class Crew:
+    """Carries out tasks; make one for each run.
+
+    Args:
+        workers: tasks at once.
+        attempts: how often one task is tried in all.
+        progress: is told of objects and bytes.
+    """
+
+    def __init__(
+        self,
+        progress: Progress,
+        *,
+        workers: int = WORKERS_DEFAULT,
+        attempts: int = ATTEMPTS_DEFAULT,
+    ) -> None:
+        self._progress = progress
+        self._workers = workers
+        self._backoff = Backoff(attempts=attempts)
+        self._stop = Stop()
+        self._rng = random.Random()  # noqa: S311 # jitter, not a secret
+
+    def events(self, tasks: Iterable[Task | Done[list[Event]]]) -> Generator[Event]:
+        """Yield what happened, in order of completion.
+
+        Closing the generator, or an exception where it is consumed, stops what is running.
+
+        Raises:
+            NetworkError, DeniedError: so many tasks in a row failed this way that the rest would.
+        """
+        with (
+            self._progress.task("objects", total=0, unit="objects") as objects,
+            self._progress.task("data", total=0, unit="bytes") as data,
+        ):
+            pool: Pool[Task, list[Event]] = Pool(
+                lambda task: self._guarded(task, data), workers=self._workers, stop=self._stop
+            )
+            hopeless = _HopelessCounter()
+            with closing(pool.run(_counted(tasks, objects, data))) as results:
+                for happened in results:
+                    objects.advance(len(happened))
+                    for event in happened:
+                        yield event
+                        hopeless.add(event)
+
+    def _guarded(self, task: Task, data: Bar) -> list[Event]:
+        try:
+            return self._attempt(task, data)
+        except VanishedError:
+            return [Skipped(task.label, "vanished before it was read")]
+        except Error as error:
+            return [Failed(task.label, error)]
+
+    def _attempt(self, task: Task, data: Bar) -> list[Event]:
+        delays_s = self._backoff.delays_s(self._rng)
+        while True:
+            meter = _Meter(data, self._stop)
+            try:
+                return task.act(meter.advance)
+            except (NetworkError, SourceChangedError):
+                meter.rewind()
+                delay_s = next(delays_s, None)
+                if delay_s is None:
+                    raise
+                if self._stop.wait(delay_s):
+                    raise StoppedError from None
+
+
+class _Meter:
+    """Counts one attempt's bytes, so that a failed one can be taken back."""
+
+    def __init__(self, data: Bar, stop: Stop) -> None:
+        self._data = data
+        self._stop = stop
+        self._count_bytes = 0
+
+    def advance(self, count_bytes: int) -> None:
+        self._stop.check()
+        self._count_bytes += count_bytes
+        self._data.advance(count_bytes)
+
+    def rewind(self) -> None:
+        self._data.advance(-self._count_bytes)
+
+
+class _HopelessCounter:
+    """Ends a run whose every item fails because the peer is away or the keys are wrong."""
+
+    def __init__(self) -> None:
+        self._in_a_row = 0
+
+    def add(self, event: Event) -> None:
+        if not isinstance(event, Failed):
+            self._in_a_row = 0
+        elif isinstance(event.error, _HOPELESS):
+            self._in_a_row += 1
+            if self._in_a_row >= HOPELESS_FAILURES_MAX:
+                raise kind_of(event.error)(
+                    f"gave up after {self._in_a_row} failures in a row: {event.error.message}",
+                    hint=event.error.hint,
+                )
+
+
+def _counted(
+    tasks: Iterable[Task | Done[list[Event]]], objects: Bar, data: Bar
+) -> Iterator[Task | Done[list[Event]]]:
+    """Pass tasks on, and tell the bars how much was planned so far."""
+    count = size_bytes = 0
+    for task in tasks:
+        if isinstance(task, Task):
+            count += task.count
+            size_bytes += task.size_bytes
+            data.total(size_bytes)
+        else:
+            count += len(task.result)
+        objects.total(count)
+        yield task

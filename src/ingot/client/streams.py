@@ -1,0 +1,103 @@
+"""Objects to standard output and from standard input, whose length nobody knows beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import BinaryIO
+
+from ingot.base.errors import Error, NetworkError, UsageError
+from ingot.base.limits import PARTS_MAX
+from ingot.base.units import MIB
+from ingot.client.addresses import RemoteAddress
+from ingot.client.copier import content_headers_of
+from ingot.s3.ranges import ByteRange
+from ingot.s3client.client import S3Client
+from ingot.s3client.results import Attributes
+from ingot.s3client.verify import Verifier
+
+# A connection that breaks is picked up where it broke; this often in a row without a byte, the
+# service counts as gone.
+_FRUITLESS_RESUMES_MAX = 3
+_PART_BYTES = 16 * MIB
+# Parts double in size this often, so that 10,000 of them hold 585 GiB, of which one is in memory.
+_PARTS_PER_SIZE = 2500
+
+
+def read_object(client: S3Client, address: RemoteAddress) -> Iterator[bytes]:
+    """Yield an object's bytes, of one and the same version to the end.
+
+    Raises:
+        NotFoundError: there is no such object.
+        ConflictError: it was replaced after the connection broke.
+        IntegrityError: the bytes, which were handed out already, are not those that were stored.
+        NetworkError: the service went away.
+    """
+    stream = client.get_object(address.bucket, address.key)
+    info = stream.info
+    verifier = Verifier(info, str(address))
+    offset = fruitless = 0
+    while True:
+        try:
+            with stream:
+                for piece in stream:
+                    offset += len(piece)
+                    fruitless = 0
+                    verifier.update(piece)
+                    yield piece
+        except NetworkError:
+            fruitless += 1
+            if fruitless > _FRUITLESS_RESUMES_MAX:
+                raise
+        if offset >= info.size_bytes:
+            verifier.check()
+            return
+        rest = ByteRange(offset, info.size_bytes - offset)
+        stream = client.get_object(address.bucket, address.key, part=rest, if_match=info.etag)
+
+
+def write_object(client: S3Client, address: RemoteAddress, file: BinaryIO) -> int:
+    """Store what `file` has until its end, and return how many bytes that were.
+
+    Up to one part is held in memory. If anything fails, nothing stays behind.
+
+    Raises:
+        UsageError: it is longer than 10,000 parts hold.
+        DeniedError, NotFoundError, NetworkError: the service refused or went away.
+    """
+    attributes = Attributes(content_headers_of(address.key))
+    first = _read_fully(file, _PART_BYTES)
+    if len(first) < _PART_BYTES:
+        client.put_object(address.bucket, address.key, first, attributes=attributes)
+        return len(first)
+    bucket, key = address.bucket, address.key
+    upload_id = client.create_multipart_upload(bucket, key, attributes=attributes).upload_id
+    try:
+        parts = [
+            client.upload_part(bucket, key, upload_id, number, data)
+            for number, data in enumerate(_cut(first, file), 1)
+        ]
+        client.complete_multipart_upload(bucket, key, upload_id, parts)
+    except BaseException:
+        with suppress(Error):
+            client.abort_multipart_upload(bucket, key, upload_id)
+        raise
+    return sum(part.size_bytes for part in parts)
+
+
+def _cut(first: bytes, file: BinaryIO) -> Iterator[bytes]:
+    data, number = first, 1
+    while data:
+        if number > PARTS_MAX:
+            raise UsageError(f"the input is longer than {PARTS_MAX} parts hold")
+        yield data
+        data = _read_fully(file, _PART_BYTES << (number // _PARTS_PER_SIZE))
+        number += 1
+
+
+def _read_fully(file: BinaryIO, size_bytes: int) -> bytes:
+    pieces = []
+    while size_bytes and (piece := file.read(size_bytes)):
+        pieces.append(piece)
+        size_bytes -= len(piece)
+    return b"".join(pieces)
