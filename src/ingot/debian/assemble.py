@@ -8,7 +8,7 @@ from ingot.debian.globs import matcher
 from ingot.debian.index import Package
 from ingot.debian.libraries import drop_unneeded, needed_paths
 from ingot.debian.machine import Machine
-from ingot.debian.recipe import Account, Recipe
+from ingot.debian.recipe import Group, Recipe, User
 from ingot.oci.tree import Entry, Tree, directory, file, symlink
 
 # Debian 12 packages still ship /bin, /sbin and /lib; an installed system has links there.
@@ -156,17 +156,17 @@ def expand(patterns: Sequence[str], machine: Machine) -> list[str]:
     ]
 
 
-def account_entries(users: Sequence[Account], groups: Sequence[Account]) -> list[Entry]:
+def account_entries(users: Sequence[User], groups: Sequence[Group]) -> list[Entry]:
     """Return /etc/passwd, /etc/group and the homes; none where nothing is asked for.
 
     Every user has a group of its own name unless another group has its number.
     """
     if not users and not groups:
         return []
-    people = [Account("root", 0, 0, "/root"), *users, Account("nobody", 65534, 65534, "/")]
+    people = [User("root", 0, 0, "/root"), *users, User("nobody", 65534, 65534)]
     numbers = {group.gid for group in groups}
-    shared = [Account(user.name, user.uid, user.gid) for user in people if user.gid not in numbers]
-    teams = sorted([*groups, *shared], key=lambda group: (group.gid, group.name))
+    own = [Group(user.name, user.gid) for user in people if user.gid not in numbers]
+    teams = sorted([*groups, *own], key=lambda group: (group.gid, group.name))
     shell = "/usr/sbin/nologin"
     passwd = [f"{u.name}:x:{u.uid}:{u.gid}::{u.home}:{shell}\n" for u in people]
     group = [f"{g.name}:x:{g.gid}:\n" for g in teams]

@@ -169,6 +169,8 @@ class Fetcher:
             if response.status not in {301, 302, 303, 307, 308} or not location:
                 _refuse(url, response.status)
             place = urljoin(place, location)
+            if not place.startswith(("http://", "https://")):
+                raise NetworkError(f"{url} is redirected to {place}, which is not followed")
         raise NetworkError(f"{url} is redirected more than {REDIRECTIONS_MAX} times")
 
     def _send(self, url: str) -> Response:

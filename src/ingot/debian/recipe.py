@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,13 +38,21 @@ class FileRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """A user (`home` is not empty) or a group of the image."""
+class User:
+    """A user of the image; `home` of `/` means none of its own."""
 
     name: str
     uid: int
     gid: int
-    home: str = ""
+    home: str = "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group of the image."""
+
+    name: str
+    gid: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +82,8 @@ class Recipe:
     distribution: str | None = None
     bytecode: bool = True
     files: tuple[FileRow, ...] = ()
-    users: tuple[Account, ...] = ()
-    groups: tuple[Account, ...] = ()
+    users: tuple[User, ...] = ()
+    groups: tuple[Group, ...] = ()
     config: ImageConfig = field(default_factory=ImageConfig)
 
 
@@ -168,28 +176,30 @@ def _id(reader: Reader, nodes: Mapping[str, yaml.Node], key: str, default: int =
     return default if value is None else value
 
 
-def _users(reader: Reader, node: yaml.Node) -> tuple[Account, ...]:
-    return _accounts(reader, node, ("name", "uid", "gid", "home"), ("name", "uid"))
+def _users(reader: Reader, node: yaml.Node) -> tuple[User, ...]:
+    users: list[User] = []
+    for name, nodes in _named(reader, node, ("name", "uid", "gid", "home"), "uid"):
+        uid = _id(reader, nodes, "uid")
+        home = reader.string(nodes["home"]) if "home" in nodes else None
+        users.append(User(name, uid, _id(reader, nodes, "gid", uid), home or "/"))
+    return tuple(users)
 
 
-def _groups(reader: Reader, node: yaml.Node) -> tuple[Account, ...]:
-    return _accounts(reader, node, ("name", "gid"), ("name", "gid"))
+def _groups(reader: Reader, node: yaml.Node) -> tuple[Group, ...]:
+    named = _named(reader, node, ("name", "gid"), "gid")
+    return tuple(Group(name, _id(reader, nodes, "gid")) for name, nodes in named)
 
 
-def _accounts(
-    reader: Reader, node: yaml.Node, known: tuple[str, ...], needed: tuple[str, ...]
-) -> tuple[Account, ...]:
-    accounts: list[Account] = []
+def _named(
+    reader: Reader, node: yaml.Node, known: tuple[str, ...], number: str
+) -> Iterator[tuple[str, dict[str, yaml.Node]]]:
+    """Yield the name and keys of each item that has a name and its number."""
     for item in reader.items(node):
         nodes = reader.mapping(item, known)
-        if any(key not in nodes for key in needed):
-            reader.problem(item, f"{' and '.join(needed)} are needed here")
-            continue
-        uid = _id(reader, nodes, "uid")
-        gid = _id(reader, nodes, "gid", uid)
-        home = reader.string(nodes["home"]) if "home" in nodes else "/"
-        accounts.append(Account(reader.string(nodes["name"]) or "", uid, gid, home or "/"))
-    return tuple(accounts)
+        if "name" in nodes and number in nodes:
+            yield reader.string(nodes["name"]) or "", nodes
+        else:
+            reader.problem(item, f"name and {number} are needed here")
 
 
 def _config(reader: Reader, node: yaml.Node) -> ImageConfig:
