@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -93,19 +94,20 @@ def _choose(
 ) -> tuple[PartRecord, ...]:
     if not named:
         raise InvalidPartOrderError(f"the completion of upload {upload_id} names no parts")
+    if any(later.number <= name.number for name, later in itertools.pairwise(named)):
+        raise InvalidPartOrderError(f"the parts of upload {upload_id} do not ascend")
     chosen: list[PartRecord] = []
-    for index, name in enumerate(named):
-        if index and name.number <= named[index - 1].number:
-            raise InvalidPartOrderError(f"the parts of upload {upload_id} do not ascend")
+    for name in named:
         part = stored.get(name.number)
         if part is None or part.etag != name.etag:
             raise InvalidPartError(upload_id, name.number, name.etag)
         for algorithm, value in name.checksums.items():
             if part.checksums.get(algorithm, value) != value:
                 raise InvalidPartError(upload_id, name.number, name.etag)
-        if index < len(named) - 1 and part.size_bytes < PART_BYTES_MIN:
-            raise PartTooSmallError(part.number, part.size_bytes, part.etag)
         chosen.append(part)
+    for part in chosen[:-1]:
+        if part.size_bytes < PART_BYTES_MIN:
+            raise PartTooSmallError(part.number, part.size_bytes, part.etag)
     return tuple(chosen)
 
 
