@@ -109,7 +109,7 @@ def boto_client(server: ServerProcess, **config: Any) -> Any:
         aws_access_key_id=server.access_key,
         aws_secret_access_key=server.secret_key,
         region_name="us-east-1",
-        config=Config(retries={"total_max_attempts": 1}, s3=s3, **config),
+        config=Config(signature_version="s3v4", retries={"total_max_attempts": 1}, s3=s3, **config),
     )
 
 
