@@ -16,6 +16,7 @@ class Thing(NamedTuple):
     size: int = 3
 
 def f(a, *, b=("x", 1.5, frozenset({"name"})), **kw):
+    sys.named_once
     g = lambda q: (q, a, b"x", "name", None, 10**3)
     return [g(i) for i in sys.argv if i in {"size", "name"}]
 '''
@@ -45,7 +46,7 @@ def test_bytes_do_not_depend_on_what_the_process_did_before(tmp_path) -> None:
     source = tmp_path / "x.py"
     source.write_bytes(SOURCE)
     jobs = f"usr/lib/x.py\0{source}\0{0}\0{len(SOURCE)}\0"
-    busy = "import json, typing, argparse\nkept = ['Thing', 'size', 'name', 'a', 'b', 'q', 'kw']"
+    busy = "import json, typing, argparse\nkept = ['named_once', 'Thing', 'size', 'name', 'a', 'b', 'q', 'kw']"
     plain = run("", jobs)
     assert plain == run(busy, jobs)
     assert int.from_bytes(plain[:4], "little") == len(plain) - 4
