@@ -9,6 +9,8 @@ from ingot.base.errors import Error, NotFoundError
 from ingot.vm.agent import GuestAgent, Outcome
 
 _CRUN = "/usr/bin/crun"
+# The init component's script: crun exec with the service's own user and rights.
+_EXEC = "/usr/lib/ingot/exec"
 # How crun 1.8 and later say that a container is not there.
 _UNKNOWN = (b"does not exist", b"No such file or directory")
 
@@ -43,10 +45,10 @@ class Guest:
         Raises:
             NotFoundError: no service of that name runs; the hint lists those that do.
         """
-        # `--` is not understood by crun before the name; a name cannot begin with a dash.
+        # crun would take it for an option.
         if service.startswith("-"):
             raise NotFoundError(f"{service!r} cannot be the name of a service")
-        outcome = self._agent.execute([_CRUN, "exec", service, *command], stdin=stdin)
+        outcome = self._agent.execute([_EXEC, service, *command], stdin=stdin)
         if outcome.exit_code and any(words in outcome.stderr for words in _UNKNOWN):
             # The command itself may have said such words, so the list decides.
             running = self.services()
