@@ -250,6 +250,7 @@ def _add_service(root: Tree, bundle: Bundle) -> None:
     root.add(file(f"{folder}/run", scripts.run_script(bundle), 0o755))
     root.add(file(f"{folder}/finish", scripts.finish_script(bundle), 0o755))
     root.add(file(f"{folder}/log/run", scripts.log_script(bundle), 0o755))
+    root.add(file(f"etc/ingot/exec/{bundle.name}", scripts.exec_options(bundle)))
     # runit keeps its state here; the root file system is read-only.
     root.add(symlink(f"{folder}/supervise", f"/run/runit/{bundle.name}"))
     root.add(symlink(f"{folder}/log/supervise", f"/run/runit/{bundle.name}.log"))

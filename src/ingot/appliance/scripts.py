@@ -66,6 +66,13 @@ def log_script(bundle: Bundle) -> str:
     )
 
 
+def exec_options(bundle: Bundle) -> str:
+    """Return the options with which a command joins the service as the service's own user."""
+    uid, gid, _ = bundle.user
+    rights = ["--no-new-privs"] if bundle.settings.no_new_privileges else []
+    return shlex.join(["--user", f"{uid}:{gid}", *rights]) + "\n"
+
+
 def stop_order(services: Sequence[Bundle]) -> str:
     """Return a line for each service, the last started first: its name and seconds to stop."""
     limits = [
