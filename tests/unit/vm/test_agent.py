@@ -258,7 +258,9 @@ def test_a_folder_path_longer_than_a_socket_name_may_be(tmp_path: Path) -> None:
         server.close()
 
 
-def test_a_command_in_a_service_has_the_service_s_rights(agent: ScriptedAgent, tmp_path: Path) -> None:
+def test_a_command_in_a_service_has_the_service_s_rights(
+    agent: ScriptedAgent, tmp_path: Path
+) -> None:
     agent.handler = program(stdout=b"keys")
     outcome = Guest(tmp_path).run_in_service("store", ["ingot", "server", "keys"])
     assert outcome.stdout == b"keys"
