@@ -69,6 +69,17 @@ def _of_bucket(code: str) -> Callable[[store.BucketError], S3Error]:
     return lambda error: S3Error(code, BucketName=error.bucket)
 
 
+def _digest_mismatch(error: store.DigestMismatchError) -> S3Error:
+    # Bodies are verified before the store has them: this is about a completed upload.
+    if error.name == "size":
+        return S3Error(
+            "InvalidRequest", "The provided x-amz-mp-object-size does not match the parts' sum."
+        )
+    return S3Error(
+        "BadDigest", f"The {error.name} you specified did not match the calculated checksum."
+    )
+
+
 _MAPPING: dict[type, Callable[..., S3Error]] = {
     store.NoSuchBucketError: _of_bucket("NoSuchBucket"),
     store.BucketExistsError: _of_bucket("BucketAlreadyOwnedByYou"),
@@ -94,6 +105,7 @@ _MAPPING: dict[type, Callable[..., S3Error]] = {
         ETag=error.etag,
     ),
     store.ObjectTooLargeError: _plain("EntityTooLarge"),
+    store.DigestMismatchError: _digest_mismatch,
     store.BlobDamagedError: _plain("InternalError"),
     store.StoreFullError: lambda error: S3Error(
         "ServiceUnavailable", "The store has no room left; nothing was written."
