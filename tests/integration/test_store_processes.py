@@ -1,0 +1,161 @@
+"""Several processes serve one directory, as the server's workers do."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from itertools import chain
+
+from ingot.store.store import ObjectStore
+from ingot.testing.stores import put_bytes, read_bytes
+
+PRELUDE = """
+import asyncio, sys
+from pathlib import Path
+from ingot.store.errors import BucketNotEmptyError, NoSuchBucketError, BucketExistsError
+from ingot.store.store import ObjectStore
+from ingot.testing.stores import put_bytes
+
+class Refused(Exception):
+    pass
+
+def absent(etag):
+    if etag is not None:
+        raise Refused
+
+async def main(store, name):
+    {body}
+
+async def run():
+    store = ObjectStore.open(Path(sys.argv[1]))
+    print("ready", flush=True)
+    sys.stdin.readline()
+    await main(store, sys.argv[2])
+    store.close()
+
+asyncio.run(run())
+"""
+
+CREATE_ONCE = """
+    async def create(index):
+        try:
+            await put_bytes(store, "bucket", f"key{index}", name.encode() * 10_000,
+                            precondition=absent)
+        except Refused:
+            return
+        print(index)
+    await asyncio.gather(*(create(index) for index in range(60)))
+"""
+
+DELETE_RACE = """
+    for index in range(40):
+        bucket = f"race{index}"
+        try:
+            if name == "0":
+                await store.buckets.delete(bucket)
+            else:
+                await put_bytes(store, bucket, name, b"content")
+        except (BucketNotEmptyError, NoSuchBucketError):
+            continue
+        print(index)
+"""
+
+CREATE_BUCKETS = """
+    for index in range(40):
+        try:
+            await store.buckets.create(f"made{index}")
+        except BucketExistsError:
+            continue
+        print(index)
+"""
+
+
+def run_together(root, body, count):
+    """Run a body in several processes at once; return the numbers that each printed."""
+    source = PRELUDE.format(body=body)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", source, str(root), str(index)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for index in range(count)
+    ]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    printed = []
+    for process in processes:
+        output, _ = process.communicate(timeout=120)
+        assert process.returncode == 0
+        printed.append([int(line) for line in output.split()])
+    return printed
+
+
+def with_store(root, test):
+    async def body():
+        store = ObjectStore.open(root)
+        try:
+            return await test(store)
+        finally:
+            store.close()
+
+    return asyncio.run(body())
+
+
+def test_of_conditional_creations_one_wins(tmp_path):
+    async def prepare(store):
+        await store.buckets.create("bucket")
+
+    async def check(store):
+        for winner, indexes in enumerate(printed):
+            for index in indexes:
+                content = await read_bytes(store, "bucket", f"key{index}")
+                assert content == str(winner).encode() * 10_000
+
+    with_store(tmp_path, prepare)
+    printed = run_together(tmp_path, CREATE_ONCE, 3)
+    assert sorted(chain.from_iterable(printed)) == list(range(60))
+    with_store(tmp_path, check)
+
+
+def test_a_bucket_is_deleted_or_written_to(tmp_path):
+    async def prepare(store):
+        for index in range(40):
+            await store.buckets.create(f"race{index}")
+
+    async def check(store):
+        deleted, *put = (set(indexes) for indexes in printed)
+        for index in range(40):
+            writers = [name for name, done in enumerate(put, 1) if index in done]
+            assert (index in deleted) == (not writers)
+            for writer in writers:
+                assert await read_bytes(store, f"race{index}", str(writer)) == b"content"
+
+    with_store(tmp_path, prepare)
+    printed = run_together(tmp_path, DELETE_RACE, 3)
+    with_store(tmp_path, check)
+
+
+def test_a_name_is_given_to_one_bucket(tmp_path):
+    with_store(tmp_path, lambda store: store.buckets.create("other"))
+    printed = run_together(tmp_path, CREATE_BUCKETS, 3)
+    assert sorted(chain.from_iterable(printed)) == list(range(40))
+
+
+def test_maintenance_runs_in_one_process(tmp_path):
+    async def test(store):
+        other = ObjectStore.open(tmp_path)
+        await store.buckets.create("bucket")
+        await put_bytes(store, "bucket", "key", b"content")
+        with store.maintenance._lock() as first, other.maintenance._lock() as second:
+            assert (first, second) == (True, False)
+        with other.maintenance._lock() as later:
+            assert later
+        other.close()
+
+    with_store(tmp_path, test)
