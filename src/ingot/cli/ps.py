@@ -28,10 +28,19 @@ def ps(printer: Printer, *, show_all: bool) -> None:
       ingot ps
       ingot ps --all --json
     """
+    from ingot.base.errors import Error
     from ingot.cli._machines import machines
 
-    rows = [_row(folder) for folder in machines().folders()]
-    rows = [row for row in rows if show_all or row["running"]]
+    rows = []
+    for folder in machines().folders():
+        try:
+            row = _row(folder)
+        except Error as error:
+            # One machine of another release must not hide the others.
+            printer.warning(error.message)
+            continue
+        if show_all or row["running"]:
+            rows.append(row)
     if printer.as_json:
         for row in rows:
             printer.data({"type": "machine", **row}, None)

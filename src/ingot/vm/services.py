@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ingot.base.errors import Error, NotFoundError
-from ingot.vm.agent import GuestAgent, Outcome
+from ingot.vm.agent import AgentRefusedError, GuestAgent, Outcome
 
 _CRUN = "/usr/bin/crun"
 # The init component's script: crun exec with the service's own user and rights.
 _EXEC = "/usr/lib/ingot/exec"
+# How the agent says that a program is not there (the words of g_spawn).
+_NO_PROGRAM = "No such file or directory"
 # How crun 1.8 and later say that a container is not there.
 _UNKNOWN = (b"does not exist", b"No such file or directory")
 
@@ -34,8 +36,20 @@ class Guest:
         self._agent.wait(timeout_s)
 
     def run(self, command: Sequence[str], *, stdin: bytes = b"") -> Outcome:
-        """Run a command as root in the guest's operating system; see `GuestAgent.execute`."""
-        return self._agent.execute(command, stdin=stdin)
+        """Run a command as root in the guest's operating system; see `GuestAgent.execute`.
+
+        Raises:
+            NotFoundError: there is no such program.
+        """
+        try:
+            return self._agent.execute(command, stdin=stdin)
+        except AgentRefusedError as error:
+            if _NO_PROGRAM not in error.message:
+                raise
+            raise NotFoundError(
+                f"the guest has no program {command[0]!r}",
+                hint="the tools of its operating system are applets: busybox NAME",
+            ) from error
 
     def run_in_service(
         self, service: str, command: Sequence[str], *, stdin: bytes = b""

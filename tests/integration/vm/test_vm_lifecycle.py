@@ -300,6 +300,18 @@ def test_a_state_folder_deeper_than_a_socket_name_may_be(host: Any) -> None:
     assert host.ingot("stop", "demo").stdout == "demo powered-off\n"
 
 
+def test_one_unreadable_machine_does_not_hide_the_others(host: Any) -> None:
+    host.build("demo")
+    for name in ("a", "b"):
+        host.ingot("run", "demo", "--name", name, "--detach")
+        host.ingot("stop", name)
+    (host.folder("a") / "machine.json").write_text("{}")
+    result = host.ingot("ps", "--all", "--json")
+    assert [json.loads(line)["name"] for line in result.stdout.splitlines()] == ["b"]
+    assert "machine.json cannot be read" in result.stderr
+    (host.folder("a") / "machine.json").unlink()
+
+
 def test_a_build_elsewhere_is_said(host: Any) -> None:
     host.build("demo")
     host.ingot("run", "demo", "--detach")

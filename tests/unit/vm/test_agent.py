@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ingot.base.errors import ConflictError, NotFoundError, UsageError
+from ingot.base.errors import ConflictError, Error, NotFoundError, UsageError
 from ingot.vm import agent as agent_module
 from ingot.vm.agent import AgentRefusedError, AgentUnavailableError, GuestAgent
 from ingot.vm.services import Guest
@@ -298,6 +298,22 @@ def test_a_command_that_fails_with_the_same_words_is_the_command_s_failure(
     agent.handler = crun(b"x\n")
     outcome = Guest(tmp_path).run_in_service("x", ["cat", "nothing"])
     assert outcome.exit_code == 1
+
+
+def test_a_program_the_guest_lacks_is_named(agent: ScriptedAgent, tmp_path: Path) -> None:
+    words = "Failed to execute child process \u201cps\u201d (No such file or directory)"
+    agent.handler = lambda command, arguments: refusal(words)
+    with pytest.raises(NotFoundError, match="the guest has no program 'ps'"):
+        Guest(tmp_path).run(["ps"])
+    agent.handler = lambda command, arguments: refusal("The command has been disabled")
+    with pytest.raises(AgentRefusedError, match="has been disabled"):
+        Guest(tmp_path).run(["ps"])
+
+
+def test_the_list_of_services_must_be_had(agent: ScriptedAgent, tmp_path: Path) -> None:
+    agent.handler = program(exit_code=1, stderr=b"no crun here\n")
+    with pytest.raises(Error, match="cannot list its services: no crun here"):
+        Guest(tmp_path).services()
 
 
 def test_an_option_is_no_service(tmp_path: Path) -> None:
