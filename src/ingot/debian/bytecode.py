@@ -28,7 +28,7 @@ from ingot.debian.session import Session
 from ingot.oci.tree import Content, Entry, Tree
 
 # Counts up when `compile_bytecode` writes other bytes.
-_SCHEMA = 1
+_SCHEMA = 2
 _COMPILE_TIMEOUT_S = 1800
 _FOLDER_PREFIX = "usr/lib/python3"
 

@@ -3,39 +3,16 @@
 Standard input: for each module its path in the image, file, offset and size, every field ended by
 a NUL (the minimal interpreter has no json). Standard output: for each, four bytes of length and a
 .pyc of the unchecked-hash kind (PEP 552); length zero where the source does not compile, as
-templates and test data among the sources do not.
+templates and test data among the sources do not. Equal sources give equal bytes in any order:
+since Python 3.11 marshal marks interned strings as shared whoever else uses them.
 """
 
 import importlib.util
 import marshal
 import sys
-import types
 
 # PEP 552: hash-based, and the hash is not to be checked against the source.
 UNCHECKED_HASH = (1).to_bytes(4, "little")
-
-
-def referenced(code: types.CodeType, kept: list[object]) -> None:
-    """Keep a second reference to everything in a code object.
-
-    marshal marks an object as shared by its reference count, which other code in the same process
-    changes for interned strings; with all counts above one, equal sources give equal bytes.
-    """
-    names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
-    kept += [code, code.co_code, code.co_linetable, code.co_exceptiontable, *names]
-    kept += [code.co_name, code.co_qualname, code.co_filename]
-    for group in (*names, code.co_consts):
-        keep_all(group, kept)
-
-
-def keep_all(values: object, kept: list[object]) -> None:
-    """Keep a reference to a constant and to what it holds."""
-    kept.append(values)
-    if isinstance(values, types.CodeType):
-        referenced(values, kept)
-    elif isinstance(values, (tuple, frozenset)):
-        for value in values:
-            keep_all(value, kept)
 
 
 def compiled(path: str, source: bytes) -> bytes:
@@ -44,8 +21,6 @@ def compiled(path: str, source: bytes) -> bytes:
         code = compile(source, path, "exec", dont_inherit=True, optimize=0)
     except (SyntaxError, ValueError):
         return b""
-    kept: list[object] = []
-    referenced(code, kept)
     header = importlib.util.MAGIC_NUMBER + UNCHECKED_HASH + importlib.util.source_hash(source)
     return header + marshal.dumps(code)
 

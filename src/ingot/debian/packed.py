@@ -41,7 +41,7 @@ def cached_entries(cache_dir: Path, key: str, fill: Callable[[BinaryIO], list[Ro
         fill: writes all bodies to the file it is given and returns the rows; may read it back.
     """
     bodies, index = _paths(cache_dir, key)
-    rows = _read(index)
+    rows = _read(index) if bodies.exists() else None
     if rows is None:
         bodies.parent.mkdir(parents=True, exist_ok=True)
         with atomic_writer(bodies) as file:
@@ -53,7 +53,7 @@ def cached_entries(cache_dir: Path, key: str, fill: Callable[[BinaryIO], list[Ro
 
 def is_cached(cache_dir: Path, key: str) -> bool:
     """Say whether `cached_entries` has something under `key`."""
-    return _paths(cache_dir, key)[1].exists()
+    return all(path.exists() for path in _paths(cache_dir, key))
 
 
 def _paths(cache_dir: Path, key: str) -> tuple[Path, Path]:
