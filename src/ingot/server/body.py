@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from ingot.base.limits import XML_BODY_BYTES_MAX
+from ingot.base.units import MIB
 from ingot.s3 import checksums, chunked
 from ingot.s3.errors import S3Error
 from ingot.s3.sigv4 import UNSIGNED_PAYLOAD, signing_key
@@ -21,7 +22,7 @@ from ingot.server.request import Request
 STALL_TIMEOUT_S = 60.0
 # Unread bodies up to this size are swallowed after an error, so that the client reads the answer
 # instead of a reset connection; larger ones cost less to cut off.
-DRAIN_BYTES_MAX = 1 << 20
+DRAIN_BYTES_MAX = 16 * MIB
 _DRAIN_TIMEOUT_S = 5.0
 _MD5_BYTES = 16
 
