@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("s3", "boot")
+NAMES = ("s3", "store", "boot")
 
 
 def main() -> None:
