@@ -45,6 +45,9 @@ PRUNED = (
     "usr/lib/python3.*/test",
     "usr/lib/python3.*/turtledemo",
     "usr/lib/python3.*/turtle.py",
+    # A hook for a crash reporter, read at every start of Python.
+    "usr/lib/python3.*/sitecustomize.py",
+    "etc/python3*",
     "etc/cron*",
     "etc/init.d",
     "etc/default",
