@@ -14,6 +14,7 @@ from ingot.base.errors import (
     UsageError,
 )
 from ingot.s3.documents.error import ErrorDocument
+from ingot.s3.errors import ERRORS
 
 
 class ServiceError(Error):
@@ -114,7 +115,8 @@ def bodiless_document(status: int, *, has_key: bool) -> ErrorDocument:
         code = "NoSuchKey" if has_key else "NoSuchBucket"
     else:
         code = _BODILESS_CODES.get(status, "InternalError" if status >= 500 else "BadRequest")
-    return ErrorDocument(code, f"the service answered with HTTP status {status}")
+    row = ERRORS.get(code)
+    return ErrorDocument(code, row.message if row else f"HTTP status {status}")
 
 
 def service_error(document: ErrorDocument, status: int, subject: str) -> ServiceError:

@@ -1,4 +1,4 @@
-"""Sending HTTP requests over kept connections, from any thread; urllib3 stays behind this file."""
+"""Sending HTTP requests over kept connections, from any thread; urllib3 stays in this room."""
 
 from __future__ import annotations
 
@@ -13,19 +13,11 @@ from typing import Self
 
 import urllib3
 from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.exceptions import (
-    HTTPError,
-    NameResolutionError,
-    NewConnectionError,
-    ProxyError,
-    SSLError,
-)
-from urllib3.exceptions import (
-    TimeoutError as UrllibTimeoutError,
-)
+from urllib3.exceptions import HTTPError, InsecureRequestWarning, SSLError
 
 from ingot.base.errors import NetworkError
 from ingot.base.limits import TRANSFER_CHUNK_BYTES
+from ingot.transport.errors import UnsentError, network_error
 from ingot.transport.options import TransportOptions, proxy_for
 
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
@@ -109,7 +101,7 @@ class Response:
             yield from self._raw.stream(chunk_bytes, decode_content=False)
         except (HTTPError, OSError) as error:
             self.close()
-            raise _network_error(error, self._authority) from error
+            raise network_error(error, self._authority) from error
 
     def close(self) -> None:
         """Give the connection back if the body is nearly read, else close it."""
@@ -206,7 +198,7 @@ class Transport:
         target = request.target
         if proxy is not None and request.scheme == "http":
             target = f"http://{request.authority}{target}"
-        body = request.body if isinstance(request.body, bytes) else request.body()
+        body = request.body if isinstance(request.body, bytes) else _guarded(request.body)
         try:
             raw = pool.urlopen(
                 request.method,
@@ -222,8 +214,10 @@ class Transport:
                 preload_content=False,
                 decode_content=False,
             )
+        except _BodyError as error:
+            raise error.original from None
         except (HTTPError, OSError) as error:
-            raise _network_error(error, request.authority) from error
+            raise network_error(error, request.authority) from error
         return Response(raw, request.authority)
 
     def _pool(self, request: Request, proxy: str | None) -> HTTPConnectionPool:
@@ -236,6 +230,9 @@ class Transport:
     def _manager(self, proxy: str | None) -> urllib3.PoolManager:
         if self._context is None:
             self._context = self._options.tls.context()
+            if not self._options.tls.verify:
+                # The user chose it and the command said so; urllib3 would repeat it forever.
+                urllib3.disable_warnings(InsecureRequestWarning)
         if proxy is None:
             return urllib3.PoolManager(
                 _HOSTS_MAX, maxsize=self._options.connections_max, ssl_context=self._context
@@ -249,48 +246,28 @@ class Transport:
         )
 
 
-class _UnsentError(NetworkError):
-    """No byte of the request left: it may be sent again whatever it is."""
+class _BodyError(Exception):
+    """Carries an OSError of the body past those of the connection."""
+
+    def __init__(self, original: OSError) -> None:
+        super().__init__()
+        self.original = original
+
+
+def _guarded(body: Callable[[], Iterable[bytes]]) -> Iterator[bytes]:
+    try:
+        yield from body()
+    except OSError as error:
+        raise _BodyError(error) from error
 
 
 def _may_retry(request: Request, error: NetworkError) -> bool:
     if isinstance(error.__cause__, SSLError | ssl.SSLError):
         return False
-    return request.idempotent or isinstance(error, _UnsentError)
+    return request.idempotent or isinstance(error, UnsentError)
 
 
 def _retry_after_s(response: Response, limit_s: float) -> float:
     text = response.headers.get("retry-after", "")
     # The date form is not worth reading: a server that is overloaded sends seconds.
     return min(float(text), limit_s) if text.isascii() and text.isdigit() else 0.0
-
-
-def _network_error(error: Exception, authority: str) -> NetworkError:
-    if isinstance(error, SSLError | ssl.SSLError):
-        return NetworkError(
-            f"{authority} cannot be trusted: {error}",
-            hint="give the server's CA certificate, or check that the port speaks TLS",
-        )
-    if isinstance(error, NameResolutionError):
-        return _UnsentError(
-            f"the name of {authority} cannot be resolved", hint="check the endpoint's spelling"
-        )
-    if isinstance(error, NewConnectionError):
-        return _UnsentError(
-            f"{authority} cannot be reached: {_reason(error)}",
-            hint="check the address and that the server runs",
-        )
-    if isinstance(error, ProxyError):
-        return _UnsentError(
-            f"{authority} cannot be reached through the proxy: {error.original_error}",
-            hint="check HTTP_PROXY and HTTPS_PROXY, or list the host in NO_PROXY",
-        )
-    if isinstance(error, UrllibTimeoutError):
-        return NetworkError(f"{authority} did not answer in time")
-    return NetworkError(f"the connection to {authority} broke: {_reason(error)}")
-
-
-def _reason(error: Exception) -> str:
-    cause = error.__cause__ or error.__context__
-    text = cause.strerror if isinstance(cause, OSError) and cause.strerror else str(error)
-    return text.strip().rstrip(".")

@@ -1,0 +1,234 @@
+"""The client against services that lie, break off, move or tell another time."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingot.base.clock import SystemClock
+from ingot.base.errors import IntegrityError, NetworkError
+from ingot.base.secret import Secret
+from ingot.s3.checksums import encode, new
+from ingot.s3.dates import NS_PER_S, format_http_date
+from ingot.s3.ranges import ByteRange
+from ingot.s3.sigv4 import Credentials
+from ingot.s3client.client import S3Client
+from ingot.s3client.endpoint import Endpoint
+from ingot.s3client.errors import ServiceConflictError, ServiceDeniedError, ServiceUnavailableError
+from ingot.s3client.parts import TransferOptions
+from ingot.s3client.transfer import Transfers
+from ingot.transport.pool import Transport
+
+DATA = b"0123456789"
+CREATED = (
+    b"<InitiateMultipartUploadResult><Key>a&#x1;</Key><UploadId>u</UploadId>"
+    b"</InitiateMultipartUploadResult>"
+)
+MD5 = hashlib.md5(DATA).hexdigest()
+
+
+@pytest.fixture
+def client(scripted: Any, transport: Transport) -> S3Client:
+    credentials = Credentials("key", Secret("secret"))
+    return S3Client(Endpoint.parse(scripted.url), credentials, transport=transport)
+
+
+def crc(data: bytes) -> str:
+    total = new("CRC32C")
+    total.update(data)
+    return encode(total.digest())
+
+
+class TestDownloads:
+    def download(self, client: S3Client, path: Path, **options: Any) -> None:
+        with Transfers(client, TransferOptions(**options)) as transfers:
+            transfers.download_file("b", "k", path, size_bytes=len(DATA))
+
+    def test_a_broken_connection_is_picked_up_where_it_broke(
+        self, scripted: Any, client: S3Client, tmp_path: Path
+    ) -> None:
+        scripted.answers(200, DATA, cut=6, etag=f'"{MD5}"')
+        scripted.answers(206, DATA[4:], cut=2, etag=f'"{MD5}"', content_range="bytes 4-9/10")
+        scripted.answers(206, DATA[8:], etag=f'"{MD5}"', content_range="bytes 8-9/10")
+        self.download(client, tmp_path / "f")
+        assert (tmp_path / "f").read_bytes() == DATA
+        asked = [(r.headers.get("range"), r.headers.get("if-match")) for r in scripted.received]
+        assert asked == [(None, None), ("bytes=4-9", f'"{MD5}"'), ("bytes=8-9", f'"{MD5}"')]
+
+    def test_an_object_that_changes_meanwhile_is_not_mixed(
+        self, scripted: Any, client: S3Client, tmp_path: Path
+    ) -> None:
+        scripted.answers(200, DATA, cut=6, etag=f'"{MD5}"')
+        scripted.refuses(412, "PreconditionFailed")
+        with pytest.raises(ServiceConflictError):
+            self.download(client, tmp_path / "f")
+        assert os.listdir(tmp_path) == []
+
+    def test_a_service_that_breaks_every_time_is_given_up(
+        self, scripted: Any, client: S3Client, tmp_path: Path
+    ) -> None:
+        for _ in range(9):
+            scripted.answers(206, DATA, cut=10, etag='"x"', content_range="bytes 0-9/10")
+        with pytest.raises(NetworkError):
+            self.download(client, tmp_path / "f")
+        assert os.listdir(tmp_path) == []
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"etag": f'"{hashlib.md5(b"other").hexdigest()}"'},
+            {"etag": f'"{MD5}"', "x_amz_checksum_crc32c": crc(b"other")},
+            {"etag": '"x-2"', "x_amz_checksum_crc32c": crc(b"other")},
+        ],
+    )
+    @pytest.mark.parametrize("split_from_bytes", [5, 100])
+    def test_other_bytes_than_the_checksum_s_never_get_the_name(
+        self,
+        scripted: Any,
+        client: S3Client,
+        tmp_path: Path,
+        headers: dict[str, str],
+        split_from_bytes: int,
+    ) -> None:
+        if split_from_bytes < len(DATA):
+            scripted.answers(200, DATA, cut=len(DATA), **headers)
+            scripted.answers(206, DATA, content_range="bytes 0-9/10", **headers)
+        else:
+            scripted.answers(200, DATA, **headers)
+        with pytest.raises(IntegrityError, match="b/k"):
+            self.download(client, tmp_path / "f", split_from_bytes=split_from_bytes)
+        assert os.listdir(tmp_path) == []
+
+    def test_a_composite_checksum_and_a_kms_etag_prove_nothing(
+        self, scripted: Any, client: S3Client, tmp_path: Path
+    ) -> None:
+        scripted.answers(200, DATA, etag='"x-2"', x_amz_checksum_crc32c="AAAAAA==-2")
+        scripted.answers(200, DATA, etag=f'"{"0" * 32}"', x_amz_server_side_encryption="aws:kms")
+        for _ in range(2):
+            self.download(client, tmp_path / "f")
+            assert (tmp_path / "f").read_bytes() == DATA
+
+    def test_another_range_than_asked_for_is_refused(self, scripted: Any, client: S3Client) -> None:
+        scripted.answers(200, DATA)
+        scripted.answers(206, DATA[:2], content_range="bytes 0-1/10")
+        for _ in range(2):
+            with pytest.raises(NetworkError, match="another range"):
+                client.get_object("b", "k", part=ByteRange(2, 2))
+
+    def test_an_object_without_a_size_is_refused(self, scripted: Any, client: S3Client) -> None:
+        scripted.answers(206, DATA, content_range="bytes 0-9/*")
+        with pytest.raises(NetworkError, match="size"):
+            client.get_object("b", "k")
+
+
+class TestUploads:
+    def test_a_part_that_fails_aborts_the_upload(
+        self, scripted: Any, client: S3Client, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "f"
+        path.write_bytes(DATA)
+        scripted.answers(200, CREATED)
+        scripted.refuses(403, "AccessDenied")
+        scripted.answers(204)
+        options = TransferOptions(part_bytes=10, split_from_bytes=1, parts_at_once=1)
+        with Transfers(client, options) as transfers, pytest.raises(ServiceDeniedError):
+            transfers.upload_file(path, "b", "k")
+        lines = [received.line.split(" HTTP")[0] for received in scripted.received]
+        assert lines == [
+            "POST /b/k?uploads=",
+            "PUT /b/k?partNumber=1&uploadId=u",
+            "DELETE /b/k?uploadId=u",
+        ]
+
+    def test_a_service_that_sums_nothing_up_is_not_asked_to(
+        self, scripted: Any, client: S3Client, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "f"
+        path.write_bytes(DATA)
+        scripted.answers(200, CREATED)
+        scripted.answers(200, etag='"part"')
+        root = "CompleteMultipartUploadResult"
+        scripted.answers(200, f"\n <{root}><ETag>e-1</ETag></{root}>".encode())
+        options = TransferOptions(part_bytes=10, split_from_bytes=1)
+        with Transfers(client, options) as transfers:
+            assert transfers.upload_file(path, "b", "k").etag == "e-1"
+        completing = scripted.received[2]
+        assert not [name for name in completing.headers if "checksum" in name]
+        assert b"<PartNumber>1</PartNumber><ETag>&quot;part&quot;</ETag></Part>" in completing.body
+
+    def test_a_failure_behind_a_good_status_is_a_failure(
+        self, scripted: Any, client: S3Client
+    ) -> None:
+        scripted.refuses(200, "SlowDown")
+        with pytest.raises(ServiceUnavailableError, match="SlowDown"):
+            client.copy_object("b", "k", "b", "k2")
+
+
+class TestHints:
+    def test_another_region_is_learned(self, scripted: Any, client: S3Client) -> None:
+        scripted.refuses(400, "AuthorizationHeaderMalformed", "<Region>eu-x</Region>")
+        scripted.answers(200)
+        scripted.answers(200)
+        client.create_bucket("b")
+        client.head_bucket("b")
+        regions = [r.headers["authorization"].split("/")[2] for r in scripted.received]
+        assert regions == ["us-east-1", "eu-x", "eu-x"]
+
+    def test_a_region_told_to_a_head_is_learned(self, scripted: Any, client: S3Client) -> None:
+        scripted.answers(301, x_amz_bucket_region="eu-x")
+        scripted.answers(200)
+        client.head_bucket("b")
+        assert "/eu-x/" in scripted.received[1].headers["authorization"]
+
+    def test_the_server_s_time_is_learned(self, scripted: Any, client: S3Client) -> None:
+        server_ns = SystemClock().now_ns() + 3 * 3600 * NS_PER_S
+        date = format_http_date(server_ns)
+        scripted.refuses(403, "RequestTimeTooSkewed", date=date)
+        scripted.answers(200)
+        client.delete_object("b", "k")
+        before, after = (r.headers["x-amz-date"] for r in scripted.received)
+        assert before != after
+
+    def test_a_time_that_does_not_help_is_not_tried(self, scripted: Any, client: S3Client) -> None:
+        scripted.refuses(403, "RequestTimeTooSkewed", date="soon")
+        with pytest.raises(ServiceDeniedError):
+            client.delete_object("b", "k")
+        assert len(scripted.received) == 1
+
+
+def test_a_page_of_something_else_is_told(scripted: Any, client: S3Client) -> None:
+    scripted.answers(200, b"<html>welcome</html>")
+    with pytest.raises(NetworkError, match="cannot be read") as caught:
+        client.list_buckets()
+    assert caught.value.hint
+
+
+def test_a_proxy_s_own_page_is_an_error_by_its_status(scripted: Any, client: S3Client) -> None:
+    scripted.answers(403, b"<html>no</html>")
+    with pytest.raises(ServiceDeniedError):
+        client.list_buckets()
+
+
+def test_control_characters_in_an_answer_do_not_hide_it(scripted: Any, client: S3Client) -> None:
+    scripted.answers(200, CREATED)
+    assert client.create_multipart_upload("b", "a\x01").upload_id == "u"
+
+
+@pytest.mark.parametrize("method", ["list_buckets", "iterate_objects", "iterate_uploads"])
+def test_a_listing_that_goes_in_circles_ends(scripted: Any, client: S3Client, method: str) -> None:
+    page = {
+        "list_buckets": b"<ListAllMyBucketsResult><ContinuationToken>t</ContinuationToken>"
+        b"</ListAllMyBucketsResult>",
+        "iterate_objects": b"<ListBucketResult><IsTruncated>true</IsTruncated>"
+        b"<NextContinuationToken>t</NextContinuationToken></ListBucketResult>",
+        "iterate_uploads": b"<ListMultipartUploadsResult><IsTruncated>true</IsTruncated>"
+        b"<NextKeyMarker>t</NextKeyMarker></ListMultipartUploadsResult>",
+    }[method]
+    for _ in range(3):
+        scripted.answers(200, page)
+    list(getattr(client, method)(*([] if method == "list_buckets" else ["b"])))
+    assert len(scripted.received) == 2

@@ -1,0 +1,176 @@
+"""The transport on a wire that misbehaves: what is sent again, what is not, and what is said."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ingot.base.errors import NetworkError
+from ingot.base.retry import Backoff
+from ingot.transport.options import TransportOptions
+from ingot.transport.pool import Body, Request, Transport
+
+
+def request(scripted: Any, **changes: Any) -> Request:
+    plain = Request("GET", "http", "127.0.0.1", scripted.port, "/a//../b?c", {"host": "h"})
+    return replace(plain, **changes)
+
+
+def read(transport: Transport, sent: Request) -> tuple[int, bytes]:
+    with transport.send(sent) as response:
+        return response.status, response.read(1000)
+
+
+def test_what_is_asked_goes_out_as_it_is(scripted: Any, transport: Transport) -> None:
+    scripted.answers(200, b"data", x_amz_meta_a="b")
+    with transport.send(request(scripted)) as response:
+        assert (response.headers["x-amz-meta-a"], response.read(4)) == ("b", b"data")
+    (received,) = scripted.received
+    assert received.line == "GET /a//../b?c HTTP/1.1"
+    assert received.headers["host"] == "h"
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_a_service_that_is_busy_is_asked_again(
+    scripted: Any, transport: Transport, slept: list[float], status: int
+) -> None:
+    scripted.answers(status)
+    scripted.answers(200, b"data")
+    assert read(transport, request(scripted)) == (200, b"data")
+    assert len(slept) == 1
+
+
+@pytest.mark.parametrize("status", [204, 304, 400, 403, 404, 409, 412, 501])
+def test_an_answer_that_will_not_change_is_taken(
+    scripted: Any, transport: Transport, status: int
+) -> None:
+    scripted.answers(status)
+    assert read(transport, request(scripted))[0] == status
+    assert len(scripted.received) == 1
+
+
+def test_after_the_last_attempt_the_answer_is_what_it_is(
+    scripted: Any, transport: Transport
+) -> None:
+    for _ in range(3):
+        scripted.answers(503, b"busy")
+    assert read(transport, request(scripted)) == (503, b"busy")
+    assert len(scripted.received) == 3
+
+
+def test_a_service_may_say_how_long_to_wait(
+    scripted: Any, transport: Transport, slept: list[float]
+) -> None:
+    scripted.answers(503, retry_after="7")
+    scripted.answers(503, retry_after="99999")
+    scripted.answers(200)
+    read(transport, request(scripted))
+    assert slept[0] == 7
+    assert slept[1] == Backoff().limit_s
+
+
+def test_a_body_is_sent_anew(scripted: Any, transport: Transport) -> None:
+    made: list[int] = []
+
+    def body() -> Iterator[bytes]:
+        made.append(1)
+        yield b"two "
+        yield b"blocks"
+
+    bodies: tuple[Body, ...] = (body, b"two blocks")
+    for sent in bodies:
+        scripted.received.clear()
+        scripted.breaks()
+        scripted.answers(200)
+        headers = {"host": "h", "content-length": "10"}
+        read(transport, request(scripted, method="PUT", headers=headers, body=sent))
+        assert [received.body for received in scripted.received] == [b"two blocks"] * 2
+    assert len(made) == 2
+
+
+def test_what_is_not_idempotent_is_sent_once(scripted: Any, transport: Transport) -> None:
+    scripted.breaks()
+    with pytest.raises(NetworkError, match="broke"):
+        transport.send(request(scripted, method="POST", idempotent=False))
+    assert len(scripted.received) == 1
+
+
+def test_a_body_that_fails_is_no_broken_connection(scripted: Any, transport: Transport) -> None:
+    def body() -> Iterator[bytes]:
+        yield b"a"
+        raise PermissionError
+
+    headers = {"host": "h", "content-length": "10"}
+    with pytest.raises(PermissionError):
+        transport.send(request(scripted, method="PUT", headers=headers, body=body))
+
+
+def test_a_body_cut_short_is_told(scripted: Any, transport: Transport) -> None:
+    scripted.answers(200, b"0123456789", cut=5)
+    with transport.send(request(scripted)) as response, pytest.raises(NetworkError, match="broke"):
+        response.read(100)
+
+
+def test_a_long_document_is_cut_off(scripted: Any, transport: Transport) -> None:
+    scripted.answers(200, b"x" * 101)
+    with (
+        transport.send(request(scripted)) as response,
+        pytest.raises(NetworkError, match="more than 100 bytes"),
+    ):
+        response.read(100)
+
+
+def test_nobody_there(transport: Transport, slept: list[float]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    with pytest.raises(NetworkError, match=f"127.0.0.1:{port} cannot be reached") as caught:
+        transport.send(Request("GET", "http", "127.0.0.1", port, "/", {"host": "h"}))
+    assert caught.value.hint
+    assert len(slept) == 2
+
+
+def test_a_port_that_speaks_no_tls(scripted: Any, transport: Transport) -> None:
+    scripted.breaks()
+    with pytest.raises(NetworkError, match="TLS with"):
+        transport.send(request(scripted, scheme="https"))
+    assert scripted.connections == 1
+
+
+def test_silence_is_a_time_out() -> None:
+    options = TransportOptions(read_timeout_s=0.05, backoff=Backoff(attempts=1), environment={})
+    with socket.create_server(("127.0.0.1", 0)) as listener, Transport(options) as transport:
+        port = listener.getsockname()[1]
+        with pytest.raises(NetworkError, match="did not answer in time"):
+            transport.send(Request("GET", "http", "127.0.0.1", port, "/", {"host": "h"}))
+
+
+def test_a_proxy_gets_the_whole_address(scripted: Any) -> None:
+    options = TransportOptions(environment={"http_proxy": scripted.url})
+    scripted.answers(200, b"by proxy")
+    with Transport(options) as transport:
+        sent = Request("GET", "http", "s3.example.com", 9000, "/b/k", {"host": "s3.example.com"})
+        assert read(transport, sent) == (200, b"by proxy")
+    assert scripted.received[0].line == "GET http://s3.example.com:9000/b/k HTTP/1.1"
+
+
+def test_connections_are_kept(transport: Transport) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        sent = Request("GET", "http", "127.0.0.1", port, "/", {"host": "h"})
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                for _ in range(2):
+                    connection.recv(65536)
+                    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert [read(transport, sent) for _ in range(2)] == [(200, b"ok")] * 2
+        thread.join()
