@@ -270,6 +270,15 @@ def test_the_last_index_serves_while_the_archive_is_away(
     assert len(stale.indexes("amd64")) == 1
 
 
+def test_the_index_of_another_release_is_refused(
+    archive: SmallArchive, server: Server, tmp_path: Path
+) -> None:
+    archive.release |= {"Suite": "testing", "Codename": "trixie"}
+    archive.publish()
+    with pytest.raises(ReleaseError, match="is the index of trixie"):
+        direct(archive, server.uri, tmp_path / "cache").indexes("amd64")
+
+
 def test_archives_of_others_are_passed_over(
     archive: SmallArchive, server: Server, tmp_path: Path
 ) -> None:

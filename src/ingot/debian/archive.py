@@ -46,7 +46,6 @@ class Archive:
 
     Attributes:
         check_valid_until: refuse an index past its own Valid-Until.
-        fresh_s: how old a cached index may be before it is fetched anew.
     """
 
     sources: tuple[Source, ...]
@@ -54,7 +53,6 @@ class Archive:
     clock: Clock
     progress: Progress
     check_valid_until: bool = True
-    fresh_s: float = FRESH_S
 
     def indexes(self, architecture: str) -> list[PackageIndex]:
         """Return the indexes of every source that is Debian's, newest state or a fresh cache.
@@ -125,6 +123,12 @@ class Archive:
                 return path.read_bytes()
             raise
         release = parse_release(verify_inrelease(signed, keyrings, where), where)
+        if source.suite not in {release.suite, release.codename} and "/" not in source.suite:
+            # Signed, but for another release: a mirror must not swap them.
+            raise ReleaseError(
+                f"{where} is the index of {release.codename or release.suite}",
+                hint="the mirror is damaged, or --suite names what it does not have",
+            )
         self._check_date(release, where)
         data = msgspec.msgpack.encode(release)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -195,7 +199,7 @@ class Archive:
             age_s = (self.clock.now_ns() - path.stat().st_mtime_ns) / 1e9
         except FileNotFoundError:
             return None
-        if self.fetcher.offline or 0 <= age_s < self.fresh_s:
+        if self.fetcher.offline or 0 <= age_s < FRESH_S:
             return path.read_bytes()
         return None
 

@@ -111,10 +111,6 @@ class Lock:
         closures[name] = _Closure(_digest(wanted), [package.name for package in packages])
         self.changed = True
 
-    def wheel(self, file_name: str) -> str | None:
-        """Return a wheel's pinned SHA-256."""
-        return self._document.wheels.get(file_name)
-
     def wheels(self) -> dict[str, str]:
         """Return the pinned SHA-256 by wheel file name."""
         return dict(self._document.wheels)

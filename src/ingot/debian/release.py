@@ -37,6 +37,8 @@ class Release(msgspec.Struct, frozen=True):
     """What of a Release file is used.
 
     Attributes:
+        suite: the release's role, such as `stable`.
+        codename: the release's name, such as `bookworm`.
         valid_until_s: Unix time after which the archive wants it refused; None for never.
         by_hash: indexes can be fetched by their digest, which never races with an update.
         files: SHA-256 and size by path.

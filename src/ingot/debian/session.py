@@ -123,7 +123,7 @@ class Session:
 
     def unpacked(self, packages: Sequence[Package]) -> list[list[Entry]]:
         """Return the entries of every package, fetching and unpacking what the cache lacks."""
-        missing = [package for package in packages if not self._is_unpacked(package)]
+        missing = [p for p in packages if not is_cached(self.cache_dir, p.sha256)]
         if missing:
             archive = self.archive
             archive.fetcher.fetch([archive.download(package) for package in missing])
@@ -144,9 +144,6 @@ class Session:
             for package, job in jobs:
                 job.result()
                 task.advance(package.size_bytes)
-
-    def _is_unpacked(self, package: Package) -> bool:
-        return is_cached(self.cache_dir, package.sha256)
 
     def _deb(self, package: Package) -> Path:
         return content_path(self.cache_dir, package.sha256)
