@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 from urllib.parse import quote, unquote_plus
 
@@ -11,6 +12,9 @@ from ingot.s3.dates import parse_iso8601
 from ingot.s3.errors import S3Error
 
 URL_ENCODING = "url"
+
+# What percent-encoding leaves as it is; most keys are such, and a page has a thousand.
+_PLAIN = re.compile(r"[A-Za-z0-9._~/-]*")
 
 
 class Owner(NamedTuple):
@@ -74,7 +78,7 @@ def encode_name(text: str | None, encoding_type: str | None) -> str | None:
             ArgumentName="encoding-type",
             ArgumentValue=encoding_type,
         )
-    return quote(text, safe="/")
+    return text if _PLAIN.fullmatch(text) else quote(text, safe="/")
 
 
 def decode_name(text: str, encoding_type: str | None) -> str:

@@ -241,7 +241,7 @@ def _render_entries(entries: Sequence[Entry], coding: str | None) -> str:
         [
             f"<Contents><Key>{xml.escape(encode_name(entry.key, coding) or '')}</Key>"
             f"<LastModified>{format_iso8601(entry.modified_ns)}</LastModified>"
-            f"<ETag>{xml.escape(quote_etag(entry.etag))}</ETag>"
+            f"<ETag>&quot;{xml.escape(entry.etag)}&quot;</ETag>"
             f"{xml.leaf('ChecksumAlgorithm', entry.checksum_algorithm)}"
             f"<Size>{entry.size_bytes}</Size>"
             f"<StorageClass>{xml.escape(entry.storage_class)}</StorageClass>"
