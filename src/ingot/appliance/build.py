@@ -10,10 +10,11 @@ from functools import partial
 from pathlib import Path
 
 import ingot.system
+from ingot.appliance.bundle import COMPONENT_PREFIX
 from ingot.appliance.manifest import Manifest, make_manifest, render
 from ingot.appliance.outputs import Output, OutputFile, Target, find_output
 from ingot.appliance.plan import Plan, image_references, make_plan, with_data_steps
-from ingot.appliance.spec import COMPONENT_PREFIX, Appliance, read_appliance
+from ingot.appliance.spec import Appliance, read_appliance
 from ingot.appliance.tools import find_tool
 from ingot.base.atomic import fsync_directory
 from ingot.base.errors import NotFoundError

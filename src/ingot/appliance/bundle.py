@@ -18,6 +18,28 @@ from ingot.base.document import Reader
 from ingot.base.errors import UsageError
 from ingot.oci.image import Image
 
+COMPONENT_PREFIX = "component:"
+HARDENED = Settings(
+    readonly=True,
+    no_new_privileges=True,
+    seccomp="default",
+    # The lists of Docker and containerd: what tells or changes too much about the whole machine.
+    masked_paths=(
+        "/proc/acpi",
+        "/proc/asound",
+        "/proc/kcore",
+        "/proc/keys",
+        "/proc/latency_stats",
+        "/proc/sched_debug",
+        "/proc/scsi",
+        "/proc/timer_list",
+        "/proc/timer_stats",
+        "/sys/firmware",
+    ),
+    readonly_paths=("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"),
+)
+"""What a component is given unless it or the appliance file says otherwise."""
+
 _BIND_OPTIONS = ("rw", "rbind", "rshared")
 _QUIET = ("nosuid", "noexec", "nodev")
 _PTS_OPTIONS = ("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620")
@@ -79,7 +101,9 @@ class Bundle:
 def make_bundle(
     name: str, folder: str, image: Image, settings: Settings, ids: Mapping[str, int]
 ) -> Bundle:
-    """Decide a container's settings: YAML, else the image's labels, else LinuxKit's defaults.
+    """Decide a container's settings: YAML, else the image's labels, else defaults.
+
+    The defaults are `HARDENED` for components, and LinuxKit's for every other image.
 
     `settings` are those of the YAML; `ids` numbers the names that uid and gid may use.
 
@@ -138,7 +162,8 @@ def mount_points(bundle: Bundle) -> list[str]:
 
 
 def _label_settings(image: Image) -> Settings:
-    settings = Settings()
+    is_component = image.reference.startswith(COMPONENT_PREFIX)
+    settings = HARDENED if is_component else Settings()
     for label in (LINUXKIT_LABEL, INGOT_LABEL):
         text = image.config.labels.get(label)
         if not text:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import yaml
 
+from ingot.appliance.bundle import COMPONENT_PREFIX
 from ingot.appliance.settings import (
     Settings,
     container_fields,
@@ -26,7 +27,6 @@ from ingot.base.errors import NotFoundError, UsageError
 SOURCE_BYTES_MAX = 1 << 20
 CONTAINERS_MAX = 999
 
-COMPONENT_PREFIX = "component:"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}", re.IGNORECASE)
 _LABEL = re.compile(r"[A-Za-z0-9_.-]{1,16}")
 _SECTIONS = ("kernel", "init", "onboot", "onshutdown", "services", "files", "data", "network")

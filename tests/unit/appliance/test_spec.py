@@ -1,0 +1,152 @@
+"""Appliance files: what is read, and that every mistake is named with its place, all at once."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ingot.appliance.settings import Ready, Rlimit
+from ingot.appliance.spec import (
+    SOURCE_BYTES_MAX,
+    Appliance,
+    DataDisk,
+    Network,
+    read_appliance,
+)
+from ingot.base.document import DocumentError
+from ingot.base.errors import NotFoundError, UsageError
+
+GOLDEN = Path(__file__).parent / "golden"
+
+Parse = Callable[[str], Appliance]
+
+WHOLE = """
+kernel: {image: component:kernel, cmdline: console=ttyS0 quiet}
+init: [component:init, component:agent]
+data: {label: DISK, path: /var/lib/app, uid: 7, gid: 8}
+network: {address: 10.1.2.3/24, gateway: 10.1.2.1, dns: [10.1.2.1, 9.9.9.9]}
+onboot:
+  - {name: first, image: component:app, command: [/bin/true], readonly: true}
+services:
+  - name: web
+    image: component:app
+    command: [serve, 8080]
+    env: [A=1, B=on]
+    capabilities: [CAP_NET_BIND_SERVICE]
+    capabilities.add: [CAP_CHOWN]
+    binds: ["/a:/b", "/c:/d:ro"]
+    tmpfs: ["/tmp:mode=1777"]
+    mounts: [{type: mqueue}]
+    devices: [{path: all, type: b}, {path: /dev/x, type: c, major: 1, minor: 2, mode: 0640}]
+    net: new
+    pid: host
+    hostname: web
+    annotations: {a: b}
+    sysctl: {net.core.somaxconn: 128}
+    uid: web
+    gid: 5
+    additionalGids: [1, 2]
+    noNewPrivileges: true
+    oomScoreAdj: -5
+    rlimits: ["nofile,10,unlimited"]
+    runtime: {mkdir: [/var/x]}
+    seccomp: default
+    restart: on-failure
+    depends: [late]
+    ready: {port: 8080, timeout: 5s}
+    stop-timeout: 1m
+  - {name: late, image: component:app}
+files:
+  - {path: /etc/motd, contents: hi, mode: "0644"}
+  - {path: etc/link, symlink: motd}
+  - {path: etc/folder, directory: true}
+  - {path: etc/copy, source: ~/file, optional: true, uid: 3}
+"""
+
+
+def test_every_key_is_read(parse: Parse) -> None:
+    appliance = parse(WHOLE)
+    assert appliance.kernel is not None
+    assert appliance.kernel.cmdline == "console=ttyS0 quiet"
+    assert appliance.data == DataDisk("DISK", "/var/lib/app", (7, 8))
+    assert appliance.network == Network("10.1.2.3/24", "10.1.2.1", ("10.1.2.1", "9.9.9.9"))
+    assert [step.name for step in appliance.onboot] == ["first"]
+    web = appliance.services[1].settings
+    assert web.command == ("serve", "8080")
+    assert web.env == ("A=1", "B=on")
+    assert web.rlimits == (Rlimit("NOFILE", 10, None),)
+    assert web.ready == Ready(port=8080, timeout_s=5.0)
+    assert web.stop_timeout_s == 60.0
+    assert web.devices is not None
+    assert web.devices[1].mode == 0o640
+    assert web.sysctl == {"net.core.somaxconn": "128"}
+    assert web.mkdir == ("/var/x",)
+    assert [entry.path for entry in appliance.files] == [
+        *("etc/motd", "etc/link", "etc/folder", "etc/copy"),
+    ]
+    assert appliance.files[3].source == Path.home() / "file"
+
+
+def test_services_start_after_what_they_depend_on_and_else_as_written(parse: Parse) -> None:
+    names = "d: [], a: [z], b: [], c: [], z: [d], e: [a]"
+    text = "services:\n" + "".join(
+        f"  - {{name: {name}, image: component:app, depends: {needs}}}\n"
+        for name, _, needs in (part.partition(": ") for part in names.split(", "))
+    )
+    assert [service.name for service in parse(text).services] == ["d", "b", "c", "z", "a", "e"]
+
+
+def test_null_counts_as_not_given(parse: Parse) -> None:
+    (service,) = parse("services: [{name: a, image: component:b, command: ~, uid: }]").services
+    assert service.settings.command is None
+    assert service.settings.uid is None
+
+
+def cases() -> dict[str, tuple[str, list[str]]]:
+    """Read the golden file: `== name`, a YAML text, `--`, the lines of the error."""
+    found: dict[str, tuple[str, list[str]]] = {}
+    for section in (GOLDEN / "mistakes.txt").read_text().split("== ")[1:]:
+        name, _, rest = section.partition("\n")
+        text, _, expected = rest.partition("--\n")
+        found[name] = (text, expected.splitlines())
+    return found
+
+
+MISTAKES = cases()
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistakes_are_named_with_their_places(parse: Parse, name: str) -> None:
+    text, expected = MISTAKES[name]
+    with pytest.raises(DocumentError) as caught:
+        parse(text)
+    assert caught.value.message.splitlines() == expected
+
+
+def test_too_many_containers_are_refused(parse: Parse) -> None:
+    many = "".join(f"- {{name: n{index}, image: component:b}}\n" for index in range(1000))
+    with pytest.raises(DocumentError, match="more than 999 containers"):
+        parse(f"onboot:\n{many}")
+
+
+def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError, match="does not exist"):
+        read_appliance(tmp_path / "no.yml")
+
+
+def test_a_folder_is_no_appliance_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        read_appliance(tmp_path)
+
+
+def test_a_huge_file_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
+    path = tmp_path / "huge.yml"
+    path.write_bytes(b"#" * (SOURCE_BYTES_MAX + 1))
+    with pytest.raises(DocumentError, match="is larger than"):
+        read_appliance(path)
+
+
+def test_the_file_s_stem_is_the_appliance_s_name(tmp_path: Path) -> None:
+    path = tmp_path / "my-store.yml"
+    path.write_text("init: []\n")
+    assert read_appliance(path).name == "my-store"
