@@ -81,6 +81,30 @@ def test_a_cancelled_writer_is_aborted(tmp_path):
     with_store(tmp_path, test)
 
 
+def test_a_writer_cancelled_while_sealing_leaves_nothing(tmp_path):
+    async def test(store):
+        async def receive():
+            writer = store.bodies.writer()
+            try:
+                await writer.write(random_bytes(MIB))
+                return await writer.finish()
+            except BaseException:
+                await writer.abort()
+                raise
+
+        for delay_s in (0, 0.001, 0.002, 0.003):
+            task = asyncio.create_task(receive())
+            await asyncio.sleep(delay_s)
+            if task.cancel():
+                with pytest.raises(asyncio.CancelledError):
+                    await task
+            else:
+                await (await task).discard()
+            assert blob_files(tmp_path) == []
+
+    with_store(tmp_path, test)
+
+
 def test_a_reader_that_leaves_early_closes_its_file(tmp_path):
     async def test(store):
         await put_bytes(store, "bucket", "key", random_bytes(8 * MIB))

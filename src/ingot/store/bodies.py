@@ -94,6 +94,7 @@ class BodyWriter:
         self._waiting_bytes = 0
         self._job: Future[None] | None = None
         self._blob: BlobWriter | None = None
+        self._sealed: BlobRef | None = None
         self._body: Body | None = None
         self._aborting: asyncio.Task[None] | None = None
 
@@ -122,13 +123,10 @@ class BodyWriter:
             self._body = Body(self._bodies, self._digests, content, None)
             return self._body
         await self._finish_job()
-        blob: BlobRef | None = None
         if self._job is not None or self._waiting_bytes:
-            sealed: list[BlobRef] = []
-            self._begin_job(lambda chunks: sealed.append(self._seal(chunks)))
+            self._begin_job(self._seal)
             await self._finish_job()
-            blob = sealed[0]
-        self._body = Body(self._bodies, self._digests, None, blob)
+        self._body = Body(self._bodies, self._digests, None, self._sealed)
         return self._body
 
     async def abort(self) -> None:
@@ -152,7 +150,9 @@ class BodyWriter:
 
     async def _abort(self, job: Future[None]) -> None:
         await asyncio.gather(asyncio.wrap_future(job), return_exceptions=True)
-        if self._blob is not None:
+        if self._sealed is not None:
+            await self._bodies.run(self._bodies.blobs.delete, [self._sealed.id])
+        elif self._blob is not None:
             await self._bodies.run(self._blob.abort)
 
     def _take(self, chunks: list[bytes | memoryview]) -> None:
@@ -163,10 +163,10 @@ class BodyWriter:
             self._digests.update(chunk)
             self._blob.append(chunk)
 
-    def _seal(self, chunks: list[bytes | memoryview]) -> BlobRef:
+    def _seal(self, chunks: list[bytes | memoryview]) -> None:
         self._take(chunks)
         assert self._blob is not None
-        return self._blob.seal()
+        self._sealed = self._blob.seal()
 
 
 class Handover:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
@@ -30,6 +31,10 @@ _log = logging.getLogger(__name__)
 Row = tuple[bytes, bytes]
 
 
+class StoppedError(Exception):
+    """The store is being closed; nothing was decided."""
+
+
 class Maintenance:
     """The background work of a store.
 
@@ -47,6 +52,7 @@ class Maintenance:
         self._clock = core.clock
         self._uploads = uploads
         self._lock = lock
+        self._stopping = threading.Event()
 
     async def run(self) -> None:
         """Do the work for as long as the task lives; errors are logged and tried again."""
@@ -56,6 +62,10 @@ class Maintenance:
                     await self._round()
                     await asyncio.sleep(INTERVAL_S)
             await asyncio.sleep(INTERVAL_S)
+
+    def stop(self) -> None:
+        """Let work in threads end early; what it was about is left for the next time."""
+        self._stopping.set()
 
     async def sweep(self) -> int:
         """Remove what ended sessions left unfinished; return how many blobs that were."""
@@ -83,6 +93,8 @@ class Maintenance:
         try:
             orphans = await self.sweep()
             collected = await self.collect()
+        except StoppedError:
+            return
         except (Error, OSError):
             _log.exception("store.maintenance.failed")
         else:
@@ -156,6 +168,8 @@ class Maintenance:
     def _rows(self, partition: str, space: bytes) -> Iterator[Row]:
         start, stop = space, keys.behind_prefix(space)
         while rows := self._catalog.scan(partition, start, stop, limit=_ROWS_MAX):
+            if self._stopping.is_set():
+                raise StoppedError
             yield from rows
             start = keys.after(rows[-1][0])
 

@@ -103,6 +103,7 @@ class ObjectStore:
 
     def close(self) -> None:
         """Finish what is being written and release everything. Blocking, idempotent."""
+        self.maintenance.stop()
         self.bodies.close()
         self._catalog.close()
         self._blobs.close()

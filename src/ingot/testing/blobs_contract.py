@@ -30,7 +30,7 @@ def write_blob(blobs: Blobs, content: bytes, *, step_bytes: int = 300_001) -> Bl
 
 def random_bytes(size_bytes: int, seed: int = 1) -> bytes:
     """Return bytes that differ everywhere, the same for the same seed."""
-    return random.Random(seed).randbytes(size_bytes)  # noqa: S311 - test data, no secret
+    return random.Random(seed).randbytes(size_bytes)  # noqa: S311 # test data, no secret
 
 
 class BlobsContract:

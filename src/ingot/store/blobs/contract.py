@@ -58,7 +58,11 @@ class Blobs(Protocol):
     """
 
     def writer(self, size_hint: int | None = None) -> BlobWriter:
-        """Begin a blob; `size_hint` is the size expected, if known."""
+        """Begin a blob; `size_hint` is the size expected in bytes, if known.
+
+        Raises:
+            StoreFullError: the device has no room for it.
+        """
         ...
 
     def read(self, ref: BlobRef, start: int = 0, length: int | None = None) -> Iterator[bytes]:

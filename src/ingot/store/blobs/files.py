@@ -19,6 +19,7 @@ from ingot.store.blobs.contract import FRAME_BYTES, BlobRef, BlobWriter
 from ingot.store.blobs.frames import FrameSums, read_frames
 from ingot.store.blobs.sessions import Sessions
 from ingot.store.errors import BlobDamagedError, StoreFullError
+from ingot.store.space import Space
 
 # Session, then the blob's number in it: the last three digits count within a folder, which so
 # takes 4,096 blobs before the next one is begun.
@@ -36,7 +37,8 @@ class FileBlobs:
 
     def __init__(self, directory: Path) -> None:
         self._data = directory / "data"
-        self._data.mkdir(parents=True, exist_ok=True)
+        self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._space = Space(directory)
         self._sessions = Sessions(directory / "sessions")
         fsync_directory(directory)
         self._numbers = itertools.count()
@@ -45,6 +47,7 @@ class FileBlobs:
 
     def writer(self, size_hint: int | None = None) -> BlobWriter:
         """Begin a blob."""
+        self._space.check_body(size_hint or 0)
         blob_id, path = self._new_path()
         return _FileWriter(blob_id, path)
 

@@ -39,6 +39,11 @@ class Commit:
         self.future = future
         self.size_bytes = sum(len(put.value) + len(put.attachment or b"") for put in puts)
 
+    @property
+    def grows(self) -> bool:
+        """Whether the commit adds to the catalog and takes nothing away."""
+        return bool(self.puts) and not self.deletes
+
 
 class WriteGroup(Protocol):
     """Writes commits in order in one transaction.
@@ -125,7 +130,7 @@ class Committer:
             try:
                 return self._write(group)
             # Whatever it was, what is on the device is unsure, and nobody may wait for ever.
-            except Exception as error:  # noqa: BLE001 - a bug here must fail commits, not hang them
+            except Exception as error:  # noqa: BLE001 # a bug here must fail commits, not hang them
                 _log.exception("store.catalog.failed")
                 self.failure = str(error)
         return [_failed(self.failure)] * len(group)

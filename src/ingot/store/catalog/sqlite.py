@@ -25,6 +25,7 @@ from ingot.store.catalog.contract import (
 from ingot.store.catalog.transaction import Transaction
 from ingot.store.catalog.turnstile import Turnstile
 from ingot.store.errors import StoreFailedError, StoreFormatError, StoreFullError
+from ingot.store.space import Space
 
 # "INGO": tells a catalog from any other SQLite file.
 APPLICATION_ID = 0x494E474F
@@ -73,6 +74,9 @@ _SCANS = {
 _NEXT_PARTITION = "SELECT partition FROM record WHERE partition > ? ORDER BY partition LIMIT 1"
 
 
+_FULL = StoreFullError("the catalog's device is full", hint="free some space")
+
+
 class SqliteCatalog:
     """A `Catalog` in `directory`; any number of processes may have it open."""
 
@@ -82,7 +86,8 @@ class SqliteCatalog:
         Raises:
             StoreFormatError: the file is of a newer version, or no catalog.
         """
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._space = Space(directory)
         self._path = directory / "catalog.sqlite"
         self._turnstile = Turnstile(directory)
         self._readers = threading.local()
@@ -202,8 +207,7 @@ class SqliteCatalog:
                 return self._transact(group)
         except sqlite3.Error as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
-                full = StoreFullError("the catalog's device is full", hint="free some space")
-                return [full] * len(group)
+                return [_FULL] * len(group)
             # After a failed sync the kernel may drop the dirty pages and report success the next
             # time, so trying again would acknowledge what is not on the device.
             raise
@@ -217,7 +221,11 @@ class SqliteCatalog:
         connection.execute("BEGIN IMMEDIATE")
         try:
             transaction = Transaction(connection)
-            outcomes = [_apply(transaction, commit) for commit in group]
+            crowded = self._space.only_for_deletions()
+            outcomes = [
+                _FULL if crowded and commit.grows else _apply(transaction, commit)
+                for commit in group
+            ]
             transaction.flush()
             connection.execute("COMMIT")
         except BaseException:
