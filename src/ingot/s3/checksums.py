@@ -11,8 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Literal, NamedTuple, Protocol
 
-from awscrt import checksums as crt
-
+from ingot.s3 import crc
 from ingot.s3.errors import S3Error
 
 ChecksumType = Literal["COMPOSITE", "FULL_OBJECT"]
@@ -74,14 +73,13 @@ class Algorithm(NamedTuple):
 class _Crc:
     __slots__ = ("_function", "_size_bytes", "_value")
 
-    def __init__(self, function: Callable[[bytes, int], int], size_bytes: int) -> None:
+    def __init__(self, function: Callable[[crc.Buffer, int], int], size_bytes: int) -> None:
         self._function = function
         self._size_bytes = size_bytes
         self._value = 0
 
     def update(self, data: bytes | memoryview, /) -> None:
-        # awscrt reads any buffer; its annotations know bytes only.
-        self._value = self._function(data, self._value)  # type: ignore[arg-type]
+        self._value = self._function(data, self._value)
 
     def digest(self) -> bytes:
         return self._value.to_bytes(self._size_bytes, "big")
@@ -90,7 +88,7 @@ class _Crc:
 def _crc(
     name: str,
     size_bytes: int,
-    function: Callable[[bytes, int], int],
+    function: Callable[[crc.Buffer, int], int],
     combine: Callable[[int, int, int], int],
     types: tuple[ChecksumType, ...],
 ) -> Algorithm:
@@ -118,9 +116,9 @@ _BOTH: tuple[ChecksumType, ...] = (COMPOSITE, FULL_OBJECT)
 ALGORITHMS: Mapping[str, Algorithm] = {
     row.name: row
     for row in (
-        _crc("CRC32", 4, crt.crc32, crt.combine_crc32, _BOTH),
-        _crc("CRC32C", 4, crt.crc32c, crt.combine_crc32c, _BOTH),
-        _crc("CRC64NVME", 8, crt.crc64nvme, crt.combine_crc64nvme, (FULL_OBJECT,)),
+        _crc("CRC32", 4, crc.crc32, crc.combine_crc32, _BOTH),
+        _crc("CRC32C", 4, crc.crc32c, crc.combine_crc32c, _BOTH),
+        _crc("CRC64NVME", 8, crc.crc64nvme, crc.combine_crc64nvme, (FULL_OBJECT,)),
         Algorithm("SHA1", _header("SHA1"), 20, _sha1, None, (COMPOSITE,)),
         Algorithm("SHA256", _header("SHA256"), 32, hashlib.sha256, None, (COMPOSITE,)),
     )

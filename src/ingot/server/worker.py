@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -88,6 +89,7 @@ async def _serve(
             servers.append(_server(console_app, listeners.console))
         serving = [loop.create_task(server.serve()) for server in servers]
         await asyncio.to_thread(await_listening, listeners.api, timeout_s=_LISTEN_TIMEOUT_S)
+        gc.freeze()  # what exists now stays: collections need not walk it again and again
         when_ready()
         background = [
             loop.create_task(service.store.maintenance.run()),

@@ -9,8 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator, Sequence
 
-from awscrt.checksums import crc32c
-
+from ingot.s3.crc import crc32c
 from ingot.store.blobs.contract import FRAME_BYTES, BlobRef
 from ingot.store.errors import BlobDamagedError
 
