@@ -10,13 +10,14 @@ from functools import partial
 
 import pytest
 
+from ingot.base.limits import INLINE_BYTES_MAX
 from ingot.base.units import KIB, MIB
 from ingot.store.errors import BlobDamagedError, NoSuchKeyError, NoSuchVersionError
 from ingot.store.records import Attributes
 from ingot.testing.blobs_contract import random_bytes
 from ingot.testing.stores import make_body, put_bytes, read_bytes
 
-SIZES = [0, 1, 4 * KIB, 16 * KIB, 16 * KIB + 1, MIB, MIB + 1, 3 * MIB + 12345]
+SIZES = [0, 1, 4 * KIB, INLINE_BYTES_MAX, INLINE_BYTES_MAX + 1, MIB, MIB + 1, 3 * MIB + 12345]
 STRANGE_KEYS = [
     "a",
     "a/b",
@@ -63,7 +64,7 @@ def test_what_was_put_is_read(with_store, clock, size_bytes):
         }
         assert record.attributes == attributes
         assert stored.parts == ()
-        assert (stored.body is not None) == (size_bytes <= 16 * KIB)
+        assert (stored.body is not None) == (size_bytes <= INLINE_BYTES_MAX)
         assert await read_bytes(store, "bucket", "key") == content
         for start, length in ((0, 1), (size_bytes // 2, None), (size_bytes - 1, 5), (5, 0)):
             if start >= 0:

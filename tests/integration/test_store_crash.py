@@ -73,7 +73,7 @@ async def worker(store, index):
         key = f"{name}/{index}/{rng.randrange(6)}"
         choice = rng.random()
         if choice < 0.55:
-            size = rng.choice([10, 4096, 16384, 16385, 100_000, 2_000_000])
+            size = rng.choice([10, 4096, 32768, 32769, 100_000, 2_000_000])
             await write(store, key, rng.randbytes(size))
         elif choice < 0.65:
             await upload(store, key, rng.randbytes((5 << 20) + 10))

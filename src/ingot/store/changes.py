@@ -127,6 +127,8 @@ class Changes:
 
     def garbage(self, blob_ids: Sequence[str]) -> list[Put]:
         """Return the entries of the garbage queue for blobs that lose their record."""
+        if not blob_ids:
+            return []
         due_ns = self._clock.now_ns() + self._garbage_delay_ns
         return [
             Put(
