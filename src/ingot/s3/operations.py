@@ -197,12 +197,11 @@ def match(
         foreign = elsewhere - _HARMLESS
         if foreign:
             raise S3Error("MethodNotAllowed", Method=method, ResourceType=min(foreign).upper())
-    for row in rows:
-        if row.header is None or row.header in header_names:
-            if isinstance(row, Operation):
-                return row
-            raise S3Error("NotImplemented", f"{row.name} is not implemented.")
-    raise S3Error("MethodNotAllowed", Method=method, ResourceType=scope.upper())
+    # Every place has a row that wants no header, behind those that do.
+    row = next(row for row in rows if row.header is None or row.header in header_names)
+    if isinstance(row, Operation):
+        return row
+    raise S3Error("NotImplemented", f"{row.name} is not implemented.")
 
 
 # `GET /bucket/key?partNumber=2` is GetObject of one part.

@@ -15,25 +15,21 @@ from urllib3.exceptions import TimeoutError as UrllibTimeoutError
 from ingot.base.errors import NetworkError
 
 
-class UnsentError(NetworkError):
-    """No byte of the request left: it may be sent again whatever it is."""
-
-
 def network_error(error: Exception, authority: str) -> NetworkError:
     """Say what went wrong on the way to `authority` (`host:port`)."""
     if isinstance(error, SSLError | ssl.SSLError):
         return _tls_error(error, authority)
     if isinstance(error, NameResolutionError):
-        return UnsentError(
+        return NetworkError(
             f"the name of {authority} cannot be resolved", hint="check the endpoint's spelling"
         )
     if isinstance(error, NewConnectionError):
-        return UnsentError(
+        return NetworkError(
             f"{authority} cannot be reached: {_reason(error)}",
             hint="check the address and that the server runs",
         )
     if isinstance(error, ProxyError):
-        return UnsentError(
+        return NetworkError(
             f"{authority} cannot be reached through the proxy: {error.original_error}",
             hint="check HTTP_PROXY and HTTPS_PROXY, or list the host in NO_PROXY",
         )

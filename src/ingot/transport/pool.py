@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError, InsecureRequestWarning, SSLError
 
 from ingot.base.errors import NetworkError
 from ingot.base.limits import TRANSFER_CHUNK_BYTES
-from ingot.transport.errors import UnsentError, network_error
+from ingot.transport.errors import network_error
 from ingot.transport.options import TransportOptions, proxy_for
 
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
@@ -40,7 +40,6 @@ class Request:
         headers: exactly those that go on the wire, `host` among them.
         body: bytes, or what yields them anew for every attempt (then `content-length` is among
             the headers).
-        idempotent: whether it may be sent again when its outcome is unknown.
     """
 
     method: str
@@ -50,7 +49,6 @@ class Request:
     target: str
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Body = b""
-    idempotent: bool = True
 
     @property
     def authority(self) -> str:
@@ -153,7 +151,8 @@ class Transport:
         """Send a request and return the answer once its headers are here.
 
         A request that met a broken connection or one of `RETRIED_STATUSES` is sent again after a
-        pause; after the last attempt the answer is returned whatever its status.
+        pause, whatever it does: every operation of S3 may be repeated. After the last attempt the
+        answer is returned whatever its status.
 
         Raises:
             NetworkError: no attempt got an answer.
@@ -164,7 +163,7 @@ class Transport:
             try:
                 response = self._send_once(request)
             except NetworkError as error:
-                if delay_s is None or not _may_retry(request, error):
+                if delay_s is None or _is_final(error):
                     raise
             else:
                 if response.status not in RETRIED_STATUSES or delay_s is None:
@@ -261,10 +260,9 @@ def _guarded(body: Callable[[], Iterable[bytes]]) -> Iterator[bytes]:
         raise _BodyError(error) from error
 
 
-def _may_retry(request: Request, error: NetworkError) -> bool:
-    if isinstance(error.__cause__, SSLError | ssl.SSLError):
-        return False
-    return request.idempotent or isinstance(error, UnsentError)
+def _is_final(error: NetworkError) -> bool:
+    # A certificate does not become good by asking again.
+    return isinstance(error.__cause__, SSLError | ssl.SSLError)
 
 
 def _retry_after_s(response: Response, limit_s: float) -> float:

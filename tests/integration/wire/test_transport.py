@@ -93,13 +93,6 @@ def test_a_body_is_sent_anew(scripted: Any, transport: Transport) -> None:
     assert len(made) == 2
 
 
-def test_what_is_not_idempotent_is_sent_once(scripted: Any, transport: Transport) -> None:
-    scripted.breaks()
-    with pytest.raises(NetworkError, match="broke"):
-        transport.send(request(scripted, method="POST", idempotent=False))
-    assert len(scripted.received) == 1
-
-
 def test_a_body_that_fails_is_no_broken_connection(scripted: Any, transport: Transport) -> None:
     def body() -> Iterator[bytes]:
         yield b"a"

@@ -203,6 +203,11 @@ def test_the_length_is_known_beforehand(size_bytes: int, signed: bool, name: str
     assert encoding.encoded_bytes(size_bytes) == len(body)
 
 
+def test_an_empty_block_does_not_end_the_body() -> None:
+    body = b"".join(ChunkedEncoding(None, signed=False).encode([b"a", b"", b"b"], None))
+    assert decode(body, unsigned(2)) == (b"ab", {})
+
+
 def test_encodings_name_themselves() -> None:
     assert ChunkedEncoding(None, signed=True).payload_hash == SIGNED
     assert ChunkedEncoding(CRC32C, signed=True).payload_hash == SIGNED_TRAILER

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from ingot.base.limits import DELETE_KEYS_MAX, PARTS_MAX
-from ingot.s3.documents import buckets, delete, listing, multipart
+from ingot.s3.documents import buckets, copy, delete, listing, multipart
 from ingot.s3.documents.common import decode_name, encode_name
 from ingot.s3.errors import S3Error
 
@@ -89,6 +89,13 @@ def test_documents_that_do_not_say_enough(parse: Callable[[bytes], object], data
     with pytest.raises(S3Error) as caught:
         parse(data.encode())
     assert caught.value.code == "MalformedXML"
+
+
+def test_what_other_services_leave_out() -> None:
+    bare = b"<ListAllMyBucketsResult><Buckets><Bucket><Name>b</Name></Bucket></Buckets>"
+    found = buckets.parse_list(bare + b"</ListAllMyBucketsResult>")
+    assert found == buckets.BucketList(None, [buckets.Bucket("b", 0)])
+    assert copy.parse(b"<CopyObjectResult/>") == copy.CopyResult("", 0)
 
 
 def test_an_upload_of_the_most_parts_is_read() -> None:

@@ -30,6 +30,13 @@ def test_every_unimplemented_row_answers_501(row: object) -> None:
     assert row.name in caught.value.message  # type: ignore[attr-defined]
 
 
+def test_every_place_has_a_row_without_a_header() -> None:
+    rows = [*OPERATIONS, *UNIMPLEMENTED]
+    places = {(row.method, row.scope, row.subresource) for row in rows}
+    plain = {(row.method, row.scope, row.subresource) for row in rows if row.header is None}
+    assert plain == places
+
+
 def test_names_are_unique() -> None:
     names = [row.name for row in (*OPERATIONS, *UNIMPLEMENTED)]
     assert len(names) == len(set(names))

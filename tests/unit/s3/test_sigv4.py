@@ -146,6 +146,28 @@ def test_presigns_as_botocore_with_a_session_token() -> None:
     assert theirs == dict(parse_qsl(ours))
 
 
+def test_a_session_token_is_signed_and_claimed() -> None:
+    signed_request = sign_headers(
+        CREDENTIALS._replace(session_token="token"),
+        method="GET",
+        path="/",
+        query=[],
+        headers={"Host": HOST, "User-Agent": "changed by proxies"},
+        payload_hash=EMPTY_SHA256,
+        region="us-east-1",
+        now_ns=NOW_NS,
+    )
+    claim = parse_authorization(signed_request.headers)
+    assert claim.session_token == "token"
+    assert claim.signed_headers == (
+        "host",
+        "x-amz-content-sha256",
+        "x-amz-date",
+        "x-amz-security-token",
+    )
+    assert (claim.scope, claim.signature) == (signed_request.scope, signed_request.signature)
+
+
 class TestHeaderClaims:
     def claim(self, headers: dict[str, str]) -> Claim:
         claim = parse_authorization(headers)
@@ -205,6 +227,7 @@ class TestHeaderClaims:
             (lambda h: h.pop("x-amz-content-sha256"), "InvalidRequest"),
             (lambda h: h.pop("x-amz-date"), "AccessDenied"),
             (lambda h: h.update({"x-amz-date": "yesterday"}), "AccessDenied"),
+            (lambda h: h.update({"x-amz-date": "", "date": "yesterday"}), "AccessDenied"),
             (lambda h: h.update({"x-amz-date": "20130524T999999Z"}), "AccessDenied"),
             (lambda h: h.update({"x-amz-acl": "public-read"}), "AccessDenied"),
         ],
