@@ -1,0 +1,185 @@
+"""The root file system: LinuxKit's layout, places for mounts, boot settings, files."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ingot.appliance.plan import Plan, image_references, with_data_steps
+from ingot.appliance.spec import Appliance
+from ingot.base.errors import Error, NotFoundError, UsageError
+from ingot.oci.image import Image
+from ingot.oci.tree import directory
+
+MakePlan = Callable[[str], Plan]
+Parse = Callable[[str], Appliance]
+
+INIT = "kernel: {image: component:kernel, cmdline: quiet}\ninit: [component:init]\n"
+WEB = f"{INIT}services: [{{name: web, image: component:app}}]\n"
+
+
+def text(plan: Plan, path: str) -> str:
+    entry = plan.root.get(path)
+    assert entry is not None, f"{path} is not in {[entry.path for entry in plan.root]}"
+    assert entry.content is not None, path
+    return entry.content.read().decode()
+
+
+def test_a_container_stands_where_linuxkit_puts_it(make: MakePlan) -> None:
+    plan = make(
+        f"{INIT}onboot:\n"
+        "- {name: one, image: component:app}\n- {name: two, image: component:app}\n"
+        "onshutdown: [{name: end, image: component:app}]\n"
+        "services: [{name: web, image: component:app, readonly: false}]\n"
+    )
+    for folder in ("onboot/000-one", "onboot/001-two", "onshutdown/000-end"):
+        assert text(plan, f"containers/{folder}/rootfs/bin/app") == "app"
+    web = "containers/services/web"
+    assert text(plan, f"{web}/lower/bin/app") == "app"
+    assert {f"{web}/rootfs", f"{web}/tmp"} <= {e.path for e in plan.root if e.kind == "directory"}
+    assert json.loads(text(plan, f"{web}/config.json"))["root"]["path"] == "rootfs"
+    overlay = json.loads(text(plan, f"{web}/runtime.json"))["mounts"][-1]
+    assert overlay["type"] == "overlay"
+    assert f"lowerdir=/{web}/lower" in overlay["options"]
+
+
+def test_the_kernel_is_split_out_with_the_modules_it_names(make: MakePlan) -> None:
+    plan = make(INIT)
+    assert plan.kernel is not None
+    assert plan.kernel.read() == b"kernel"
+    assert text(plan, "boot/cmdline") == plan.cmdline == "quiet"
+    assert plan.early_modules == ("usr/lib/modules/6.1/kernel/loop.ko",)
+    assert text(plan, "etc/ingot/modules") == "/usr/lib/modules/6.1/kernel/net.ko\n"
+    assert "usr/lib/modules/6.1/kernel/other.ko" not in plan.root
+
+
+def test_the_kernel_s_binary_may_have_linuxkit_s_name(
+    make: MakePlan, make_image: Callable[..., Image], images: dict[str, Image]
+) -> None:
+    images["component:kernel"] = make_image("component:kernel", files={"bzImage": "big"})
+    plan = make("kernel: {image: component:kernel, binary: bzImage}")
+    assert plan.kernel is not None
+    assert plan.kernel.read() == b"big"
+    with pytest.raises(NotFoundError, match="no kernel named kernel"):
+        make("kernel: {image: component:kernel}")
+
+
+def test_two_kernels_in_an_image_are_one_too_many(
+    make: MakePlan, make_image: Callable[..., Image], images: dict[str, Image]
+) -> None:
+    files = {"boot/vmlinuz-6.1": "a", "boot/vmlinuz-6.2": "b"}
+    images["component:kernel"] = make_image("component:kernel", files=files)
+    with pytest.raises(UsageError, match="has 2 kernels"):
+        make("kernel: {image: component:kernel}")
+
+
+def test_mounts_find_their_places_in_a_read_only_root(make: MakePlan) -> None:
+    plan = make(
+        f"{INIT}services: [{{name: web, image: component:app, tmpfs: [/scratch],"
+        " binds: ['/var/data:/data', '/etc/resolv.conf:/run/dns.conf']}]"
+    )
+    root = "containers/services/web/rootfs"
+    kinds = {entry.path: entry.kind for entry in plan.root}
+    assert kinds[f"{root}/data"] == kinds[f"{root}/scratch"] == kinds[f"{root}/proc"] == "directory"
+    assert kinds[f"{root}/run/dns.conf"] == kinds[f"{root}/etc/resolv.conf"] == "file"
+
+
+def test_left_overs_of_image_builders_are_dropped(make: MakePlan) -> None:
+    plan = make(WEB)
+    assert "containers/services/web/rootfs/etc/hostname" not in plan.root
+    assert "localhost" in text(plan, "containers/services/web/rootfs/etc/hosts")
+
+
+def test_a_service_is_supervised_with_its_state_outside_the_image(make: MakePlan) -> None:
+    plan = make(WEB)
+    for script in ("run", "finish", "log/run"):
+        entry = plan.root.get(f"etc/service/web/{script}")
+        assert entry is not None
+        assert entry.mode == 0o755
+    supervise = plan.root.get("etc/service/web/supervise")
+    assert supervise is not None
+    assert supervise.link == "/run/runit/web"
+
+
+def test_the_boot_finds_steps_order_and_name(make: MakePlan) -> None:
+    plan = make(
+        f"{INIT}onboot: [{{name: one, image: component:app, command: [/bin/say, a b]}}]\n"
+        "network: {address: 10.0.0.2/8, dns: [1.1.1.1]}\n"
+        "services:\n- {name: net, image: component:hardened}\n"
+        "- {name: web, image: component:app, depends: [net], stop-timeout: 7s}\n"
+    )
+    assert text(plan, "etc/ingot/onboot/000-one/command") == "/bin/say 'a b'\n"
+    assert "crun run" in text(plan, "etc/ingot/onboot/000-one/run")
+    assert text(plan, "etc/ingot/stop-order") == "web 7\nnet 3\n"
+    assert text(plan, "etc/ingot/announced") == "web\n"
+    assert text(plan, "etc/ingot/exec/net") == "--user 1000:0 --no-new-privs\n"
+    assert text(plan, "etc/ingot/address") == "10.0.0.2/8,,1.1.1.1\n"
+    assert text(plan, "etc/hostname") == "test\n"
+    assert plan.services == ("net", "web")
+
+
+def test_the_data_disk_becomes_the_first_two_steps(make: MakePlan) -> None:
+    plan = make(
+        f"{INIT}data: {{label: D, uid: 5, gid: 6}}\nonboot: [{{name: one, image: component:app}}]\n"
+    )
+    commands = [
+        text(plan, f"etc/ingot/onboot/{step}/command")
+        for step in ("000-format", "001-mount", "002-one")
+    ]
+    assert commands == [
+        "/usr/lib/ingot/format D\n",
+        "/usr/lib/ingot/mount D /var/data 5:6\n",
+        "/bin/app\n",
+    ]
+
+
+def test_every_image_is_named_once(parse: Parse) -> None:
+    appliance = with_data_steps(parse(WEB + "data: {}\nonboot: [{name: a, image: component:app}]"))
+    assert image_references(appliance) == [
+        *("component:kernel", "component:init", "component:format", "component:mount"),
+        "component:app",
+    ]
+
+
+def test_containers_need_a_runtime(make: MakePlan) -> None:
+    with pytest.raises(UsageError, match="no init image has /usr/bin/crun"):
+        make("services: [{name: a, image: component:app}]")
+
+
+def test_a_service_must_not_take_the_name_of_one_of_the_system(
+    make: MakePlan, images: dict[str, Image]
+) -> None:
+    images["component:init"].tree.add(directory("etc/service/web"))
+    with pytest.raises(UsageError, match="has the name of one that an init image brings"):
+        make(WEB)
+
+
+def test_files_are_laid_over_everything(make: MakePlan, tmp_path: Path) -> None:
+    (tmp_path / "source").write_text("from the host")
+    plan = make(
+        f"{WEB}files:\n- {{path: /etc/hostname, contents: mine, mode: '0644', uid: web, gid: 9}}\n"
+        "- {path: etc/link, symlink: hostname}\n"
+        "- {path: srv, directory: true, mode: '0750'}\n"
+        f"- {{path: srv/copy, source: {tmp_path}/source}}\n"
+        f"- {{path: srv/absent, source: {tmp_path}/absent, optional: true}}\n"
+    )
+    hostname = plan.root.get("etc/hostname")
+    assert hostname is not None
+    assert (hostname.mode, hostname.uid, hostname.gid) == (0o644, 100, 9)
+    assert text(plan, "etc/hostname") == "mine"
+    assert text(plan, "srv/copy") == "from the host"
+    assert "srv/absent" not in plan.root
+    folder = plan.root.get("etc")
+    assert folder is not None
+    assert folder.mode == 0o755, "a file's mode is not its folder's"
+
+
+def test_a_missing_source_is_an_error(make: MakePlan, tmp_path: Path) -> None:
+    with pytest.raises(Error, match="No such file"):
+        make(f"files: [{{path: a, source: {tmp_path}/absent}}]")
+
+
+def test_an_unknown_owner_is_an_error(make: MakePlan) -> None:
+    with pytest.raises(UsageError, match="'web' is no number and no container"):
+        make("files: [{path: a, contents: b, uid: web}]")
