@@ -15,7 +15,7 @@ setup: ## Install what is missing: Debian packages, a virtual environment, locke
 	@tools/setup.sh "$(VENV)"
 
 run: setup ## Build the store appliance, boot it, print endpoint, console URL and keys.
-	@$(PY) tools/run_store.py
+	@$(PY) tools/run_store.py $(RUN_ARGS)
 
 test: setup ## Everything that CI runs.
 	@$(PY) -m pytest -n $(JOBS) --dist loadgroup -m "not slow"
