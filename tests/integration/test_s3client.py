@@ -283,6 +283,26 @@ class TestTransfers:
             assert (before.checksum, before.metadata) == (after.checksum, after.metadata)
             assert before.content_headers == after.content_headers
 
+    def test_large_objects_are_copied_in_parts(
+        self, client: S3Client, own_bucket: str, tmp_path: Path
+    ) -> None:
+        source = tmp_path / "source"
+        source.write_bytes(os.urandom(11 * MIB + 1))
+        options = TransferOptions(part_bytes=5 * MIB, copy_from_bytes=6 * MIB)
+        moved: list[int] = []
+        with Transfers(client, options) as transfers:
+            attributes = Attributes({"content-type": "text/x"}, {"a": "b"})
+            transfers.upload_file(source, own_bucket, "large", attributes=attributes)
+            client.put_object(own_bucket, "small", b"x" * 10)
+            transfers.copy_object(own_bucket, "large", own_bucket, "copy", advance=moved.append)
+            transfers.copy_object(own_bucket, "small", own_bucket, "copy2", advance=moved.append)
+        assert sum(moved) == 11 * MIB + 11
+        before, after = (client.head_object(own_bucket, key) for key in ("large", "copy"))
+        assert after.etag.endswith("-3")
+        assert (after.checksum, after.metadata) == (before.checksum, {"a": "b"})
+        with client.get_object(own_bucket, "copy") as stream:
+            assert b"".join(stream) == source.read_bytes()
+
     def test_a_wrong_guess_of_the_size_does_no_harm(
         self, client: S3Client, transfers: Transfers, own_bucket: str, tmp_path: Path
     ) -> None:

@@ -160,6 +160,7 @@ def test_versioning(status: str | None) -> None:
 @given(st.builds(copy.CopyResult, etags, instants, checksums))
 def test_copies(result: copy.CopyResult) -> None:
     assert copy.parse(copy.render(result)) == result
+    assert copy.parse_part(copy.render_part(result)) == result
 
 
 @given(text, text, tokens, st.dictionaries(st.sampled_from(["Key", "Region"]), text))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ingot.base.limits import LIST_KEYS_MAX
 from ingot.s3.checksums import ALGORITHM_HEADER, FULL_OBJECT, TYPE_HEADER, ChecksumValue
+from ingot.s3.documents import copy as copy_document
 from ingot.s3.documents import multipart as documents
 from ingot.s3.documents.common import URL_ENCODING
 from ingot.s3.documents.multipart import (
@@ -18,9 +19,16 @@ from ingot.s3.documents.multipart import (
     UploadList,
 )
 from ingot.s3.etags import unquote_etag
+from ingot.s3.ranges import ByteRange, format_range
 from ingot.s3client.body import Body, BytesBody
 from ingot.s3client.caller import UPLOAD_ALGORITHM, Call, Caller
-from ingot.s3client.results import Attributes, PartResult, WriteConditions, checksum_of
+from ingot.s3client.results import (
+    Attributes,
+    CopySource,
+    PartResult,
+    WriteConditions,
+    checksum_of,
+)
 
 _ANY = WriteConditions()
 
@@ -63,6 +71,23 @@ class MultipartOperations(Caller):
         answer = self.finish(call).headers
         etag = unquote_etag(answer.get("etag", ""))
         return PartResult(number, etag, source.size_bytes, checksum_of(answer))
+
+    def upload_part_copy(
+        self,
+        source: CopySource,
+        bucket: str,
+        key: str,
+        upload_id: str,
+        number: int,
+        *,
+        part: ByteRange,
+    ) -> PartResult:
+        """Make one part of a stretch of another object of the service."""
+        headers = source.headers() | {"x-amz-copy-source-range": format_range(*part)}
+        query = [("partNumber", str(number)), ("uploadId", upload_id)]
+        call = Call("PUT", bucket, key, query=query, headers=headers)
+        made = self.parsed(call, copy_document.parse_part)
+        return PartResult(number, made.etag, part.length, made.checksum)
 
     def complete_multipart_upload(
         self,

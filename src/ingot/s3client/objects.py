@@ -19,13 +19,13 @@ from ingot.s3.documents.delete import (
     ObjectIdentifier,
 )
 from ingot.s3.etags import unquote_etag
-from ingot.s3.names import encode_path
 from ingot.s3.ranges import ByteRange, format_range
 from ingot.s3client.body import Body, BytesBody
 from ingot.s3client.caller import Call, Caller
 from ingot.s3client.errors import ServiceError
 from ingot.s3client.results import (
     Attributes,
+    CopySource,
     ObjectInfo,
     ObjectStream,
     PutResult,
@@ -147,11 +147,9 @@ class ObjectOperations(Caller):
             attributes: replace those of the source; None keeps them.
             if_match: fail unless the source has this ETag.
         """
-        headers = {"x-amz-copy-source": encode_path(f"{source_bucket}/{source_key}")}
+        headers = CopySource(source_bucket, source_key, if_match).headers()
         if attributes is not None:
             headers |= attributes.headers() | {"x-amz-metadata-directive": "REPLACE"}
-        if if_match is not None:
-            headers["x-amz-copy-source-if-match"] = f'"{if_match}"'
         return self.parsed(Call("PUT", bucket, key, headers=headers), copy_document.parse)
 
     def _delete_batch(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ingot.base.errors import Error
-from ingot.base.limits import PARTS_MAX
+from ingot.base.limits import COPY_BYTES_MAX, PARTS_MAX
 from ingot.base.units import MIB
 from ingot.s3.ranges import ByteRange
 from ingot.s3client.body import Advance
@@ -26,12 +26,14 @@ class TransferOptions:
         part_bytes: the size of a part; grows when 10,000 of them would not do.
         split_from_bytes: smaller files and objects move in one piece.
         parts_at_once: threads, over all transfers of one engine.
+        copy_from_bytes: larger objects are copied within a service in parts, as they must be.
         memory_bytes: files up to this size are read into memory and sent without framing.
     """
 
     part_bytes: int = 16 * MIB
     split_from_bytes: int = 64 * MIB
     parts_at_once: int = 4
+    copy_from_bytes: int = COPY_BYTES_MAX
     memory_bytes: int = 1 * MIB
 
     def parts(self, size_bytes: int) -> list[ByteRange]:

@@ -18,6 +18,7 @@ from ingot.s3.headers import (
     STANDARD,
     STORAGE_CLASS_HEADER,
 )
+from ingot.s3.names import encode_path
 from ingot.s3.ranges import parse_content_range
 from ingot.transport.pool import Response
 
@@ -58,6 +59,21 @@ class WriteConditions(NamedTuple):
             headers["if-match"] = f'"{self.if_match}"'
         if self.if_absent:
             headers["if-none-match"] = "*"
+        return headers
+
+
+class CopySource(NamedTuple):
+    """What a copy within a service reads: an object, and the ETag it must have."""
+
+    bucket: str
+    key: str
+    if_match: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        """Write it as request headers."""
+        headers = {"x-amz-copy-source": encode_path(f"{self.bucket}/{self.key}")}
+        if self.if_match is not None:
+            headers["x-amz-copy-source-if-match"] = f'"{self.if_match}"'
         return headers
 
 

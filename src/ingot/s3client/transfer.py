@@ -16,12 +16,14 @@ from ingot.s3client.download import Download
 from ingot.s3client.parts import Meter, TransferOptions
 from ingot.s3client.results import (
     Attributes,
+    CopySource,
     ObjectInfo,
     ObjectStream,
+    PartResult,
     PutResult,
     WriteConditions,
 )
-from ingot.s3client.upload import Target, upload
+from ingot.s3client.upload import Target, in_parts, upload
 
 _ANY = WriteConditions()
 
@@ -123,6 +125,57 @@ class Transfers:
             Target(bucket, key, kept, conditions),
             Meter(advance),
             options=self._options,
+            threads=self._threads,
+        )
+        _compare(info, made, f"{bucket}/{key}")
+        return made
+
+    def copy_object(
+        self,
+        source_bucket: str,
+        source_key: str,
+        bucket: str,
+        key: str,
+        *,
+        attributes: Attributes | None = None,
+        advance: Advance = _ignore,
+    ) -> PutResult:
+        """Copy an object of any size within the service; no byte comes here.
+
+        Args:
+            source_bucket: where from.
+            source_key: what.
+            bucket: where to.
+            key: the new name.
+            attributes: what the copy is given; None keeps those of the source.
+            advance: as for `upload_file`.
+
+        Raises:
+            IntegrityError: the copy is not what the source is.
+            ServiceError, NetworkError: the service refused or went away.
+        """
+        info = self._client.head_object(source_bucket, source_key)
+        meter = Meter(advance)
+        if info.size_bytes <= self._options.copy_from_bytes:
+            copied = self._client.copy_object(
+                source_bucket, source_key, bucket, key, attributes=attributes
+            )
+            meter(info.size_bytes)
+            return PutResult(copied.etag, info.size_bytes, copied.checksum)
+        source = CopySource(source_bucket, source_key, info.etag or None)
+
+        def send(upload_id: str, number: int, part: ByteRange) -> PartResult:
+            made = self._client.upload_part_copy(source, bucket, key, upload_id, number, part=part)
+            meter(part.length)
+            return made
+
+        kept = attributes or Attributes(info.content_headers, info.metadata)
+        made = in_parts(
+            self._client,
+            Target(bucket, key, kept, _ANY),
+            meter,
+            send,
+            ranges=self._options.parts(info.size_bytes),
             threads=self._threads,
         )
         _compare(info, made, f"{bucket}/{key}")

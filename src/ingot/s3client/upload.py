@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import NamedTuple
@@ -64,16 +64,44 @@ def _upload_parts(
     ranges: Sequence[ByteRange],
     threads: ThreadPoolExecutor,
 ) -> PutResult:
+    def send(upload_id: str, number: int, part: ByteRange) -> PartResult:
+        body = source.body(part, meter)
+        return client.upload_part(target.bucket, target.key, upload_id, number, body)
+
+    return in_parts(client, target, meter, send, ranges=ranges, threads=threads)
+
+
+def in_parts(
+    client: S3Client,
+    target: Target,
+    meter: Meter,
+    send: Callable[[str, int, ByteRange], PartResult],
+    *,
+    ranges: Sequence[ByteRange],
+    threads: ThreadPoolExecutor,
+) -> PutResult:
+    """Make an object of parts.
+
+    Args:
+        client: the service.
+        target: where it goes.
+        meter: of the transfer.
+        send: makes one part, given the upload's id, its number and its range.
+        ranges: of all parts.
+        threads: to make them in.
+
+    Raises:
+        Error: the first failure; no part stays.
+    """
     bucket, key, attributes, conditions = target
     started = client.create_multipart_upload(bucket, key, attributes=attributes)
-
-    def send(numbered: tuple[int, ByteRange]) -> PartResult:
-        number, part = numbered
-        body = source.body(part, meter)
-        return client.upload_part(bucket, key, started.upload_id, number, body)
-
     try:
-        parts = run_parts(threads, send, list(enumerate(ranges, 1)), meter)
+        parts = run_parts(
+            threads,
+            lambda numbered: send(started.upload_id, *numbered),
+            list(enumerate(ranges, 1)),
+            meter,
+        )
         made = client.complete_multipart_upload(
             bucket,
             key,
@@ -87,7 +115,7 @@ def _upload_parts(
         with suppress(Error):
             client.abort_multipart_upload(bucket, key, started.upload_id)
         raise
-    return PutResult(made.etag, source.size_bytes, made.checksum)
+    return PutResult(made.etag, sum(part.length for part in ranges), made.checksum)
 
 
 def _total(parts: Sequence[PartResult]) -> str | None:

@@ -36,7 +36,20 @@ def parse(data: bytes) -> CopyResult:
         S3Error: `MalformedXML`; a late failure comes as an Error document with status 200, which
             is another root.
     """
-    root = xml.parse(data, "CopyObjectResult", lenient=True)
+    return _parsed(data, "CopyObjectResult")
+
+
+def parse_part(data: bytes) -> CopyResult:
+    """Read CopyPartResult.
+
+    Raises:
+        S3Error: as `parse`.
+    """
+    return _parsed(data, "CopyPartResult")
+
+
+def _parsed(data: bytes, root_name: str) -> CopyResult:
+    root = xml.parse(data, root_name, lenient=True)
     return CopyResult(
         unquote_etag(root.get("ETag")), parse_instant(root, "LastModified"), parse_checksum(root)
     )
