@@ -130,20 +130,22 @@ class Copier:
         self, source: ObjectPlace, target: ObjectPlace, entry: Entry, advance: Advance
     ) -> None:
         origin, goal = source.address, target.address
-        if origin.alias == goal.alias and entry.size_bytes <= COPY_BYTES_MAX:
+        transfers = self._connections.transfers(goal.alias)
+        if origin.alias != goal.alias:
+            transfers.upload_object(
+                self._connections.client(origin.alias),
+                origin.bucket,
+                origin.key,
+                goal.bucket,
+                goal.key,
+                advance=advance,
+            )
+        elif entry.size_bytes > COPY_BYTES_MAX:
+            transfers.copy_object(origin.bucket, origin.key, goal.bucket, goal.key, advance=advance)
+        else:
             client = self._connections.client(goal.alias)
             client.copy_object(origin.bucket, origin.key, goal.bucket, goal.key)
             advance(entry.size_bytes)
-            return
-        # Between services, or larger than CopyObject allows: through this machine's memory.
-        self._connections.transfers(goal.alias).upload_object(
-            self._connections.client(origin.alias),
-            origin.bucket,
-            origin.key,
-            goal.bucket,
-            goal.key,
-            advance=advance,
-        )
 
     def _file_is_object(self, path: Path, place: ObjectPlace, etag: str) -> bool:
         try:
