@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from urllib.parse import quote, unquote_to_bytes
 
 from ingot.base.limits import PRESIGN_EXPIRY_S_MAX
@@ -29,6 +29,10 @@ EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 QUERY_PARAMETERS_MAX = 128
 _SIGNING_KEYS_CACHED_MAX = 1024
 
+_SHA256_BLOCK_BYTES = 64
+_INNER_PAD = bytes(value ^ 0x36 for value in range(256))
+_OUTER_PAD = bytes(value ^ 0x5C for value in range(256))
+
 _PLAIN_PATH = re.compile(rb"[A-Za-z0-9._~/-]*")
 _SPACES = re.compile(" {2,}")
 # Proxies and HTTP libraries add or change these on the way.
@@ -37,6 +41,18 @@ _NEVER_SIGNED = frozenset(
 )
 
 Query = Sequence[tuple[str, str]]
+
+
+class _Hash(Protocol):
+    """What hashlib returns; its own name for the type is private."""
+
+    def copy(self) -> _Hash: ...
+
+    def update(self, data: bytes, /) -> None: ...
+
+    def digest(self) -> bytes: ...
+
+    def hexdigest(self) -> str: ...
 
 
 class Credentials(NamedTuple):
@@ -144,7 +160,13 @@ def signature(key: bytes, timestamp: str, scope: str, canonical: bytes) -> str:
 
 def sign_text(key: bytes, text: str) -> str:
     """Sign a string-to-sign."""
-    return hmac.digest(key, text.encode(), "sha256").hex()
+    # Not hmac.digest: it gives up the interpreter lock for these few bytes, and getting it back
+    # beside a busy thread costs ten times the work (measured: 10 µs against 0.6 µs).
+    inner_start, outer_start = _hmac_states(key)
+    inner, outer = inner_start.copy(), outer_start.copy()
+    inner.update(text.encode())
+    outer.update(inner.digest())
+    return outer.hexdigest()
 
 
 def sign_headers(
@@ -243,6 +265,14 @@ def presign_query(
     key = signing_key(credentials.secret_key, timestamp[:8], region)
     proof = signature(key, timestamp, scope, canonical)
     return f"{encoded}&X-Amz-Signature={proof}"
+
+
+@functools.lru_cache(maxsize=_SIGNING_KEYS_CACHED_MAX)
+def _hmac_states(key: bytes) -> tuple[_Hash, _Hash]:
+    """Return the two hashes of HMAC (RFC 2104) after their padded keys, to go on from copies."""
+    block = key.ljust(_SHA256_BLOCK_BYTES, b"\0")
+    assert len(block) == _SHA256_BLOCK_BYTES
+    return hashlib.sha256(block.translate(_INNER_PAD)), hashlib.sha256(block.translate(_OUTER_PAD))
 
 
 def _decode(raw: bytes) -> str:

@@ -9,12 +9,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import TypeVar
 
+from ingot.base.errors import Error
 from ingot.base.limits import INLINE_BYTES_MAX, TRANSFER_CHUNK_BYTES
 from ingot.s3 import checksums
 from ingot.store.blobs.contract import BlobRef, Blobs, BlobWriter
 from ingot.store.errors import StoreFailedError
 
 THREADS_MAX = 16
+_UNLOCKED_BYTES_MAX = 2047
 
 Result = TypeVar("Result")
 
@@ -47,11 +49,16 @@ class Body:
         self.inline = inline
         self.blob = blob
 
+    def take(self) -> BlobRef | None:
+        """Return the blob and leave it to the caller; `discard` has no effect any more."""
+        blob, self.blob = self.blob, None
+        return blob
+
     async def discard(self) -> None:
         """Remove the blob of a body that no record will name. Idempotent."""
-        blob, self.blob = self.blob, None
+        blob = self.take()
         if blob is not None:
-            await self._bodies.run(self._bodies.blobs.delete, [blob.id])
+            await self._bodies.delete([blob])
 
 
 class Digests:
@@ -73,6 +80,17 @@ class Digests:
             self.sha256.update(data)
         for checksum in self.checksums.values():
             checksum.update(data)
+
+    def update_briefly(self, data: bytes) -> None:
+        """Take more bytes of a small body on the event loop.
+
+        hashlib gives up the interpreter lock for more than 2,047 bytes, and getting it back
+        beside a busy committer costs the event loop more than hashing does (measured with 4 KiB:
+        15 µs against 8 µs).
+        """
+        view = memoryview(data)
+        for start in range(0, len(view), _UNLOCKED_BYTES_MAX):
+            self.update(view[start : start + _UNLOCKED_BYTES_MAX])
 
 
 class BodyWriter:
@@ -119,7 +137,7 @@ class BodyWriter:
         assert self._body is None, "a body is finished once"
         if self._job is None and self._waiting_bytes <= self._inline_max:
             content = b"".join(self._chunks)
-            self._digests.update(content)
+            self._digests.update_briefly(content)
             self._body = Body(self._bodies, self._digests, content, None)
             return self._body
         await self._finish_job()
@@ -141,6 +159,8 @@ class BodyWriter:
 
     def _begin_job(self, work: Callable[[list[bytes | memoryview]], None]) -> None:
         chunks, self._chunks, self._waiting_bytes = self._chunks, [], 0
+        if self._job is None:
+            self._bodies.in_hand += 1
         self._job = self._bodies.submit(work, chunks)
 
     async def _finish_job(self) -> None:
@@ -151,9 +171,11 @@ class BodyWriter:
     async def _abort(self, job: Future[None]) -> None:
         await asyncio.gather(asyncio.wrap_future(job), return_exceptions=True)
         if self._sealed is not None:
-            await self._bodies.run(self._bodies.blobs.delete, [self._sealed.id])
-        elif self._blob is not None:
+            await self._bodies.delete([self._sealed])
+            return
+        if self._blob is not None:
             await self._bodies.run(self._blob.abort)
+        self._bodies.in_hand -= 1
 
     def _take(self, chunks: list[bytes | memoryview]) -> None:
         """Hash and write chunks; in a worker thread."""
@@ -187,19 +209,25 @@ class Handover:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if error is None:
+            self._bodies.in_hand -= len(self._blobs)
         # A commit that was cancelled or met an I/O error may stand: the sweeper finds out.
-        if error is None or isinstance(error, asyncio.CancelledError | StoreFailedError):
-            return
-        if self._blobs:
-            blob_ids = [blob.id for blob in self._blobs]
-            await self._bodies.run(self._bodies.blobs.delete, blob_ids)
+        elif self._blobs and not isinstance(error, asyncio.CancelledError | StoreFailedError):
+            await self._bodies.delete(self._blobs)
 
 
 class Bodies:
-    """Owns the worker threads and the way of bytes between them and the event loop."""
+    """Owns the worker threads and the way of bytes between them and the event loop.
+
+    Attributes:
+        blobs: the engine.
+        in_hand: how many blobs of this session may exist without a record; 0 when no sweep is
+            needed after it.
+    """
 
     def __init__(self, blobs: Blobs) -> None:
         self.blobs = blobs
+        self.in_hand = 0
         self._pool = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="ingot-bodies")
 
     def writer(
@@ -221,6 +249,24 @@ class Bodies:
         """
         digests = Digests(checksums, sha256=sha256)
         return BodyWriter(self, digests, size_hint=size_hint, inline_max=inline_max)
+
+    async def clone(self, blobs: Sequence[BlobRef]) -> list[BlobRef]:
+        """Return copies of blobs; they are to be handed over like a body's.
+
+        Raises:
+            BlobDamagedError: a blob is missing.
+        """
+        self.in_hand += len(blobs)
+        try:
+            return await self.run(self.blobs.clone, blobs)
+        except Error:
+            self.in_hand -= len(blobs)  # there are none
+            raise
+
+    async def delete(self, blobs: Sequence[BlobRef]) -> None:
+        """Delete blobs in hand."""
+        await self.run(self.blobs.delete, [blob.id for blob in blobs])
+        self.in_hand -= len(blobs)
 
     def handed_over(self, *blobs: BlobRef | None) -> Handover:
         """Return the block in which blobs without a record get one, or are deleted."""
