@@ -15,7 +15,7 @@ from ingot.s3.checksums import ALGORITHMS, SDK_ALGORITHM_HEADER, encode
 from ingot.s3.chunked import ChunkedEncoding, ChunkSigner
 from ingot.s3.dates import NS_PER_S, parse_http_date
 from ingot.s3.documents import error as error_document
-from ingot.s3.errors import S3Error
+from ingot.s3.errors import ERRORS, S3Error
 from ingot.s3.sigv4 import (
     UNSIGNED_PAYLOAD,
     Credentials,
@@ -34,7 +34,6 @@ from ingot.transport.pool import Request, Response, Transport
 # Widely known, hardware-fast, and it can be joined from the checksums of parts.
 UPLOAD_ALGORITHM = ALGORITHMS["CRC32C"]
 
-_ERROR_PROBE_BYTES = 512
 _Parsed = TypeVar("_Parsed")
 
 
@@ -149,16 +148,19 @@ class Caller:
         """
         # Services keep slow answers alive with white space in front.
         data = response.read(XML_BODY_BYTES_MAX).lstrip()
-        if b"<Error>" in data[:_ERROR_PROBE_BYTES]:
-            raise _refusal(call, data, 500, {})
         try:
             return parse(data)
         except S3Error as error:
-            raise NetworkError(
-                f"{call.subject}: the answer of {self.endpoint.url} cannot be read"
-                f" ({error.message})",
-                hint="check that the endpoint is an S3 service",
-            ) from error
+            try:
+                refusal = error_document.parse(data)
+            except S3Error:
+                raise NetworkError(
+                    f"{call.subject}: the answer of {self.endpoint.url} cannot be read"
+                    f" ({error.message})",
+                    hint="check that the endpoint is an S3 service",
+                ) from error
+            row = ERRORS.get(refusal.code)
+            raise service_error(refusal, row.status if row else 500, call.subject) from None
 
     def presign(self, call: Call, expires_s: int) -> str:
         """Return a URL that lets anyone make this call until it expires.

@@ -12,8 +12,10 @@ import pytest
 from ingot.base.clock import SystemClock
 from ingot.base.errors import IntegrityError, NetworkError
 from ingot.base.secret import Secret
+from ingot.base.units import MIB
 from ingot.s3.checksums import encode, new
 from ingot.s3.dates import NS_PER_S, format_http_date
+from ingot.s3.documents.delete import ObjectIdentifier
 from ingot.s3.ranges import ByteRange
 from ingot.s3.sigv4 import Credentials
 from ingot.s3client.client import S3Client
@@ -232,3 +234,66 @@ def test_a_listing_that_goes_in_circles_ends(scripted: Any, client: S3Client, me
         scripted.answers(200, page)
     list(getattr(client, method)(*([] if method == "list_buckets" else ["b"])))
     assert len(scripted.received) == 2
+
+
+def test_lists_of_buckets_have_pages(scripted: Any, client: S3Client) -> None:
+    for name, token in (("a", "<ContinuationToken>t</ContinuationToken>"), ("b", "")):
+        bucket = f"<Buckets><Bucket><Name>{name}</Name></Bucket></Buckets>"
+        root = "ListAllMyBucketsResult"
+        scripted.answers(200, f"<{root}>{bucket}{token}</{root}>".encode())
+    assert [bucket.name for bucket in client.list_buckets()] == ["a", "b"]
+    assert scripted.received[1].line.startswith("GET /?continuation-token=t ")
+
+
+def test_a_key_that_cannot_be_deleted_is_told(scripted: Any, client: S3Client) -> None:
+    scripted.answers(
+        200,
+        b"<DeleteResult><Error><Key>a</Key><Code>AccessDenied</Code><Message>no</Message></Error>"
+        b"</DeleteResult>",
+    )
+    scripted.refuses(403, "AccessDenied")
+    objects = [ObjectIdentifier("a"), ObjectIdentifier("b\x01"), ObjectIdentifier("c")]
+    failures = client.delete_objects("b", objects)
+    assert [(failure.key, failure.code) for failure in failures] == [
+        ("a", "AccessDenied"),
+        ("b\x01", "AccessDenied"),
+    ]
+    assert b"<Key>a</Key>" in scripted.received[0].body
+    assert scripted.received[1].line.startswith("DELETE /b/b%01 ")
+
+
+def test_a_bucket_elsewhere_is_asked_for(scripted: Any, client: S3Client) -> None:
+    scripted.answers(200)
+    client.create_bucket("bkt", region="eu-x")
+    assert b"<LocationConstraint>eu-x</LocationConstraint>" in scripted.received[0].body
+
+
+class TestAnonymous:
+    @pytest.fixture
+    def stranger(self, scripted: Any, transport: Transport) -> S3Client:
+        return S3Client(Endpoint.parse(scripted.url), None, transport=transport)
+
+    def test_nothing_is_signed(self, scripted: Any, stranger: S3Client, tmp_path: Path) -> None:
+        path = tmp_path / "f"
+        path.write_bytes(bytes(MIB + 1))
+        scripted.answers(200)
+        scripted.answers(200)
+        with Transfers(stranger) as transfers:
+            transfers.upload_file(path, "b", "k")
+        stranger.put_object("b", "k", b"x")
+        for received, body in zip(scripted.received, (bytes(MIB + 1), b"x"), strict=True):
+            assert received.body == body
+            assert "authorization" not in received.headers
+
+    def test_a_url_is_just_a_url(self, scripted: Any, stranger: S3Client) -> None:
+        url = stranger.presigned_url("GET", "b", "a b", expires_s=1, query=(("x", "y"),))
+        assert url == f"{scripted.url}/b/a%20b?x=y"
+        assert stranger.presigned_url("GET", "b", "k", expires_s=1) == f"{scripted.url}/b/k"
+
+
+def test_an_integrity_failure_between_services_is_told(scripted: Any, client: S3Client) -> None:
+    scripted.answers(200, b"x" * 10, cut=10, etag='"e"', x_amz_checksum_crc32c=crc(b"other"))
+    scripted.answers(206, b"x" * 10, etag='"e"', content_range="bytes 0-9/10")
+    scripted.answers(200, etag='"e"', x_amz_checksum_crc32c=crc(b"x" * 10))
+    with Transfers(client) as transfers, pytest.raises(IntegrityError):
+        transfers.upload_object(client, "b", "k", "b", "copy")

@@ -1,0 +1,78 @@
+"""What uploads read: blocks of the right length, read anew, from files that may misbehave."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingot.base.errors import Error, NotFoundError
+from ingot.s3.chunked import ENCODED_CHUNK_BYTES
+from ingot.s3.ranges import ByteRange
+from ingot.s3client.body import BytesBody, FileSource, ObjectSource, SourceChangedError
+from ingot.s3client.results import ObjectInfo
+
+SIZES = [0, 1, ENCODED_CHUNK_BYTES - 1, ENCODED_CHUNK_BYTES, 2 * ENCODED_CHUNK_BYTES + 1]
+
+
+def ignore(amount_bytes: int) -> None:
+    pass
+
+
+def lengths(blocks: Iterator[bytes]) -> list[int]:
+    return [len(block) for block in blocks]
+
+
+@pytest.mark.parametrize("size_bytes", SIZES)
+def test_all_blocks_but_the_last_are_full(tmp_path: Path, size_bytes: int) -> None:
+    full, rest = divmod(size_bytes, ENCODED_CHUNK_BYTES)
+    expected = [ENCODED_CHUNK_BYTES] * full + ([rest] if rest else [])
+    path = tmp_path / "f"
+    path.write_bytes(bytes(size_bytes))
+    whole = ByteRange(0, size_bytes)
+
+    class Stream:
+        """Pieces of another length than blocks."""
+
+        def __enter__(self) -> Iterator[bytes]:
+            return iter([bytes(1000)] * (size_bytes // 1000) + [bytes(size_bytes % 1000)])
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    info = ObjectInfo(size_bytes, "e", 0, {}, {})
+    objects = ObjectSource(lambda part: Stream(), info)  # type: ignore[arg-type, return-value]
+    assert lengths(BytesBody(bytes(size_bytes)).blocks()) == expected
+    assert lengths(objects.body(whole, ignore).blocks()) == expected
+    with FileSource(path) as source:
+        assert source.size_bytes == objects.size_bytes == size_bytes
+        assert lengths(source.body(whole, ignore).blocks()) == expected
+
+
+def test_a_file_that_shrinks(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"0123456789")
+    with FileSource(path) as source:
+        os.truncate(path, 5)
+        with pytest.raises(SourceChangedError, match="shorter"):
+            list(source.body(ByteRange(0, 10), ignore).blocks())
+
+
+def test_a_file_that_is_written_to(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"0123456789")
+    with FileSource(path) as source:
+        os.utime(path, ns=(0, 0))
+        with pytest.raises(SourceChangedError, match="changed"):
+            list(source.body(ByteRange(0, 10), ignore).blocks())
+
+
+def test_what_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError):
+        FileSource(tmp_path / "missing")
+    with pytest.raises(Error, match="cannot be opened"):
+        FileSource(tmp_path / ("x" * 300))
+    with FileSource(tmp_path) as folder, pytest.raises(Error, match="cannot be read"):
+        folder.read(0, 1)
