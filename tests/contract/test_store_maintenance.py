@@ -118,6 +118,57 @@ def test_the_sweep_keeps_whatever_a_record_names(with_store, clock, monkeypatch)
     with_store(test)
 
 
+def test_only_a_store_that_is_unsure_of_a_blob_needs_a_sweep(with_store, clock):
+    async def test(store):
+        def refuse(etag):
+            raise KeyError(etag)
+
+        await put_bytes(store, "bucket", "key", LARGE)
+        await store.objects.copy(store.objects.get("bucket", "key"), "bucket", "copy")
+        with pytest.raises(KeyError):
+            await put_bytes(store, "bucket", "key", LARGE, precondition=refuse)
+        source = store.objects.get("bucket", "key")
+        with pytest.raises(KeyError):
+            await store.objects.copy(source, "bucket", "copy", precondition=refuse)
+        writer = store.bodies.writer()
+        await writer.write(LARGE)
+        await writer.abort()
+        body = await make_body(store, LARGE)
+        assert store.bodies.in_hand == 1
+        await body.discard()
+        upload = await store.uploads.create("bucket", "parts")
+        body = await make_body(store, LARGE, inline_max=-1)
+        await store.uploads.put_part("bucket", "parts", upload.upload_id, 1, body)
+        gone = store.objects.get("bucket", "copy")
+        await store.objects.delete("bucket", "copy")
+        clock.advance(10**6)
+        await store.maintenance.collect()
+        with pytest.raises(BlobDamagedError):
+            await store.objects.copy(gone, "bucket", "copy")
+        assert store.bodies.in_hand == 0
+
+    with_store(test)
+
+
+def test_a_cancelled_put_leaves_the_store_unsure_or_done(with_store):
+    async def test(store):
+        body = await make_body(store, LARGE)
+        task = asyncio.create_task(store.objects.put("bucket", "key", body))
+        await asyncio.sleep(0)
+        if task.cancel():
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert store.bodies.in_hand == 1
+            # It may have been committed, so whoever still has the body must not remove it.
+            await body.discard()
+            await put_bytes(store, "bucket", "behind it", b"")
+            assert await read_bytes(store, "bucket", "key") == LARGE
+        else:
+            assert store.bodies.in_hand == 0
+
+    with_store(test)
+
+
 def test_parts_of_an_upload_whose_end_was_interrupted_are_removed(with_store, clock):
     async def test(store):
         upload = await store.uploads.create("bucket", "key")

@@ -167,6 +167,33 @@ def test_a_cut_file_is_damage(tmp_path, cut):
     with_store(tmp_path, test)
 
 
+def test_bytes_and_names_are_synced_before_the_record_is_written(tmp_path, monkeypatch):
+    synced = []
+
+    async def test(store):
+        partition = store.buckets.partition("bucket")
+        real_fsync = os.fsync
+
+        def fsync(descriptor):
+            name = os.path.relpath(os.readlink(f"/proc/self/fd/{descriptor}"), tmp_path)
+            committed = store._catalog.get(partition, b"o/key") is not None
+            synced.append((name, os.fstat(descriptor).st_size, committed))
+            real_fsync(descriptor)
+
+        await put_bytes(store, "bucket", "first", random_bytes(MIB))
+        monkeypatch.setattr(os, "fsync", fsync)
+        await put_bytes(store, "bucket", "key", random_bytes(MIB))
+        blob = store.objects.get("bucket", "key").record.blob
+        session, digits = blob.id.split(".")
+        folder = f"blobs/data/{session}/{digits[:7]}"
+        (file, size_bytes, _), (parent, *_) = synced
+        assert (file, parent) == (f"{folder}/{digits[7:]}", folder)
+        assert size_bytes > MIB, "the footer was written before the sync"
+        assert not any(committed for *_, committed in synced)
+
+    with_store(tmp_path, test)
+
+
 def test_a_copy_shares_the_bytes_on_disk(tmp_path):
     async def test(store):
         await put_bytes(store, "bucket", "key", random_bytes(MIB))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from itertools import chain
+
+import pytest
 
 from ingot.store.store import ObjectStore
 from ingot.testing.stores import put_bytes, read_bytes
@@ -159,3 +162,16 @@ def test_maintenance_runs_in_one_process(tmp_path):
         other.close()
 
     with_store(tmp_path, test)
+
+
+def test_a_store_that_cannot_be_opened_leaves_nothing_open(tmp_path):
+    with_store(tmp_path, lambda store: store.buckets.create("bucket"))
+    sessions = tmp_path / "blobs" / "sessions"
+    sessions.rmdir()
+    sessions.write_bytes(b"in the way")
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(FileExistsError):
+        ObjectStore.open(tmp_path)
+    assert os.listdir("/proc/self/fd") == before
+    sessions.unlink()
+    with_store(tmp_path, lambda store: put_bytes(store, "bucket", "key", b"content"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -31,6 +32,8 @@ GARBAGE_DELAY_S = 15 * 60
 GARBAGE_BLOBS_MAX = 1000
 
 _NS_PER_S = 10**9
+
+Result = TypeVar("Result")
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +65,25 @@ class Changes:
         self._clock = clock
         self._garbage_delay_ns = int(garbage_delay_s * _NS_PER_S)
 
+    async def attempt(self, bucket: str, step: Callable[[str], Awaitable[Result]]) -> Result:
+        """Do a step that reads and commits, again for as long as others are faster.
+
+        Args:
+            bucket: the bucket's name.
+            step: called with the bucket's partition; every commit of it demands the fence.
+
+        Raises:
+            NoSuchBucketError: the bucket does not exist.
+            StoreBusyError: others were faster too often.
+        """
+        partition = self._buckets.partition(bucket)
+        for _ in range(COMMIT_ATTEMPTS_MAX):
+            try:
+                return await step(partition)
+            except CommitConflictError:
+                partition = self._buckets.refresh(bucket)
+        raise StoreBusyError(f"too many writers change the same in bucket {bucket!r}")
+
     async def apply(
         self,
         bucket: str,
@@ -83,27 +105,24 @@ class Changes:
             StoreBusyError: others were faster too often.
         """
         object_key = keys.object_key(key)
-        partition = self._buckets.partition(bucket)
-        for _ in range(COMMIT_ATTEMPTS_MAX):
+
+        async def step(partition: str) -> ObjectRecord | None:
             old = self._catalog.get(partition, object_key)
             if precondition is not None:
                 precondition(None if old is None else decode_object(old).etag)
             wanted = plan(partition)
-            if wanted.record is None and old is None:
-                return None
-            try:
+            if wanted.record is not None or old is not None:
                 await self._commit(partition, object_key, old, wanted)
-            except CommitConflictError:
-                partition = self._buckets.refresh(bucket)
-            else:
-                return wanted.record
-        raise StoreBusyError(f"too many writers change {bucket}/{key}")
+            return wanted.record
+
+        return await self.attempt(bucket, step)
 
     async def remove_all(self, bucket: str, names: Iterable[str]) -> None:
         """Remove the objects of many keys in one commit; those that are not there are done."""
         object_keys = {keys.object_key(name) for name in names}
-        partition = self._buckets.refresh(bucket)
-        for _ in range(COMMIT_ATTEMPTS_MAX):
+        self._buckets.refresh(bucket)
+
+        async def step(partition: str) -> None:
             checks = [FENCE_CHECK]
             deletes: list[bytes] = []
             released: list[str] = []
@@ -113,17 +132,12 @@ class Changes:
                     checks.append(Check(object_key, old))
                     deletes.append(object_key)
                     released += self.blob_ids(partition, object_key, old)
-            if not deletes:
-                return
-            try:
+            if deletes:
                 await self._catalog.commit(
                     partition, checks=checks, puts=self.garbage(released), deletes=deletes
                 )
-            except CommitConflictError:
-                partition = self._buckets.refresh(bucket)
-            else:
-                return
-        raise StoreBusyError(f"too many writers change objects of {bucket}")
+
+        await self.attempt(bucket, step)
 
     def garbage(self, blob_ids: Sequence[str]) -> list[Put]:
         """Return the entries of the garbage queue for blobs that lose their record."""

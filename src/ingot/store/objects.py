@@ -143,7 +143,8 @@ class Objects:
             NoSuchBucketError: the bucket does not exist.
             Exception: what the precondition raised.
         """
-        layout: Layout = "inline" if body.blob is None else "blob"
+        blob = body.take()
+        layout: Layout = "inline" if blob is None else "blob"
         record = ObjectRecord(
             schema=SCHEMA,
             version_id=NULL_VERSION,
@@ -154,13 +155,13 @@ class Objects:
             checksum_type=FULL_OBJECT if body.checksums else "",
             checksums=body.checksums,
             layout=layout,
-            blob=body.blob,
+            blob=blob,
             part_count=0,
             upload_id="",
             attributes=attributes,
         )
         plan = Plan(record=record, attachment=body.inline)
-        async with self._bodies.handed_over(body.blob):
+        async with self._bodies.handed_over(blob):
             await self._changes.apply(bucket, key, lambda _: plan, precondition=precondition)
         return record
 
@@ -194,11 +195,11 @@ class Objects:
         attachment = source.attachment
         clones: list[BlobRef] = []
         if record.blob is not None:
-            clones = await self._bodies.run(self._bodies.blobs.clone, [record.blob])
+            clones = await self._bodies.clone([record.blob])
             record = msgspec.structs.replace(record, blob=clones[0])
         elif record.layout == "manifest":
             originals = [part.blob for part in source.parts if part.blob is not None]
-            clones = await self._bodies.run(self._bodies.blobs.clone, originals)
+            clones = await self._bodies.clone(originals)
             attachment = encode(_with_blobs(source.parts, clones))
         plan = Plan(record=record, attachment=attachment)
         async with self._bodies.handed_over(*clones):

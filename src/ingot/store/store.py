@@ -106,7 +106,7 @@ class ObjectStore:
         self.maintenance.stop()
         self.bodies.close()
         self._catalog.close()
-        self._blobs.close()
+        self._blobs.close(settled=self.bodies.in_hand == 0)
 
 
 @contextlib.contextmanager

@@ -12,10 +12,10 @@ from ingot.store.blobs.contract import BlobRef
 from ingot.store.bodies import Body
 from ingot.store.buckets import FENCE_CHECK
 from ingot.store.catalog.contract import Check, CommitConflictError, Put
-from ingot.store.changes import COMMIT_ATTEMPTS_MAX, Plan, Precondition
+from ingot.store.changes import Plan, Precondition
 from ingot.store.completion import Completion, plan_completion
 from ingot.store.core import Core
-from ingot.store.errors import NoSuchUploadError, StoreBusyError
+from ingot.store.errors import NoSuchUploadError
 from ingot.store.listing import position_after, walk
 from ingot.store.manifest import NOTHING_EXPECTED, CompletedPart, Expected
 from ingot.store.objects import NO_ATTRIBUTES, Objects, StoredObject
@@ -78,12 +78,11 @@ class Uploads:
             attributes=attributes,
         )
         put = Put(keys.upload_key(key, upload.upload_id), encode(upload))
-        try:
-            partition = self._buckets.partition(bucket)
+
+        async def step(partition: str) -> None:
             await self._catalog.commit(partition, checks=[FENCE_CHECK], puts=[put])
-        except CommitConflictError:
-            partition = self._buckets.refresh(bucket)
-            await self._catalog.commit(partition, checks=[FENCE_CHECK], puts=[put])
+
+        await self._changes.attempt(bucket, step)
         return upload
 
     def get(self, bucket: str, key: str, upload_id: str) -> UploadRecord:
@@ -108,6 +107,7 @@ class Uploads:
         """
         assert body.inline is None, "the body of a part is a blob"
         assert 1 <= number <= PARTS_MAX, "the caller checks the number"
+        blob = body.take()
         part = PartRecord(
             schema=SCHEMA,
             number=number,
@@ -115,9 +115,9 @@ class Uploads:
             etag=body.md5,
             modified_ns=self._clock.now_ns(),
             checksums=body.checksums,
-            blob=body.blob,
+            blob=blob,
         )
-        async with self._bodies.handed_over(body.blob):
+        async with self._bodies.handed_over(blob):
             await self._commit_part(bucket, key, upload_id, part)
         return part
 
@@ -294,27 +294,20 @@ class Uploads:
 
     async def _commit_part(self, bucket: str, key: str, upload_id: str, part: PartRecord) -> None:
         part_key = keys.part_key(upload_id, part.number)
-        for _ in range(COMMIT_ATTEMPTS_MAX):
-            partition = self._buckets.refresh(bucket)
+
+        async def step(partition: str) -> None:
             found = self._find(partition, bucket, key, upload_id)
             old = self._catalog.get(partition, part_key)
-            try:
-                await self._catalog.commit(
-                    partition,
-                    checks=[
-                        FENCE_CHECK,
-                        Check(keys.upload_key(key, upload_id), found),
-                        Check(part_key, old),
-                    ],
-                    puts=[
-                        Put(part_key, encode(part)),
-                        *self._changes.garbage(_blob_ids([] if old is None else [old])),
-                    ],
-                )
-            except CommitConflictError:
-                continue
-            return
-        raise StoreBusyError(f"too many writers change part {part.number} of {upload_id}")
+            unchanged = [Check(keys.upload_key(key, upload_id), found), Check(part_key, old)]
+            released = _blob_ids([] if old is None else [old])
+            await self._catalog.commit(
+                partition,
+                checks=[FENCE_CHECK, *unchanged],
+                puts=[Put(part_key, encode(part)), *self._changes.garbage(released)],
+            )
+
+        self._buckets.refresh(bucket)
+        await self._changes.attempt(bucket, step)
 
 
 def _blob_ids(parts: Sequence[bytes]) -> list[str]:

@@ -205,3 +205,13 @@ class BlobsContract:
         assert b"".join(second.read(ref)) == b"sealed"
         first.close()
         second.close()
+
+    def test_a_settled_session_leaves_nothing_to_sweep(self, open_blobs: OpenBlobs) -> None:
+        blobs = open_blobs()
+        ref = write_blob(blobs, b"content")
+        blobs.close(settled=True)
+        blobs.close(settled=True)
+        other = open_blobs()
+        assert other.ended_sessions() == []
+        assert b"".join(other.read(ref)) == b"content"
+        other.close()

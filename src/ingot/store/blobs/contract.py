@@ -104,6 +104,11 @@ class Blobs(Protocol):
         """Note (durably) that every blob left of the claimed session is in use."""
         ...
 
-    def close(self) -> None:
-        """End this session. Idempotent."""
+    def close(self, *, settled: bool = False) -> None:
+        """End this session. Idempotent.
+
+        Args:
+            settled: the caller vouches that a record names every blob that the session has
+                sealed and not deleted, so that nobody needs to look.
+        """
         ...

@@ -114,8 +114,10 @@ class FileBlobs:
             _remove_if_empty(own)
         self._sessions.settle(session)
 
-    def close(self) -> None:
+    def close(self, *, settled: bool = False) -> None:
         """End this session."""
+        if settled and self._sessions.is_open:
+            self.settle(self._sessions.own)
         self._sessions.close()
 
     def _new_path(self) -> tuple[str, Path]:

@@ -80,10 +80,12 @@ class MemoryBlobs:
         """Forget the session."""
         del self._device.sessions[session]
 
-    def close(self) -> None:
+    def close(self, *, settled: bool = False) -> None:
         """End this session."""
         if self._session in self._device.sessions:
             self._device.sessions[self._session] = False
+            if settled:
+                self.settle(self._session)
 
     def _new_id(self) -> str:
         return f"{self._session}.{next(self._device.numbers):010x}"

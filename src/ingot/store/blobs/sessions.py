@@ -51,6 +51,11 @@ class Sessions:
         os.unlink(self._directory / session)
         fsync_directory(self._directory)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the own session still goes on."""
+        return self._lock >= 0
+
     def close(self) -> None:
         """End the own session; its file stays until somebody settles it. Idempotent."""
         if self._lock >= 0:
