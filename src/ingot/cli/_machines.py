@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ingot.base import paths
@@ -33,3 +34,14 @@ def starter() -> Starter:
         cache=paths.cache_dir() / "kvm-probe.json",
     )
     return Starter(machines(), runner=runner(), host=host, clock=SystemClock())
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return rows below their headings, each column as wide as its widest cell."""
+    lines = [[column.upper() for column in columns], *rows]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
+    padded = (
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        for line in lines
+    )
+    return "\n".join(line.rstrip() for line in padded)

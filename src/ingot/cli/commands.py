@@ -24,8 +24,13 @@ OBJECTS = "Objects"
 COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("build", APPLIANCES, "build:build", "Build an appliance from its YAML."),
     CommandRow("run", APPLIANCES, "run:run", "Boot a built appliance as a machine."),
+    CommandRow("start", APPLIANCES, "start:start", "Start stopped machines again."),
     CommandRow("ps", APPLIANCES, "ps:ps", "List machines."),
     CommandRow("stop", APPLIANCES, "stop:stop", "Stop machines through their guest."),
+    CommandRow("kill", APPLIANCES, "kill:kill", "End machines at once."),
+    CommandRow("wait", APPLIANCES, "wait:wait", "Wait until machines are ready, or stopped."),
+    CommandRow("port", APPLIANCES, "port:port", "Print where published ports answer."),
+    CommandRow("stats", APPLIANCES, "stats:stats", "Show what machines use of the host."),
     CommandRow("rm-machine", APPLIANCES, "rm_machine:rm_machine", "Remove a stopped machine."),
     CommandRow("logs", APPLIANCES, "logs:logs", "Print a machine's console log."),
     CommandRow("console", APPLIANCES, "console:console", "Attach to a machine's serial console."),

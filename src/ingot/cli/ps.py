@@ -29,7 +29,7 @@ def ps(printer: Printer, *, show_all: bool) -> None:
       ingot ps --all --json
     """
     from ingot.base.errors import Error
-    from ingot.cli._machines import machines
+    from ingot.cli._machines import machines, table
 
     rows = []
     for folder in machines().folders():
@@ -45,10 +45,12 @@ def ps(printer: Printer, *, show_all: bool) -> None:
         for row in rows:
             printer.data({"type": "machine", **row}, None)
         return
-    printer.data({}, _table([_cells(row) for row in rows]))
+    printer.data({}, table(_COLUMNS, [_cells(row) for row in rows]))
 
 
 def _row(folder: MachineFolder) -> dict[str, Any]:
+    import msgspec
+
     from ingot.base.clock import SystemClock
     from ingot.vm.networks import DEFAULT_GUEST_ADDRESS
     from ingot.vm.status import read_status
@@ -61,15 +63,7 @@ def _row(folder: MachineFolder) -> dict[str, Any]:
         "state": status.state if process else "stopped",
         "running": process is not None,
         "ip": spec.address.address if spec.address else DEFAULT_GUEST_ADDRESS,
-        "ports": [
-            {
-                "host_address": port.host_address,
-                "host_port": port.host_port,
-                "guest_port": port.guest_port,
-                "protocol": port.protocol,
-            }
-            for port in spec.ports
-        ],
+        "ports": [msgspec.structs.asdict(port) for port in spec.ports],
         "build": spec.prefix,
         "folder": str(folder.path),
     }
@@ -103,13 +97,3 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         ports or "-",
         row.get("accelerator", "-"),
     )
-
-
-def _table(rows: list[tuple[str, ...]]) -> str:
-    table = [tuple(column.upper() for column in _COLUMNS), *rows]
-    widths = [max(len(row[index]) for row in table) for index in range(len(_COLUMNS))]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in table
-    )
-    return "\n".join(line.rstrip() for line in lines)

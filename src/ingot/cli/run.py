@@ -6,25 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ingot.cli._started import WaitCommand
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
     from ingot.vm.request import Request
-    from ingot.vm.starting import Started
 
 
-class _RunCommand(click.Command):
-    """Understands `--wait=TIMEOUT` beside `--wait`, without taking the next word for a time."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        words = [
-            f"--wait-timeout={word.removeprefix('--wait=')}" if word.startswith("--wait=") else word
-            for word in args
-        ]
-        return super().parse_args(ctx, words)
-
-
-@click.command(cls=_RunCommand)
+@click.command(cls=WaitCommand)
 @click.argument("prefix", metavar="[BUILD]", required=False)
 @click.option("--name", help="The machine's name.  [default: the build's]")
 @click.option("--cpus", type=int, metavar="N", help="Virtual processors.  [default: 1]")
@@ -71,21 +60,20 @@ def run(
       ingot run store --disk size=4G --publish 9000:9000 --publish 9001:9001 --wait
       ingot run build/store --name second --ip 192.168.65.101 --mem 512M --detach
     """
-    from ingot.base.units import parse_duration
     from ingot.cli._machines import starter
-    from ingot.vm.lifecycle import READY_TIMEOUT_S
+    from ingot.cli._started import await_ready, introduce, report, wait_timeout_s
 
     request = _request(**flags)
-    timeout_s = parse_duration(wait_timeout) if wait_timeout else READY_TIMEOUT_S
-    if not (detach or wait or wait_timeout):
+    timeout_s = wait_timeout_s(wait=wait, wait_timeout=wait_timeout)
+    if timeout_s is None and not detach:
         _run_attached(printer, request)
         return
     started = starter().start(request)
-    _introduce(printer, started)
-    if wait or wait_timeout:
-        _wait(printer, started, timeout_s)
+    introduce(printer, started)
+    if timeout_s is None:
+        report(printer, started.folder, started.process, "running")
     else:
-        _report(printer, started, "running")
+        await_ready(printer, started.folder, started.process, timeout_s)
 
 
 def _request(
@@ -120,55 +108,11 @@ def _request(
 def _run_attached(printer: Printer, request: Request) -> None:
     from ingot.cli._attached import Wishes, attend
     from ingot.cli._machines import starter
+    from ingot.cli._started import introduce
 
     wishes = Wishes()
     # From before the start: no signal may end this command and leave the machine behind.
     with wishes.from_signals():
         started = starter().start(request)
-        _introduce(printer, started)
+        introduce(printer, started)
         attend(printer, started, wishes)
-
-
-def _introduce(printer: Printer, started: Started) -> None:
-    machine, process = started.machine, started.process
-    kind = "KVM" if process.accelerator == "kvm" else "TCG, without hardware virtualisation"
-    printer.note(
-        f"machine {machine.name}: {kind} ({process.accelerator_reason}); {machine.cpus} CPU,"
-        f" {machine.memory_mib} MiB; pid {process.pid}"
-    )
-    if started.earlier_prefix is not None:
-        printer.note(f"it now boots {started.spec.prefix} and no longer {started.earlier_prefix}")
-    for disk in machine.disks:
-        printer.note(f"disk {disk.path}")
-    for port in machine.ports:
-        printer.note(f"port {port}")
-
-
-def _wait(printer: Printer, started: Started, timeout_s: float) -> None:
-    import time
-
-    from ingot.vm.lifecycle import wait_ready
-
-    began_s = time.monotonic()
-    with printer.progress() as progress, progress.task(f"booting {started.machine.name}"):
-        wait_ready(started.folder, started.process, timeout_s)
-    _report(printer, started, "ready", after_s=time.monotonic() - began_s)
-
-
-def _report(
-    printer: Printer, started: Started, state: str, *, after_s: float | None = None
-) -> None:
-    document: dict[str, Any] = {
-        "type": "machine",
-        "name": started.machine.name,
-        "state": state,
-        "pid": started.process.pid,
-        "accelerator": started.process.accelerator,
-        "accelerator_reason": started.process.accelerator_reason,
-        "folder": str(started.folder.path),
-    }
-    text = f"{started.machine.name} is {state}"
-    if after_s is not None:
-        document["after_s"] = round(after_s, 3)
-        text += f" after {after_s:.1f} s"
-    printer.data(document, text)

@@ -9,21 +9,23 @@ import click
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
+    from ingot.cli._several import Tally
+    from ingot.vm.lifecycle import Ending
     from ingot.vm.state import MachineFolder
 
 
 @click.command()
 @click.argument("names", metavar="MACHINE...", nargs=-1)
-@click.option("--all", "-a", "stop_all", is_flag=True, help="Stop every running machine.")
+@click.option("--all", "-a", "every", is_flag=True, help="Stop every running machine.")
 @click.option(
     "--timeout", "-t", metavar="DURATION", help="Time the guest has to stop.  [default: 60s]"
 )
 @click.option("--kill", is_flag=True, help="Pull the plug at once; unwritten data is lost.")
 @output_options
 def stop(
-    printer: Printer, *, names: tuple[str, ...], stop_all: bool, timeout: str | None, kill: bool
+    printer: Printer, *, names: tuple[str, ...], every: bool, timeout: str | None, kill: bool
 ) -> None:
-    """Stop machines through their guest.
+    """Stop machines through their guest, several side by side.
 
     The guest stops its services, unmounts its disks and powers off. A machine that still runs
     after the timeout is killed, which is reported as an error. A machine that is stopped already
@@ -32,52 +34,67 @@ def stop(
     \b
     Examples:
       ingot stop store
-      ingot stop --timeout 2m store
+      ingot stop --timeout 2m store web
       ingot stop --all
     """
-    from ingot.base.errors import Error, PartialError, UsageError
     from ingot.base.units import parse_duration
-    from ingot.cli._machines import machines
     from ingot.vm.lifecycle import STOP_TIMEOUT_S
 
-    if bool(names) == stop_all:
-        raise UsageError("which machine?", hint="give names, or --all; 'ingot ps' lists them")
     timeout_s = parse_duration(timeout) if timeout else STOP_TIMEOUT_S
-    if stop_all:
-        folders = [folder for folder in machines().folders() if folder.process()]
-    else:
-        folders = [machines().folder(name) for name in names]
-    failures: list[Error] = []
+    stop_machines(printer, names, every=every, timeout_s=None if kill else timeout_s)
+
+
+def stop_machines(
+    printer: Printer, names: tuple[str, ...], *, every: bool, timeout_s: float | None
+) -> None:
+    """Stop machines and report each as it ends; `timeout_s` None kills them.
+
+    Raises:
+        Error: see `Tally.conclude`.
+    """
+    from ingot.cli._machines import runner
+    from ingot.cli._several import Tally, chosen
+    from ingot.vm.lifecycle import PowerDown, stop_all
+
+    folders = chosen(names, every=every, running=True)
+    tally = Tally(printer, len(folders))
+    downs: list[PowerDown] = []
     for folder in folders:
-        try:
-            _stop_one(printer, folder, timeout_s=timeout_s, kill=kill)
-        except Error as error:
-            failures.append(error)
-    if len(folders) == 1 and failures:
-        raise failures[0]
-    for failure in failures:
-        printer.failure(failure)
-    if failures:
-        raise PartialError(f"{len(failures)} of {len(folders)} machines were not stopped cleanly")
+        with tally.one():
+            folder.read_spec()
+            process = folder.process()
+            if process is None:
+                document = {"type": "stop", "name": folder.name, "how": "was-stopped"}
+                printer.data(document, f"{folder.name} was stopped already")
+            else:
+                downs.append(PowerDown(folder, process, runner(), timeout_s or 0))
+    for down, ending in stop_all(downs):
+        _report(printer, tally, down.folder, ending, timeout_s)
+    tally.conclude("stopped cleanly")
 
 
-def _stop_one(printer: Printer, folder: MachineFolder, *, timeout_s: float, kill: bool) -> None:
+def _report(
+    printer: Printer, tally: Tally, folder: MachineFolder, ending: Ending, timeout_s: float | None
+) -> None:
     from ingot.base.errors import Error
     from ingot.base.units import format_duration
-    from ingot.cli._machines import runner
-    from ingot.vm.lifecycle import stop as stop_machine
 
-    folder.read_spec()
-    process = folder.process()
-    if process is None:
-        document = {"type": "stop", "name": folder.name, "how": "was-stopped"}
-        printer.data(document, f"{folder.name} was stopped already")
-        return
-    how = stop_machine(folder, process, runner(), 0 if kill else timeout_s)
-    if how == "killed" and not kill:
-        raise Error(
-            f"machine {folder.name!r} did not power off within {format_duration(timeout_s)}"
-            " and was killed",
-            hint=f"'ingot logs {folder.name}' shows what it was doing; --timeout gives it longer",
+    if ending == "unkillable":
+        tally.fail(
+            Error(
+                f"machine {folder.name!r} cannot be killed",
+                hint="its process hangs in the host's kernel, as on a disk that does not answer",
+            )
         )
-    printer.data({"type": "stop", "name": folder.name, "how": how}, f"{folder.name} {how}")
+    elif ending == "killed" and timeout_s is not None:
+        tally.fail(
+            Error(
+                f"machine {folder.name!r} did not power off within {format_duration(timeout_s)}"
+                " and was killed",
+                hint=f"'ingot logs {folder.name}' shows what it was doing; --timeout gives it"
+                " longer",
+            )
+        )
+    else:
+        document = {"type": "stop", "name": folder.name, "how": ending}
+        printer.data(document, f"{folder.name} {ending}")

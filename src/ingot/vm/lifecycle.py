@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 from ingot.base.errors import ConflictError, Error
@@ -17,10 +19,11 @@ READY_TIMEOUT_S = 300.0
 
 _PRESS_PERIOD_S = 3.0
 _END_POLL_S = 0.1
+_WAIT_POLL_S = 60.0
 _KILL_TIMEOUT_S = 10.0
 _TAIL_LINES = 20
 
-Stopped = Literal["powered-off", "killed"]
+Ending = Literal["powered-off", "killed", "unkillable"]
 
 
 def wait_ready(folder: MachineFolder, process: Process, timeout_s: float) -> status.Status:
@@ -42,6 +45,20 @@ def wait_ready(folder: MachineFolder, process: Process, timeout_s: float) -> sta
         ) from error
 
 
+def wait_stopped(process: Process, timeout_s: float | None) -> bool:
+    """Wait until the machine has ended; return False if it still runs after `timeout_s`.
+
+    Args:
+        process: what `folder.process()` returned.
+        timeout_s: None waits for ever.
+    """
+    deadline_s = math.inf if timeout_s is None else time.monotonic() + timeout_s
+    while not wait_for_end(process, min(_WAIT_POLL_S, deadline_s - time.monotonic())):
+        if time.monotonic() >= deadline_s:
+            return False
+    return True
+
+
 def last_words(folder: MachineFolder) -> str:
     """Return the end of the console log, indented below an error message."""
     text = tail(folder.console_log, _TAIL_LINES).decode("utf-8", "replace")
@@ -55,13 +72,19 @@ class PowerDown:
     """The stopping of one machine: the power button first, the plug when time is over.
 
     Call `step` again and again until the process has ended.
+
+    Args:
+        folder: the machine.
+        process: what `folder.process()` returned.
+        runner: who runs it.
+        timeout_s: how long the guest has; 0 kills at once.
     """
 
     def __init__(
         self, folder: MachineFolder, process: Process, runner: Runner, timeout_s: float
     ) -> None:
-        self._folder = folder
-        self._process = process
+        self.folder = folder
+        self.process = process
         self._runner = runner
         self._deadline_s = time.monotonic() + timeout_s
         self._press_s = 0.0
@@ -76,37 +99,35 @@ class PowerDown:
             # Pressed again, because a guest that is still booting has no ear for it.
             self._press_s = now_s + _PRESS_PERIOD_S
             with contextlib.suppress(Error):
-                self._runner.power_down(self._folder.path)
+                self._runner.power_down(self.folder.path)
 
     def pull_the_plug(self) -> None:
         """End the machine at once, as a power cut would."""
         self.killed = True
-        kill(self._process)
+        kill(self.process)
+
+    def ending(self) -> Ending | None:
+        """Return how it ended; None if there is still hope that it will."""
+        if wait_for_end(self.process, 0):
+            return "killed" if self.killed else "powered-off"
+        return "unkillable" if time.monotonic() >= self._deadline_s + _KILL_TIMEOUT_S else None
 
     def _is_stopping(self) -> bool:
-        return status.read_status(self._folder.status_path).state == "stopping"
+        return status.read_status(self.folder.status_path).state == "stopping"
 
 
-def stop(folder: MachineFolder, process: Process, runner: Runner, timeout_s: float) -> Stopped:
-    """Stop a machine through its guest; kill it if it still runs after `timeout_s`.
-
-    Args:
-        folder: the machine.
-        process: what `folder.process()` returned.
-        runner: who runs it.
-        timeout_s: how long the guest has; 0 kills at once.
-
-    Raises:
-        Error: even killing did not end it.
-    """
-    down = PowerDown(folder, process, runner, timeout_s)
-    down.step()
-    deadline_s = time.monotonic() + timeout_s + _KILL_TIMEOUT_S
-    while not wait_for_end(process, _END_POLL_S):
-        if time.monotonic() >= deadline_s:
-            raise Error(f"machine {folder.name!r} (pid {process.pid}) cannot be killed")
-        down.step()
-    return "killed" if down.killed else "powered-off"
+def stop_all(downs: Iterable[PowerDown]) -> Iterator[tuple[PowerDown, Ending]]:
+    """Stop machines side by side; yield each with how it ended, the first to end first."""
+    left = list(downs)
+    while left:
+        for down in tuple(left):
+            down.step()
+            ending = down.ending()
+            if ending is not None:
+                left.remove(down)
+                yield down, ending
+        if left:
+            wait_for_end(left[0].process, _END_POLL_S)
 
 
 def remove(folder: MachineFolder) -> None:

@@ -61,6 +61,18 @@ def parse_publishes(texts: Iterable[str]) -> tuple[PublishedPort, ...]:
     return ports
 
 
+def parse_guest_port(text: str) -> tuple[int, Protocol]:
+    """Read a port of the guest, `PORT[/tcp|udp]`.
+
+    Raises:
+        UsageError: it is none.
+    """
+    port, slash, protocol = text.partition("/")
+    if not _is_port(port) or (slash and protocol not in {"tcp", "udp"}):
+        raise UsageError(f"{text!r} is no port", hint="write it like 9000 or 53/udp")
+    return int(port), "udp" if protocol == "udp" else "tcp"
+
+
 def overlap(one: PublishedPort, other: PublishedPort) -> bool:
     """Tell whether two published ports would claim the same socket of the host."""
     addresses = {one.host_address, other.host_address}
@@ -164,8 +176,12 @@ def _host_address(text: str, address: str) -> str:
 
 
 def _port(text: str, port: str) -> int:
-    if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
+    if not _is_port(port):
         raise UsageError(
             f"--publish {text}: {port!r} is not a port from 1 to 65535", hint=_PUBLISH_HINT
         )
     return int(port)
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 1 <= int(text) <= 65535

@@ -108,7 +108,7 @@ class MachineFolder:
         process = self.process()
         if process is None:
             raise ConflictError(
-                f"machine {self.name!r} is not running", hint=f"start it: ingot run {self.name}"
+                f"machine {self.name!r} is not running", hint=f"start it: ingot start {self.name}"
             )
         return process
 

@@ -119,7 +119,7 @@ def wait_ready(path: Path, *, ended: Callable[[], bool], timeout_s: float) -> St
                 at = f" at step {status.step}" if status.step else ""
                 raise Error(f"the machine ended before its services were ready{at}")
             case _ if time.monotonic() >= deadline_s:
-                raise Error(f"not ready after {timeout_s:g} s ({_progress(status)})")
+                raise Error(f"not ready after {timeout_s:.1f} s ({_progress(status)})")
             case _:
                 time.sleep(_POLL_S)
 

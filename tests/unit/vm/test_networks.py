@@ -8,6 +8,7 @@ from ingot.vm.networks import (
     check_ports_free,
     overlap,
     parse_address,
+    parse_guest_port,
     parse_publish,
     parse_publishes,
 )
@@ -137,3 +138,14 @@ def test_a_port_in_use_is_found_before_the_start(protocol: str, kind: socket.Soc
 def test_an_address_of_another_host_cannot_be_published_on() -> None:
     with pytest.raises(UsageError, match=r"192\.0\.2\.1:9000"):
         check_ports_free([parse_publish("192.0.2.1:9000:9000")])
+
+
+def test_a_guest_port_is_tcp_unless_it_says_otherwise() -> None:
+    assert parse_guest_port("9000") == (9000, "tcp")
+    assert parse_guest_port("53/udp") == (53, "udp")
+
+
+@pytest.mark.parametrize("text", ["", "0", "65536", "http", "53/", "53/sctp", "-1"])
+def test_what_is_no_guest_port_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="is no port"):
+        parse_guest_port(text)

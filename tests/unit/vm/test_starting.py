@@ -12,7 +12,7 @@ import pytest
 from ingot.base.errors import ConflictError, Error, MissingToolError, NotFoundError, UsageError
 from ingot.vm import lifecycle
 from ingot.vm.accel import Host
-from ingot.vm.lifecycle import PowerDown, last_words, remove, stop, wait_ready
+from ingot.vm.lifecycle import PowerDown, last_words, remove, stop_all, wait_ready
 from ingot.vm.machine import Machine
 from ingot.vm.networks import parse_publish
 from ingot.vm.request import Request
@@ -29,6 +29,7 @@ class SleepRunner:
     def __init__(self) -> None:
         self.installed = True
         self.listens = True
+        self.deaf: set[Path] = set()
         self.pressed = 0
         self.children: list[tuple[Path, subprocess.Popen[bytes]]] = []
 
@@ -50,7 +51,7 @@ class SleepRunner:
 
     def power_down(self, directory: Path) -> None:
         self.pressed += 1
-        if not self.listens:
+        if not self.listens or directory in self.deaf:
             raise Error("it does not answer")
         next(child for folder, child in self.children if folder == directory).terminate()
 
@@ -101,6 +102,13 @@ def start(starter: Starter, build: str, **flags: object) -> Started:
     return starter.start(Request(prefix=build, **flags))  # type: ignore[arg-type] # flags of a test
 
 
+def stop(started: Started, runner: SleepRunner, timeout_s: float = 10) -> str:
+    down = PowerDown(started.folder, started.process, runner, timeout_s)
+    [(stopped, ending)] = stop_all([down])
+    assert stopped is down
+    return ending
+
+
 def test_a_start_records_the_process_and_the_spec(
     starter: Starter, build: str, machines: Machines
 ) -> None:
@@ -132,7 +140,7 @@ def test_a_refusal_changes_nothing_of_a_machine_that_exists(
     starter: Starter, build: str, machines: Machines, runner: SleepRunner
 ) -> None:
     started = start(starter, build, memory_mib=256)
-    stop(started.folder, started.process, runner, 10)
+    stop(started, runner)
     with pytest.raises(UsageError):
         start(starter, build, cpus=3)
     assert machines.folder("demo").read_spec() == started.spec
@@ -159,7 +167,7 @@ def test_what_another_machine_has_is_refused_while_it_runs(
         start(starter, build, name="b", disks=(disk,))
     with pytest.raises(ConflictError, match="is published by machine 'a'"):
         start(starter, build, name="b", ports=(port,))
-    stop(first.folder, first.process, runner, 10)
+    stop(first, runner)
     start(starter, build, name="b", disks=(disk,))
 
 
@@ -167,7 +175,7 @@ def test_a_name_alone_starts_from_any_folder(
     starter: Starter, build: str, runner: SleepRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started = start(starter, build)
-    stop(started.folder, started.process, runner, 10)
+    stop(started, runner)
     monkeypatch.chdir("/")
     again = starter.start(Request(prefix="demo"))
     assert again.spec == started.spec
@@ -178,7 +186,7 @@ def test_a_machine_that_listens_powers_off(
     starter: Starter, build: str, runner: SleepRunner
 ) -> None:
     started = start(starter, build)
-    assert stop(started.folder, started.process, runner, 10) == "powered-off"
+    assert stop(started, runner) == "powered-off"
     assert runner.pressed == 1
     assert started.child.wait() == -signal.SIGTERM
 
@@ -204,14 +212,33 @@ def test_a_machine_that_does_not_listen_is_killed(
 ) -> None:
     runner.listens = False
     started = start(starter, build)
-    assert stop(started.folder, started.process, runner, 0.3) == "killed"
+    assert stop(started, runner, 0.3) == "killed"
     assert wait_for_end(started.process, 0)
 
 
 def test_no_time_at_all_means_no_button(starter: Starter, build: str, runner: SleepRunner) -> None:
     started = start(starter, build)
-    assert stop(started.folder, started.process, runner, 0) == "killed"
+    assert stop(started, runner, 0) == "killed"
     assert runner.pressed == 0
+
+
+def test_several_stop_side_by_side_and_the_first_to_end_is_told_first(
+    starter: Starter, build: str, runner: SleepRunner
+) -> None:
+    deaf = start(starter, build, name="deaf")
+    good = start(starter, build, name="good")
+    runner.deaf.add(deaf.folder.path)
+    downs = [PowerDown(one.folder, one.process, runner, 0.5) for one in (deaf, good)]
+    endings = [(down.folder.name, ending) for down, ending in stop_all(downs)]
+    assert endings == [("good", "powered-off"), ("deaf", "killed")]
+
+
+def test_a_process_that_survives_its_killing_is_told_after_a_while(
+    starter: Starter, build: str, runner: SleepRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lifecycle, "_KILL_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(lifecycle, "kill", lambda process: None)
+    assert stop(start(starter, build), runner, 0) == "unkillable"
 
 
 def test_a_wait_that_fails_shows_the_console_without_its_control_characters(

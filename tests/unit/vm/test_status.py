@@ -91,7 +91,7 @@ def test_what_was_said_last_counts_even_if_the_machine_has_ended(path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "progress"),
     [
-        ("", r"not ready after 0 s \(running\)"),
+        ("", r"not ready after 0.0 s \(running\)"),
         (BOOT + STEP, r"\(booting at step network\)"),
         (BOOT + STARTED, r"\(booting; waiting for web\)"),
     ],
