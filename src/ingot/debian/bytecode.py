@@ -23,8 +23,8 @@ from ingot.debian import compile_bytecode
 from ingot.debian.assemble import assemble
 from ingot.debian.fetch import thread_count
 from ingot.debian.machine import Machine, host_machine
-from ingot.debian.packed import Row, cached_entries, is_cached
 from ingot.debian.session import Session
+from ingot.oci.packed import Row, cached_entries, is_cached
 from ingot.oci.tree import Content, Entry, Tree
 
 # Counts up when `compile_bytecode` writes other bytes.

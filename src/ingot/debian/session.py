@@ -15,7 +15,6 @@ from ingot.debian.closure import Universe, close
 from ingot.debian.fetch import Fetcher, content_path, thread_count
 from ingot.debian.index import Package
 from ingot.debian.lock import Lock
-from ingot.debian.packed import is_cached
 from ingot.debian.sources import (
     DEFAULT_COMPONENTS,
     DEFAULT_KEYRING,
@@ -25,6 +24,7 @@ from ingot.debian.sources import (
     read_settings,
 )
 from ingot.debian.unpack import unpack
+from ingot.oci.packed import is_cached
 from ingot.oci.tree import Entry
 
 

@@ -6,26 +6,16 @@ the kept tar until an output copies them. Format: deb(5), ar(5).
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import io
-import lzma
 import os
-import sys
-import tarfile
-import zlib
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, cast
 
 from ingot.base.errors import IntegrityError
 from ingot.base.units import GIB, KIB
-from ingot.debian.packed import Row, cached_entries
-from ingot.oci.tree import Entry, Kind, TreeError, check_path
-
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from ingot.oci.packed import Row, cached_entries
+from ingot.oci.tarball import TarballError, decompressed, read_tar
+from ingot.oci.tree import Entry, Kind, check_path
 
 UNPACKED_BYTES_MAX = 4 * GIB
 _AR_MAGIC = b"!<arch>\n"
@@ -33,13 +23,7 @@ _AR_HEADER_BYTES = 60
 _AR_MEMBERS_MAX = 16
 _CHUNK_BYTES = 256 * KIB
 _DATA_MEMBERS = frozenset({"data.tar", "data.tar.gz", "data.tar.xz", "data.tar.zst"})
-_KINDS: dict[bytes, Kind] = {
-    tarfile.REGTYPE: "file",
-    tarfile.AREGTYPE: "file",
-    tarfile.DIRTYPE: "directory",
-    tarfile.SYMTYPE: "symlink",
-    tarfile.LNKTYPE: "hardlink",
-}
+_KINDS: frozenset[Kind] = frozenset({"file", "directory", "symlink", "hardlink"})
 
 
 class DebFormatError(IntegrityError):
@@ -90,62 +74,25 @@ def _unpack_into(deb: Path, bodies: BinaryIO) -> list[Row]:
     """Copy the decompressed tar to `bodies` and return where its files lie there."""
     with open(deb, "rb") as file:
         member, size_bytes = data_member(file, deb.name)
+        packed = cast("BinaryIO", io.BufferedReader(_Window(file, size_bytes), _CHUNK_BYTES))
         try:
-            packed = cast("BinaryIO", io.BufferedReader(_Window(file, size_bytes), _CHUNK_BYTES))
-            tee = _Tee(_stream(member, packed), bodies, deb.name)
-            # A stream that is only read forward needs nothing of a file but `read`.
-            with tarfile.open(
-                fileobj=cast("BinaryIO", tee), mode="r|", bufsize=_CHUNK_BYTES
-            ) as archive:
-                rows = [
-                    _row(item, archive, deb.name)
-                    for item in archive
-                    if item.name.strip("/") not in {"", "."}
-                ]
-            # The compression's own checksum stands at its end.
-            while tee.read(_CHUNK_BYTES):
-                pass
-        except (
-            *(lzma.LZMAError, zstd.ZstdError, gzip.BadGzipFile, zlib.error, EOFError),
-            *(tarfile.TarError, TreeError, ValueError),
-        ) as error:
-            raise DebFormatError(f"{deb.name} is damaged: {error}") from error
+            rows = read_tar(
+                decompressed(packed, member.rpartition(".")[2]),
+                bodies,
+                name=deb.name,
+                clean=_clean,
+                size_bytes_max=UNPACKED_BYTES_MAX,
+            )
+        except TarballError as error:
+            raise DebFormatError(error.message) from error
+    for row in rows:
+        if row.kind not in _KINDS:
+            raise DebFormatError(f"{deb.name}: {row.path} is a {row.kind}, which no package holds")
     return rows
 
 
-class _Tee:
-    """Hands on what it reads from `source` and keeps a copy in `target`."""
-
-    def __init__(self, source: _Readable, target: BinaryIO, name: str) -> None:
-        self._source = source
-        self._target = target
-        self._name = name
-        self._left = UNPACKED_BYTES_MAX
-
-    def read(self, size: int) -> bytes:
-        data = self._source.read(size)
-        self._left -= len(data)
-        if self._left < 0:
-            raise DebFormatError(f"{self._name} unpacks to more than {UNPACKED_BYTES_MAX} bytes")
-        self._target.write(data)
-        return data
-
-
-def _stream(member: str, packed: BinaryIO) -> _Readable:
-    """Return the tar inside a data member."""
-    match member.rpartition(".")[2]:
-        case "xz":
-            return lzma.LZMAFile(packed)
-        case "zst":
-            return zstd.ZstdFile(packed)
-        case "gz":
-            return gzip.GzipFile(fileobj=packed)
-        case _:
-            return packed
-
-
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
+def _clean(name: str) -> str:
+    return check_path(name.removeprefix("./").rstrip("/"))
 
 
 class _Window(io.RawIOBase):
@@ -163,36 +110,3 @@ class _Window(io.RawIOBase):
         buffer[: len(data)] = data
         self._left -= len(data)
         return len(data)
-
-
-def _row(member: tarfile.TarInfo, archive: tarfile.TarFile, name: str) -> Row:
-    kind = _KINDS.get(member.type)
-    if kind is None:
-        raise DebFormatError(f"{name}: {member.name} is of a kind packages must not hold")
-    path = check_path(member.name.removeprefix("./").rstrip("/"))
-    link = None
-    if kind == "symlink":
-        link = member.linkname
-    elif kind == "hardlink":
-        link = check_path(member.linkname.removeprefix("./"))
-    digest = ""
-    if kind == "file":
-        if member.issparse():
-            raise DebFormatError(f"{name}: {member.name} is a sparse file")
-        body = archive.extractfile(member)
-        assert body is not None
-        hasher = hashlib.sha256()
-        while chunk := body.read(_CHUNK_BYTES):
-            hasher.update(chunk)
-        digest = hasher.hexdigest()
-    return Row(
-        path=path,
-        kind=kind,
-        mode=member.mode & 0o7777,
-        uid=member.uid,
-        gid=member.gid,
-        link=link,
-        size_bytes=member.size if kind == "file" else 0,
-        offset=member.offset_data if kind == "file" else 0,
-        digest=digest,
-    )

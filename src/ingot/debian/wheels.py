@@ -23,10 +23,10 @@ from ingot.base.units import GIB
 from ingot.debian import elf
 from ingot.debian.fetch import content_path
 from ingot.debian.machine import Machine
-from ingot.debian.packed import Row, cached_entries
 from ingot.debian.requirements import Requirement, normalized
 from ingot.debian.session import Session
 from ingot.oci.image import ImagePackage
+from ingot.oci.packed import Row, cached_entries
 from ingot.oci.tree import Entry, TreeError, check_path
 
 SITE = "usr/lib/python3/dist-packages"

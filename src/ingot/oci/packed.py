@@ -27,6 +27,8 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     size_bytes: int = 0
     offset: int = 0
     digest: str = ""
+    device: tuple[int, int] | None = None
+    xattrs: tuple[tuple[str, bytes], ...] = ()
 
 
 _ROWS = msgspec.msgpack.Decoder(tuple[int, list[Row]])
@@ -73,4 +75,14 @@ def _entry(row: Row, bodies: str) -> Entry:
     content = None
     if row.kind == "file":
         content = Content(row.size_bytes, None, bodies, row.offset, row.digest)
-    return Entry(row.path, row.kind, row.mode, row.uid, row.gid, row.link, content)
+    return Entry(
+        path=row.path,
+        kind=row.kind,
+        mode=row.mode,
+        uid=row.uid,
+        gid=row.gid,
+        link=row.link,
+        content=content,
+        device=row.device,
+        xattrs=row.xattrs,
+    )
