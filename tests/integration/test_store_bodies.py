@@ -183,6 +183,7 @@ def test_bytes_and_names_are_synced_before_the_record_is_written(tmp_path, monke
         await put_bytes(store, "bucket", "first", random_bytes(MIB))
         monkeypatch.setattr(os, "fsync", fsync)
         await put_bytes(store, "bucket", "key", random_bytes(MIB))
+        monkeypatch.undo()
         blob = store.objects.get("bucket", "key").record.blob
         session, digits = blob.id.split(".")
         folder = f"blobs/data/{session}/{digits[:7]}"
