@@ -10,12 +10,14 @@ from urllib.parse import quote
 import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ingot.base.secret import Secret
-from ingot.s3.claims import check_claim, parse_authorization, parse_presigned, verify
+from ingot.s3.claims import Claim, check_claim, parse_authorization, parse_presigned, verify
 from ingot.s3.dates import NS_PER_S, parse_amz_date
+from ingot.s3.errors import S3Error
 from ingot.s3.names import encode_path
 from ingot.s3.sigv4 import (
     EMPTY_SHA256,
@@ -139,3 +141,61 @@ def test_our_presigned_url_is_botocores(key: str, query: dict[str, str], expires
         query=canonical_query(theirs),
         headers={"host": HOST},
     )
+
+
+wire_text = st.text(st.characters(max_codepoint=0xFF), max_size=60)
+credentials_text = st.sampled_from(
+    [
+        "access/20261124/r/s3/aws4_request",
+        "a/b/20261124/r/s3/aws4_request",
+        "access/20261124/r/s3",
+        "/20261124/r/s3/aws4_request",
+        "access/\xb2/r/s3/aws4_request",
+    ]
+)
+
+
+@given(
+    credential=credentials_text | wire_text,
+    names=st.sampled_from(["host", "host;x-amz-date", "", ";", "\xfc"]) | wire_text,
+    proof=st.sampled_from(["0" * 64, ""]) | wire_text,
+    date=st.sampled_from(["20261124T020500Z", "20261124T0205", "\xb20261124T020500Z"]) | wire_text,
+    | wire_text,
+    payload=st.sampled_from([EMPTY_SHA256, "UNSIGNED-PAYLOAD"]) | st.text(max_size=20),
+    expires=st.sampled_from(["60", "0", "\u0663"]) | wire_text,
+)
+def test_no_claim_crashes_the_server(
+    *, credential: str, names: str, proof: str, date: str, payload: str, expires: str
+) -> None:
+    def check(claim: Claim, headers: dict[str, str], query: list[tuple[str, str]]) -> None:
+        check_claim(claim, headers, region="", now_ns=1_795_485_900 * NS_PER_S)
+        verify(
+            claim,
+            SECRET,
+            method="GET",
+            path="/",
+            query=canonical_query(query),
+            headers=headers,
+        )
+
+    headers = {
+        "host": HOST,
+        "x-amz-date": date,
+        "x-amz-content-sha256": payload.encode("latin-1", "replace").decode("latin-1"),
+        "authorization": f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders={names},"
+        f" Signature={proof}",
+    }
+    # Nobody guesses a signature, so every claim is refused, and always by an S3Error.
+    with pytest.raises(S3Error):
+        check(parse_authorization(headers), headers, [])
+    query = [
+        ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
+        ("X-Amz-Credential", credential),
+        ("X-Amz-Date", date),
+        ("X-Amz-Expires", expires),
+        ("X-Amz-SignedHeaders", names),
+        ("X-Amz-Signature", proof),
+        ("X-Amz-Content-Sha256", payload),
+    ]
+    with pytest.raises(S3Error):
+        check(parse_presigned(query, {"host": HOST}), {"host": HOST}, query)

@@ -154,6 +154,8 @@ def parse_presigned(query: Query, headers: Mapping[str, str]) -> Claim:
         raise S3Error(code, "X-Amz-Signature is not valid.")
     # A client may bind the body to the URL by signing the header, as with a plain signature.
     payload_hash = wanted.get("X-Amz-Content-Sha256", UNSIGNED_PAYLOAD)
+    if not payload_hash.isascii():
+        raise S3Error(code, "X-Amz-Content-Sha256 is not valid.")
     if "x-amz-content-sha256" in signed_headers:
         payload_hash = headers.get("x-amz-content-sha256", payload_hash)
     return Claim(

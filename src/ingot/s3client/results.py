@@ -121,11 +121,6 @@ class ObjectInfo:
     version_id: str | None = None
     etag_is_md5: bool = False
 
-    @property
-    def content_type(self) -> str:
-        """The media type; empty when the service says nothing."""
-        return self.content_headers.get("content-type", "")
-
 
 def object_info(headers: Mapping[str, str]) -> ObjectInfo:
     """Read the headers of a GET or HEAD answer.
