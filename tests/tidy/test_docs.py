@@ -1,6 +1,8 @@
 """The documentation names what the product has, and its links lead somewhere."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,9 @@ def test_every_decision_has_its_three_parts(root: Path) -> None:
         text = path.read_text()
         for heading in ("## Context", "## Measurement", "## Decision"):
             assert heading in text, f"{path.name} lacks {heading!r}"
+
+
+def test_generated_pages_are_up_to_date(root: Path) -> None:
+    command = [sys.executable, str(root / "tools/reference.py"), "--check"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr

@@ -1,0 +1,149 @@
+"""Write the reference pages that come from tables of the code: operations, settings, exit codes.
+
+`tools/reference.py` writes them, `tools/reference.py --check` only says which are out of date
+(a tidy test runs it).
+"""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+_GENERATED = "<!-- Written by tools/reference.py from the code's tables; change them, not this. -->"
+
+
+def s3_compatibility() -> str:
+    """Return the page of S3 operations: those served, and those answered with 501."""
+    from ingot.s3.operations import OPERATIONS, UNIMPLEMENTED
+
+    served = [f"| {row.name} | `{_place(row)}` | `{row.action}` |" for row in OPERATIONS]
+    missing = [f"| {row.name} | `{_place(row)}` |" for row in UNIMPLEMENTED]
+    return "\n".join(
+        [
+            "# S3 compatibility",
+            "",
+            _GENERATED,
+            "",
+            "Signature version 4 in the header and in presigned queries; path and virtual-host",
+            "style; signed and unsigned `aws-chunked` bodies with trailers; CRC32, CRC32C,",
+            "CRC64NVME, SHA-1 and SHA-256 checksums are verified, stored and echoed.",
+            "",
+            f"## Served: {len(OPERATIONS)}",
+            "",
+            "| operation | request | permission |",
+            "|---|---|---|",
+            *served,
+            "",
+            f"## Known and answered with `NotImplemented` (501): {len(UNIMPLEMENTED)}",
+            "",
+            "Such a request never does something else instead: `PUT key?acl` does not overwrite the",
+            "object.",
+            "",
+            "| operation | request |",
+            "|---|---|",
+            *missing,
+            "",
+        ]
+    )
+
+
+def server_settings() -> str:
+    """Return the page of the server's settings."""
+    from ingot.server.settings import SETTINGS
+
+    rows = [
+        f"| `{row.name}` | {_variables(row.variables, row.from_file)} | {row.doc} |"
+        for row in SETTINGS
+    ]
+    return "\n".join(
+        [
+            "# The server's settings",
+            "",
+            _GENERATED,
+            "",
+            "`ingot server` takes a setting from its option, else from the first variable that is",
+            "set, else its default. `ingot server --help` lists the options.",
+            "",
+            "| setting | variables | meaning |",
+            "|---|---|---|",
+            *rows,
+            "",
+            "`ingot server keys` prints the root keys: those in the environment, else the pair that",
+            "was generated for the directory.",
+            "",
+        ]
+    )
+
+
+def exit_codes() -> str:
+    """Return the page of exit codes, shared by every command."""
+    from ingot.base import errors
+
+    own = [
+        value
+        for value in vars(errors).values()
+        if isinstance(value, type) and issubclass(value, errors.Error)
+    ]
+    rows = [
+        f"| {cls.exit_code} | `{cls.slug}` | {(cls.__doc__ or '').splitlines()[0]} |"
+        for cls in sorted(own, key=lambda cls: cls.exit_code)
+    ]
+    return "\n".join(
+        [
+            "# Exit codes",
+            "",
+            _GENERATED,
+            "",
+            "Every command ends with one of these. With `--json` an error is one JSON object on",
+            "standard error whose `error.slug` is the word in the second column (a more precise",
+            "word where a part of Ingot has one).",
+            "",
+            "| code | slug | meaning |",
+            "|---|---|---|",
+            "| 0 | | Done. |",
+            *rows,
+            "| 130 | | Interrupted by Ctrl-C. |",
+            "| 143 | | Ended by SIGTERM. |",
+            "",
+        ]
+    )
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "s3-compatibility.md": s3_compatibility,
+    "server.md": server_settings,
+    "exit-codes.md": exit_codes,
+}
+
+
+def _place(row: object) -> str:
+    method, scope = row.method, row.scope  # type: ignore[attr-defined] # both tables' rows have them
+    path = {"service": "/", "bucket": "/BUCKET", "object": "/BUCKET/KEY"}[scope]
+    query = "&".join(sorted(row.subresource))  # type: ignore[attr-defined] # as above
+    header = f" + {row.header}" if row.header else ""  # type: ignore[attr-defined] # as above
+    return f"{method} {path}{'?' + query if query else ''}{header}"
+
+
+def _variables(names: tuple[str, ...], from_file: bool) -> str:
+    suffix = " (each also with `_FILE`)" if from_file else ""
+    return ", ".join(f"`{name}`" for name in names) + suffix
+
+
+def main() -> int:
+    """Write the pages, or with --check compare them."""
+    check = "--check" in sys.argv[1:]
+    stale = []
+    for name, page in PAGES.items():
+        path = ROOT / "docs/reference" / name
+        text = page()
+        if not path.exists() or path.read_text() != text:
+            stale.append(name)
+            if not check:
+                path.write_text(text)
+    if check and stale:
+        print(f"out of date: {', '.join(stale)}; run tools/reference.py", file=sys.stderr)
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
