@@ -28,6 +28,7 @@ def describe(
             for h in reachable_hosts(console_address)
         ],
     }
+    document["keys"] = "generated" if keys.generated else "configured"
     if show_keys:
         document["access_key"] = keys.access_key
         document["secret_key"] = keys.secret_key.reveal()
@@ -48,7 +49,8 @@ def render(document: dict[str, Any], data_dir: str) -> str:
         command = f"{endpoint} {document['access_key']} {document['secret_key']}"
     else:
         command = f"{endpoint} ACCESS_KEY SECRET_KEY"
-        lines.append(f"Keys:         as configured, or: ingot server keys {data_dir}")
+        told = {"generated": f"ingot server keys {data_dir}", "configured": "as configured"}
+        lines.append(f"Keys:         {told[document['keys']]}")
     lines.append(f"Try it:       ingot alias set store {command}")
     return "\n".join(lines)
 

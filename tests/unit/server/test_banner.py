@@ -24,8 +24,16 @@ def test_hidden_keys_are_nowhere_and_the_banner_says_how_to_get_them() -> None:
     text = render(document, "./data")
 
     assert "the-secret" not in text + str(document)
-    assert "ingot server keys ./data" in text
+    assert "Keys:         ingot server keys ./data" in text
     assert "ingot alias set store http://127.0.0.1:9000 ACCESS_KEY SECRET_KEY" in text
+
+
+def test_configured_keys_are_where_they_were_configured() -> None:
+    keys = KEYS._replace(generated=False)
+
+    assert "Keys:         as configured" in render(
+        describe(API, CONSOLE, keys, show_keys=False), "./data"
+    )
 
 
 def test_a_wildcard_is_reachable_over_loopback_at_least() -> None:
