@@ -160,7 +160,6 @@ credentials_text = st.sampled_from(
     names=st.sampled_from(["host", "host;x-amz-date", "", ";", "\xfc"]) | wire_text,
     proof=st.sampled_from(["0" * 64, ""]) | wire_text,
     date=st.sampled_from(["20261124T020500Z", "20261124T0205", "\xb20261124T020500Z"]) | wire_text,
-    | wire_text,
     payload=st.sampled_from([EMPTY_SHA256, "UNSIGNED-PAYLOAD"]) | st.text(max_size=20),
     expires=st.sampled_from(["60", "0", "\u0663"]) | wire_text,
 )
