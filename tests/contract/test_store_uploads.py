@@ -11,6 +11,7 @@ import pytest
 
 from ingot.base.limits import PART_BYTES_MIN
 from ingot.store.errors import (
+    BlobDamagedError,
     InvalidPartError,
     NoSuchKeyError,
     NoSuchUploadError,
@@ -270,5 +271,33 @@ def test_uploads_are_listed_by_key_and_time(with_store, clock):
         assert [item.key for item in page.uploads] == ["a/1", "a/2", "b", "c"]
         page = store.uploads.list("bucket", prefix="a/", limit=1)
         assert ([item.key for item in page.uploads], page.truncated) == (["a/1"], True)
+
+    with_store(test)
+
+
+def test_a_part_copied_from_damaged_bytes_is_not_kept(with_store):
+    async def test(store):
+        await put_bytes(store, "bucket", "source", FIRST)
+        source = store.objects.get("bucket", "source")
+        upload = await store.uploads.create("bucket", "key")
+        store.bodies.blobs.delete([source.record.blob.id])
+        with pytest.raises(BlobDamagedError):
+            await store.uploads.copy_part(
+                "bucket", "key", upload.upload_id, 1, source, start=0, length=100
+            )
+        assert store.uploads.list_parts("bucket", "key", upload.upload_id).parts == []
+        assert store.bodies.in_hand == 0
+
+    with_store(test)
+
+
+def test_of_two_that_abort_one_succeeds(with_store):
+    async def test(store):
+        upload = await store.uploads.create("bucket", "key")
+        outcomes = await asyncio.gather(
+            *(store.uploads.abort("bucket", "key", upload.upload_id) for _ in range(2)),
+            return_exceptions=True,
+        )
+        assert sorted(map(type, outcomes), key=str) == [type(None), NoSuchUploadError]
 
     with_store(test)

@@ -1,4 +1,4 @@
-"""The directory's format file."""
+"""The directory: its format file and the locks in it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from ingot.store.catalog.turnstile import Turnstile
 from ingot.store.errors import StoreFormatError
 from ingot.store.layout import FORMAT_FILE, FORMAT_VERSION, prepare_directory
 
@@ -31,3 +32,18 @@ def test_what_cannot_be_read_is_refused(tmp_path, content):
     (tmp_path / FORMAT_FILE).write_text(content)
     with pytest.raises(StoreFormatError):
         prepare_directory(tmp_path)
+
+
+def test_a_turnstile_lets_the_next_one_in_even_when_the_wait_breaks(tmp_path):
+    turnstile = Turnstile(tmp_path)
+    with turnstile:
+        pass
+    with pytest.raises(RuntimeError), turnstile:
+        raise RuntimeError
+    with turnstile:
+        pass
+    turnstile.close()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "writing.lock").mkdir()
+    with pytest.raises(IsADirectoryError):
+        Turnstile(tmp_path / "other")
