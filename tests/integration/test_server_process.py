@@ -229,6 +229,45 @@ def test_a_worker_that_was_killed_is_replaced(
     assert new_client(running).list_buckets()["Buckets"][0]["Name"] == "before"
 
 
+def test_the_environment_alone_is_enough(tmp_path: Path) -> None:
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("INGOT_", "MINIO_"))}
+    env |= {
+        "INGOT_DATA_DIR": str(tmp_path / "data"),
+        "MINIO_ADDRESS": "127.0.0.1:0",
+        "MINIO_CONSOLE_ADDRESS": "127.0.0.1:0",
+        "INGOT_WORKERS": "1",
+        "INGOT_SHOW_KEYS": "1",
+    }
+    command = [sys.executable, "-m", "ingot.server"]
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(5)]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(TIMEOUT_S) == 0
+
+    stored = json.loads((tmp_path / "data" / "root-keys.json").read_text())
+    assert lines[0].startswith("S3 endpoint:  http://127.0.0.1:")
+    assert lines[1] == f"Access key:   {stored['access_key']}\n"
+    assert lines[2] == f"Secret key:   {stored['secret_key']}\n"
+    assert lines[4].startswith("Try it:       ingot alias set store http://127.0.0.1:")
+
+
+def test_the_environment_alone_gives_clear_errors() -> None:
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("INGOT_", "MINIO_"))}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "ingot.server"],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: no data directory is given\nhint: ")
+
+
 def test_the_access_log_has_a_line_per_request_and_no_secret(
     start_server: Callable[..., Any], new_client: Callable[..., Any], tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ _FOUND_BY_NAME = (
     "ingot.vm.runners.",
     "ingot.system.",
 )
-_ENTRY_POINTS = {"ingot", "ingot.__main__"}
+_ENTRY_POINTS = {"ingot", "ingot.__main__", "ingot.server.__main__"}
 
 
 def _module_name(path: Path, root: Path) -> str:
