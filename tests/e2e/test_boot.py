@@ -1,0 +1,219 @@
+"""The guest's side of a boot: services kept running and locked up, failures that stop it."""
+
+import json
+import re
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("machines"), pytest.mark.timeout(600)]
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+BOOT_TIMEOUT_S = 240
+BUSYBOX = "/bin/busybox"
+# Services get 10 s each at most; a graceful end takes half a second of processor time.
+STOP_LIMIT_S = 30
+
+
+@pytest.fixture(scope="module")
+def hello(
+    cli: Cli, hello_image: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, int]]:
+    """Boot examples/hello.yml once; yields the machine's name and its published port."""
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    cli(
+        *("run", hello_image, "--name", "boot-hello", "--publish", f"{port}:8080", "--wait"),
+        timeout_s=BOOT_TIMEOUT_S,
+    )
+    yield "boot-hello", port
+    cli("stop", "boot-hello", check=False)
+    cli("rm-machine", "--yes", "boot-hello", check=False)
+
+
+def inside(cli: Cli, machine: str, *command: str, check: bool = True) -> str:
+    result = cli("exec", machine, "hello", BUSYBOX, *command, check=check)
+    return result.stdout + result.stderr
+
+
+def on_the_host(cli: Cli, machine: str, script: str) -> str:
+    return cli("exec", "--host", machine, BUSYBOX, "sh", "-c", script).stdout
+
+
+def listed(cli: Cli, machine: str) -> dict[str, Any]:
+    rows = [json.loads(line) for line in cli("ps", "--json").stdout.splitlines()]
+    return next(row for row in rows if row["name"] == machine)
+
+
+def answer(port: int) -> bytes:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=20) as response:
+        return bytes(response.read())
+
+
+def test_a_service_has_no_rights(cli: Cli, hello: tuple[str, int]) -> None:
+    machine, _ = hello
+    # Of the service's own first process, and of a command that joins it.
+    for status in ("/proc/1/status", "/proc/self/status"):
+        text = inside(cli, machine, "cat", status)
+        fields = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+        capabilities = {key: value for key, value in fields.items() if key.startswith("Cap")}
+        assert set(capabilities.values()) == {"0000000000000000"}, capabilities
+        assert len(capabilities) == 5
+        assert fields["NoNewPrivs"] == "1"
+        assert fields["Seccomp"] == "2"
+        assert fields["Uid"].split() == ["1000"] * 4
+
+
+def test_a_service_can_write_nowhere(cli: Cli, hello: tuple[str, int]) -> None:
+    machine, _ = hello
+    for place in ("/file", "/www/file", "/etc/hosts", "/usr/file"):
+        said = inside(cli, machine, "touch", place, check=False)
+        assert "Read-only file system" in said, place
+    mounts = inside(cli, machine, "cat", "/proc/self/mountinfo")
+    root = next(line for line in mounts.splitlines() if line.split()[4] == "/")
+    assert "squashfs" in root
+    assert root.split()[5].startswith("ro")
+
+
+def test_a_service_sees_itself_alone(cli: Cli, hello: tuple[str, int]) -> None:
+    machine, _ = hello
+    names = inside(cli, machine, "ps", "-o", "comm")
+    assert "runsvdir" not in names
+    assert "hello" in names
+    assert inside(cli, machine, "cat", "/proc/kcore") == "", "masked"
+    assert (
+        "denied" in inside(cli, machine, "mount", "-t", "tmpfs", "x", "/www", check=False).lower()
+    )
+    # A device node that could be made could not be opened either: the control group says so.
+    assert "vda" not in inside(cli, machine, "ls", "/dev")
+
+
+def test_a_service_that_dies_starts_again(cli: Cli, hello: tuple[str, int]) -> None:
+    machine, port = hello
+    assert b"hello" in answer(port)
+    process = "/sys/fs/cgroup/services/hello/cgroup.procs"
+    before = on_the_host(cli, machine, f"head -n 1 {process}").strip()
+    on_the_host(cli, machine, f"kill -9 {before}")
+    deadline_s = time.monotonic() + 60
+    while "hello ended with exit code 137" not in cli("logs", machine).stdout:
+        assert time.monotonic() < deadline_s, cli("logs", machine).stdout
+        time.sleep(0.2)
+    while listed(cli, machine)["services"]["hello"] != "ready":
+        assert time.monotonic() < deadline_s, cli("logs", machine).stdout
+        time.sleep(0.2)
+    after = on_the_host(cli, machine, f"head -n 1 {process}").strip()
+    assert after not in {"", before}
+    assert b"hello" in answer(port)
+
+
+def test_the_page_says_what_a_person_needs(cli: Cli, hello: tuple[str, int]) -> None:
+    text = cli("logs", hello[0]).stdout
+    assert re.search(r"hello is ready\n\s+address\s+10\.0\.2\.15 \(eth0\)", text.replace("\r", ""))
+    assert "serving /www on port 8080" in text
+
+
+def test_the_machine_ends_in_order_and_soon(cli: Cli, hello: tuple[str, int]) -> None:
+    """Last of this machine: the power key ends services, then the machine itself."""
+    machine, _ = hello
+    started_s = time.monotonic()
+    stopped = json.loads(cli("stop", machine, "--json").stdout)
+    assert stopped["how"] == "powered-off"
+    assert time.monotonic() - started_s < STOP_LIMIT_S
+    log = cli("logs", machine).stdout
+    assert "ingot: stopping" in log
+    assert "did not stop within" not in log
+    assert "Power down" in log
+
+
+STEPS = """
+kernel: {image: component:kernel, cmdline: console=ttyS0 quiet panic=-1}
+init: [component:init]
+onboot:
+  - {name: good, image: component:tool, command: [/usr/bin/busybox, echo, all is well]}
+  - name: bad
+    image: component:tool
+    command: [/usr/bin/busybox, sh, -c, 'echo first words; echo "last \\"words\\""; exit 3']
+  - {name: later, image: component:tool, command: [/usr/bin/busybox, echo, must not run]}
+services:
+  - {name: service, image: component:tool, command: [/usr/bin/busybox, sleep, "1000"]}
+"""
+
+
+def test_a_step_that_fails_stops_the_boot(cli: Cli, tmp_path: Path) -> None:
+    component = tmp_path / "components" / "tool" / "component.yml"
+    component.parent.mkdir(parents=True)
+    component.write_text("packages: [busybox-static]\n")
+    (tmp_path / "steps.yml").write_text(STEPS)
+    cli("build", tmp_path / "steps.yml", "--dir", tmp_path, timeout_s=600)
+
+    text = fails(cli, tmp_path / "steps", "boot-steps")
+    assert "bad: last" in text
+    log = cli("logs", "boot-steps").stdout
+    assert "good: all is well" in log
+    assert "BOOT STOPPED at bad" in log
+    assert re.search(r"reason: +last \"words\"", log)
+    assert "command: /usr/bin/busybox sh -c" in log
+    assert "must not run" not in log
+    ends(cli, "boot-steps")
+
+
+def fails(cli: Cli, image: Path, name: str, *options: str | Path) -> str:
+    """Boot something that must not become ready; return what `ingot run` said."""
+    result = cli(
+        *("run", image, "--name", name, "--wait", *options), check=False, timeout_s=BOOT_TIMEOUT_S
+    )
+    assert result.returncode == 1, result.stdout + result.stderr
+    row = listed(cli, name)
+    assert row["state"] == "failed"
+    assert row["services"] == {}, "a service was started"
+    return result.stderr
+
+
+def ends(cli: Cli, name: str) -> None:
+    """The power key still works on a machine whose boot was stopped."""
+    assert json.loads(cli("stop", name, "--json").stdout)["how"] == "powered-off"
+    cli("rm-machine", "--yes", name)
+
+
+def test_without_its_disk_the_store_does_not_start(cli: Cli, store_image: Path) -> None:
+    assert "there is no disk for the data" in fails(cli, store_image, "boot-diskless")
+    ends(cli, "boot-diskless")
+
+
+def test_a_disk_with_other_data_is_left_as_it_is(
+    cli: Cli, store_image: Path, tmp_path: Path
+) -> None:
+    disk = tmp_path / "foreign.img"
+    body = bytearray(64 << 20)
+    # The far end alone, where a backup partition table or a RAID label would be.
+    body[-700] = 1
+    disk.write_bytes(body)
+    said = fails(cli, store_image, "boot-foreign", "--disk", disk)
+    assert "is not blank; it was left as it is" in said
+    ends(cli, "boot-foreign")
+    assert disk.read_bytes() == body
+
+
+def test_a_damaged_file_system_is_not_mounted(cli: Cli, store_image: Path, tmp_path: Path) -> None:
+    disk = tmp_path / "damaged.img"
+    with disk.open("wb") as file:
+        file.truncate(64 << 20)
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
+    subprocess.run(
+        ["mke2fs", "-q", "-t", "ext4", "-L", "INGOT-DATA", disk], check=True, env=environment
+    )
+    with disk.open("r+b") as file:
+        # The superblock keeps its magic number and label, and loses its sense.
+        file.seek(1024 + 4)
+        file.write(b"\xff" * 40)
+    said = fails(cli, store_image, "boot-damaged", "--disk", disk)
+    assert "is damaged beyond automatic repair" in said
+    ends(cli, "boot-damaged")
