@@ -1,0 +1,48 @@
+"""A directory that format 1 wrote is read by every later release."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+from ingot.store.store import ObjectStore
+from ingot.testing.blobs_contract import random_bytes
+from ingot.testing.clock import FakeClock
+from ingot.testing.stores import put_bytes, read_bytes
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "disk"
+WRITTEN_NS = 1_800_000_000 * 10**9
+
+
+def test_format_1_is_read_and_written(tmp_path):
+    async def test():
+        clock = FakeClock()
+        clock.advance(10**6)
+        store = ObjectStore.open(tmp_path / "store", clock=clock)
+        assert store.buckets.get("golden").created_ns == WRITTEN_NS
+        page = store.objects.list("golden")
+        assert [item.key for item in page.objects] == ["blob", "inline/ä\x01", "parts"]
+        inline = store.objects.get("golden", "inline/ä\x01")
+        assert inline.body == b"inline content"
+        assert inline.record.attributes.headers == {"content-type": "text/plain"}
+        assert inline.record.attributes.metadata == {"colour": "blue"}
+        assert inline.record.checksums == {"CRC32": "QuEr3Q=="}
+        blob = store.objects.get("golden", "blob").record
+        assert blob.modified_ns == WRITTEN_NS + 10**9
+        assert blob.checksums.keys() == {"CRC64NVME", "SHA256"}
+        assert await read_bytes(store, "golden", "blob") == random_bytes(40_000, 7)
+        parts = store.objects.get("golden", "parts")
+        assert [(part.number, part.size_bytes) for part in parts.parts] == [(3, 8)]
+        assert parts.record.checksum_type == "FULL_OBJECT"
+        assert await read_bytes(store, "golden", "parts") == b"one part"
+        (upload,) = store.uploads.list("golden").uploads
+        (part,) = store.uploads.list_parts("golden", "open", upload.record.upload_id).parts
+        assert b"".join(store.bodies.blobs.read(part.blob)) == b"part of an open upload"
+        assert await store.maintenance.collect() == 1
+        assert await store.maintenance.sweep() == 0
+        await put_bytes(store, "golden", "new", b"content")
+        store.close()
+
+    shutil.copytree(GOLDEN / "format-1", tmp_path / "store")
+    asyncio.run(test())
