@@ -5,7 +5,6 @@ from __future__ import annotations
 import calendar
 import re
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 NS_PER_S = 1_000_000_000
 
@@ -26,6 +25,9 @@ def format_http_date(time_ns: int) -> str:
 
 def parse_http_date(text: str) -> int | None:
     """Read an HTTP date as seconds since the epoch, or None when it is none."""
+    # Few requests carry one, and the email package is not needed for anything else.
+    from email.utils import parsedate_to_datetime
+
     try:
         parsed = parsedate_to_datetime(text)
     except (ValueError, TypeError):

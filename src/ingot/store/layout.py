@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import uuid
 from pathlib import Path
 
 import msgspec
@@ -45,6 +44,8 @@ def prepare_directory(root: Path) -> Format:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         path = root / FORMAT_FILE
         if not path.exists():
+            import uuid
+
             made = Format(FORMAT, FORMAT_VERSION, str(uuid.uuid4()))
             write_atomically(path, msgspec.json.encode(made) + b"\n")
         return _read(path)
