@@ -161,7 +161,9 @@ def _secret_key(text: str) -> Secret:
 
 
 def _data_dir(text: str) -> Path:
-    if len(text.split()) > 1 or "{" in text:
+    # MINIO_VOLUMES may list drives or spell a range of them; a single path may hold spaces.
+    words = text.split()
+    if "{" in text or (len(words) > 1 and all(word[0] in "/.~" for word in words)):
         raise UsageError(
             f"{text!r} names several drives; a server has one data directory",
             hint="give one directory",

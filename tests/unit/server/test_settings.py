@@ -30,6 +30,7 @@ def test_defaults() -> None:
     [
         ({"MINIO_VOLUMES": "/srv/minio"}, "data_dir", Path("/srv/minio")),
         ({"INGOT_DATA_DIR": "/a", "MINIO_VOLUMES": "/b"}, "data_dir", Path("/a")),
+        ({"INGOT_DATA_DIR": "/my data"}, "data_dir", Path("/my data")),
         ({"MINIO_ADDRESS": ":80"}, "address", Address("0.0.0.0", 80)),
         ({"MINIO_CONSOLE_ADDRESS": "[::1]:9"}, "console_address", Address("::1", 9)),
         ({"MINIO_SITE_REGION": "eu-west-1", "MINIO_REGION": "x"}, "region", "eu-west-1"),
