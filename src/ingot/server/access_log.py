@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -85,8 +86,10 @@ def _write_text(entry: Entry) -> None:
 
 
 def _write_line(line: str) -> None:
-    # One write call a line: lines of several workers never mix on a shared descriptor.
-    os.write(sys.stderr.fileno(), line.encode("utf-8", "backslashreplace") + b"\n")
+    # One write call a line: lines of several workers never mix on a shared descriptor. A reader
+    # of the log that went away must not take the requests with it.
+    with contextlib.suppress(OSError):
+        os.write(sys.stderr.fileno(), line.encode("utf-8", "backslashreplace") + b"\n")
 
 
 def _timestamp(time_s: float) -> str:

@@ -45,13 +45,13 @@ def render(document: dict[str, Any], data_dir: str) -> str:
             f"Secret key:   {document['secret_key']}",
         ]
     lines.append(f"Console:      {'  '.join(document['console'])}")
+    command = f"ingot alias set store {endpoint}"  # asks for keys that are not given
     if "access_key" in document:
-        command = f"{endpoint} {document['access_key']} {document['secret_key']}"
+        command += f" {document['access_key']} {document['secret_key']}"
     else:
-        command = f"{endpoint} ACCESS_KEY SECRET_KEY"
         told = {"generated": f"ingot server keys {data_dir}", "configured": "as configured"}
         lines.append(f"Keys:         {told[document['keys']]}")
-    lines.append(f"Try it:       ingot alias set store {command}")
+    lines.append(f"Try it:       {command}")
     return "\n".join(lines)
 
 

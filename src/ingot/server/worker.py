@@ -77,6 +77,8 @@ async def _serve(
 
     loop = asyncio.get_running_loop()
     stop_requested = asyncio.Event()
+    # The command line lets SIGPIPE end it; a client that goes away must not end the server.
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop_requested.set)
     if alive is not None:

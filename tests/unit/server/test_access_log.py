@@ -74,5 +74,15 @@ def test_an_entry_is_one_line_on_standard_error(
     assert "/bucket/a%20key" in lines[0]
 
 
+def test_a_log_that_nobody_takes_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    write = access_log("json")
+    assert write is not None
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as broken:
+        monkeypatch.setattr("sys.stderr", broken)
+        write(ENTRY)
+
+
 def test_off_is_no_log() -> None:
     assert access_log("off") is None

@@ -25,7 +25,7 @@ def test_hidden_keys_are_nowhere_and_the_banner_says_how_to_get_them() -> None:
 
     assert "the-secret" not in text + str(document)
     assert "Keys:         ingot server keys ./data" in text
-    assert "ingot alias set store http://127.0.0.1:9000 ACCESS_KEY SECRET_KEY" in text
+    assert text.endswith("ingot alias set store http://127.0.0.1:9000")
 
 
 def test_configured_keys_are_where_they_were_configured() -> None:
