@@ -97,7 +97,7 @@ def _make_files(folder: Path, count: int) -> None:
         directory = folder / rng.choice(["", "photos", "photos/2026", "deep/er/and/deeper", "ünï"])
         directory.mkdir(parents=True, exist_ok=True)
         suffix = rng.choice([".txt", ".jpg", " with space", "+plus", "&and", "", "%41"])
-        size = rng.choice([0, 1, 100, 4096, 16384, 16385, 70_000])
+        size = rng.choice([0, 1, 100, 4096, 32_768, 32_769, 70_000])
         if index % 100 == 0:
             size = rng.randrange(5 << 20, 20 << 20)
         (directory / f"file-{index:04d}{suffix}").write_bytes(rng.randbytes(size))
@@ -210,7 +210,7 @@ def _kill_during_writes(
         s3 = _boto3(endpoint, access_key, secret_key)
         rng = random.Random(worker)
         for index in range(100_000):
-            body = rng.randbytes(rng.choice([10, 4096, 20_000, 1 << 20]))
+            body = rng.randbytes(rng.choice([10, 4096, 40_000, 1 << 20]))
             key = f"stream/{worker}/{index:06d}"
             try:
                 s3.put_object(Bucket="downloads", Key=key, Body=body)
