@@ -132,6 +132,24 @@ def test_half_a_key_pair_is_a_usage_error(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_store_of_a_newer_version_is_refused_with_the_reason(
+    tmp_path: Path, workers: str
+) -> None:
+    (tmp_path / "format.json").write_text(
+        '{"format": "ingot-store", "version": 999, "deployment_id": "x"}'
+    )
+
+    result = run_ingot(
+        *("server", str(tmp_path), "--workers", workers),
+        *("--address", "127.0.0.1:0", "--console-address", "127.0.0.1:0"),
+    )
+
+    assert result.returncode != 0
+    assert "has format 999" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_one_worker_is_one_process(start_server: Callable[..., Any], tmp_path: Path) -> None:
     running = start_server(tmp_path / "data", workers=1)
 

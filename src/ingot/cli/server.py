@@ -87,8 +87,8 @@ def run(printer: Printer, *, directory: Path | None, json_log: bool | None, **te
     options = {"data_dir": directory, "json_log": json_log, **parsed_options(texts)}
     settings = load(os.environ, options)
     configure(json_lines=settings.json_log)
-    from ingot.server import banner
-    from ingot.server.run import run as run_server
+    from ingot.server.process import banner
+    from ingot.server.process.run import run as run_server
 
     def announce(document: dict[str, Any]) -> None:
         text = banner.render(document, str(settings.data_dir))
@@ -108,7 +108,7 @@ def keys(printer: Printer, *, directory: Path | None) -> None:
       ingot server keys ./data
       ingot server keys --json
     """
-    from ingot.server.keys import of_settings, stored
+    from ingot.server.process.keys import of_settings, stored
     from ingot.server.settings import load
 
     settings = load(os.environ, {"data_dir": directory})

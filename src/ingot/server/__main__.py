@@ -11,7 +11,7 @@ from typing import Any
 
 from ingot.base.errors import Error
 from ingot.base.logs import configure
-from ingot.server import banner
+from ingot.server.process import banner
 from ingot.server.settings import load
 
 
@@ -20,7 +20,7 @@ def main() -> int:
     try:
         settings = load(os.environ, {})
         configure(json_lines=settings.json_log)
-        from ingot.server.run import run
+        from ingot.server.process.run import run
 
         def announce(document: dict[str, Any]) -> None:
             sys.stdout.write(banner.render(document, str(settings.data_dir)) + "\n")

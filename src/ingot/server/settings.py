@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ingot.base.errors import UsageError
 from ingot.base.secret import Secret
 from ingot.base.units import parse_duration
-from ingot.server.address import Address, parse_address
+from ingot.server.process.address import Address, parse_address
 
 ACCESS_KEY_LENGTH_MIN = 3
 SECRET_KEY_LENGTH_MIN = 8

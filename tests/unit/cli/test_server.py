@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingot.cli.main import run
-from ingot.server.keys import stored_or_generated
+from ingot.server.process.keys import stored_or_generated
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from ingot.base.errors import UsageError
-from ingot.server.address import Address
+from ingot.server.process.address import Address
 from ingot.server.settings import SETTINGS, WORKERS_DEFAULT_MAX, load, parsed_options
 
 DATA = {"data_dir": Path("data")}

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from ingot.base.errors import ConflictError, Error
-from ingot.server.datadir import LOCK_FILE, lock, prepare
+from ingot.server.process.datadir import LOCK_FILE, lock, prepare
 
 
 def test_prepare_makes_the_directory_for_the_owner_only(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from ingot.server.address import Address, bracketed
-from ingot.server.keys import RootKeys
+from ingot.server.process.address import Address, bracketed
+from ingot.server.process.keys import RootKeys
 
 
 def reachable_hosts(address: Address) -> list[str]:

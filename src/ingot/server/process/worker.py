@@ -15,9 +15,10 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
-from ingot.server.address import Address
+from ingot.server.app import S3App
 from ingot.server.console.page import console_app
-from ingot.server.ports import await_listening
+from ingot.server.process.address import Address
+from ingot.server.process.ports import await_listening
 from ingot.server.service import Service
 from ingot.server.settings import Settings
 
@@ -73,8 +74,6 @@ async def _serve(
     when_ready: Callable[[], None],
     alive: int | None,
 ) -> int:
-    from ingot.server.app import S3App
-
     loop = asyncio.get_running_loop()
     stop_requested = asyncio.Event()
     # The command line lets SIGPIPE end it; a client that goes away must not end the server.

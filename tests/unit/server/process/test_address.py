@@ -1,7 +1,7 @@
 import pytest
 
 from ingot.base.errors import UsageError
-from ingot.server.address import Address, bracketed, parse_address
+from ingot.server.process.address import Address, bracketed, parse_address
 
 
 @pytest.mark.parametrize(

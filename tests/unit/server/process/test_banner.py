@@ -1,7 +1,7 @@
 from ingot.base.secret import Secret
-from ingot.server.address import Address
-from ingot.server.banner import describe, reachable_hosts, render
-from ingot.server.keys import RootKeys
+from ingot.server.process.address import Address
+from ingot.server.process.banner import describe, reachable_hosts, render
+from ingot.server.process.keys import RootKeys
 
 KEYS = RootKeys("ACCESS", Secret("the-secret"), generated=True)
 API, CONSOLE = Address("127.0.0.1", 9000), Address("::1", 9001)

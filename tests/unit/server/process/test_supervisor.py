@@ -9,7 +9,7 @@ import pytest
 PRELUDE = """
 import os, signal, sys, time
 from ingot.base.errors import Error
-from ingot.server.supervisor import READY, Supervisor
+from ingot.server.process.supervisor import READY, Supervisor
 
 def say(text):
     os.write(1, f"{text}\\n".encode())

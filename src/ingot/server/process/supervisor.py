@@ -75,6 +75,9 @@ class Supervisor:
             os.close(self._ready_read)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             code = self._work(index, self._ready_write, self._alive_read)
+        except Error as error:
+            _log.error("worker %d: %s", index, error.message)
+            code = error.exit_code
         except BaseException:  # noqa: BLE001 # nothing may unwind into the parent's frames
             _log.exception("worker %d failed", index)
         finally:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable
 from typing import Any
 
 from ingot.base.clock import SystemClock
 from ingot.iam.identities import Identities, root_identity
-from ingot.server import banner, datadir, keys, ports, supervisor
 from ingot.server.access_log import access_log
+from ingot.server.process import banner, datadir, keys, ports, supervisor
 from ingot.server.service import Service, open_service
 from ingot.server.settings import Settings
-
-_log = logging.getLogger("ingot.server")
 
 
 def run(
@@ -56,8 +53,7 @@ def run(
 
     # Imported before the fork, so that workers share the pages; after the checks above, so that
     # their errors come at once.
-    from ingot.server import app as _app  # noqa: F401 # see the comment
-    from ingot.server.worker import Listeners, serve
+    from ingot.server.process.worker import Listeners, serve
 
     listeners = Listeners(api, console)
     try:

@@ -3,8 +3,8 @@ import socket
 import pytest
 
 from ingot.base.errors import ConflictError, Error
-from ingot.server.address import Address
-from ingot.server.ports import await_listening, reserve
+from ingot.server.process.address import Address
+from ingot.server.process.ports import await_listening, reserve
 
 
 def test_port_zero_becomes_a_real_port() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from ingot.base.errors import Error, NotFoundError
-from ingot.server.keys import KEYS_FILE, generate, of_settings, stored, stored_or_generated
+from ingot.server.process.keys import KEYS_FILE, generate, of_settings, stored, stored_or_generated
 from ingot.server.settings import load
 
 

@@ -9,7 +9,7 @@ import socket
 import time
 
 from ingot.base.errors import ConflictError, Error
-from ingot.server.address import EVERY_INTERFACE, Address
+from ingot.server.process.address import EVERY_INTERFACE, Address
 
 _CONNECT_PERIOD_S = 0.005
 
