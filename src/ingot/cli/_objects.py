@@ -77,13 +77,13 @@ class Reporter:
     Args:
         printer: where to.
         dry_run: nothing was really done.
-        what: the plural noun for items, in the error of a run that failed in part.
+        alone: the run has one item, whose failure is that of the run; it needs no totals.
     """
 
-    def __init__(self, printer: Printer, *, dry_run: bool = False, what: str = "objects") -> None:
+    def __init__(self, printer: Printer, *, dry_run: bool = False, alone: bool = False) -> None:
         self._printer = printer
         self._dry_run = dry_run
-        self._what = what
+        self._alone = alone
         self._began_s = time.monotonic()
         self.tally = Tally()
 
@@ -94,7 +94,13 @@ class Reporter:
                 self.tell(event)
 
     def tell(self, event: Event) -> None:
-        """Print one event."""
+        """Print one event.
+
+        Raises:
+            Error: the only item failed.
+        """
+        if self._alone and isinstance(event, Failed):
+            raise event.error
         self.tally.add(event)
         self._show(event)
 
@@ -104,9 +110,9 @@ class Reporter:
         Raises:
             Error: something failed.
         """
-        if summary:
+        if summary and not self._alone:
             self._summarize()
-        if (error := self.tally.verdict(self._what)) is not None:
+        if (error := self.tally.verdict("objects")) is not None:
             raise error
 
     def _show(self, event: Event) -> None:

@@ -64,7 +64,7 @@ def cp(
     goal = parse_address(target, book)
     if isinstance(goal, LocalAddress):
         check_intended_local(goal, book)
-    reporter = Reporter(printer, dry_run=dry_run)
+    reporter = Reporter(printer, dry_run=dry_run, alone=len(sources) == 1 and not recursive)
     conduct = Conduct(overwrite=True, dry_run=dry_run, attempts=attempts, workers=workers)
     with Connections() as connections:
         if any(isinstance(one, LocalAddress) and one.is_stream for one in (*parsed, goal)):

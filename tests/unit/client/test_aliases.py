@@ -26,19 +26,19 @@ def test_what_is_stored_is_read_back_by_another_book(tmp_path: Path) -> None:
         Alias("a", "https://h", "AK", Secret(SECRET), Secret("token"), "path", "eu-west-1")
     )
     read = book(tmp_path).get("a")
-    assert ("https://h", "AK", SECRET) == (read.url, read.access_key, read.secret_key.reveal())
+    assert (read.url, read.access_key, read.secret_key.reveal()) == ("https://h", "AK", SECRET)
     assert read.session_token is not None
-    assert ("token", "path", "eu-west-1") == (
+    assert (
         read.session_token.reveal(),
         read.addressing,
         read.region,
-    )
+    ) == ("token", "path", "eu-west-1")
 
 
 def test_the_file_is_for_its_owner_only_and_leaves_nothing_behind(tmp_path: Path) -> None:
     book(tmp_path).put(alias())
     folder = tmp_path / "ingot"
-    assert 0o600 == stat.S_IMODE((folder / "config.json").stat().st_mode)
+    assert stat.S_IMODE((folder / "config.json").stat().st_mode) == 0o600
     assert {"config.json", "config.json.lock"} == {item.name for item in folder.iterdir()}
 
 
@@ -55,8 +55,8 @@ def test_putting_keeps_other_aliases_and_fields_of_later_versions(tmp_path: Path
     path.write_text(json.dumps(document))
     own.put(alias("two"))
     document = json.loads(path.read_text())
-    assert "blue" == document["colour"]
-    assert ["one", "two"] == sorted(document["aliases"])
+    assert document["colour"] == "blue"
+    assert sorted(document["aliases"]) == ["one", "two"]
 
 
 def test_removing_forgets_only_that_alias(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_removing_forgets_only_that_alias(tmp_path: Path) -> None:
     own.put(alias("one"))
     own.put(alias("two"))
     own.remove("one")
-    assert ["two"] == list(own.all())
+    assert list(own.all()) == ["two"]
 
 
 def test_an_unknown_alias_is_not_found_with_the_nearest_name_as_hint(tmp_path: Path) -> None:
@@ -84,11 +84,11 @@ def test_a_variable_beats_the_file(tmp_path: Path, prefix: str) -> None:
     own = book(tmp_path, **{f"{prefix}local": value})
     own.put(alias())
     read = own.get("local")
-    assert ("https://host:9443", "KEY", "se/cr@et") == (
+    assert (
         read.url,
         read.access_key,
         read.secret_key.reveal(),
-    )
+    ) == ("https://host:9443", "KEY", "se/cr@et")
     assert read.session_token == Secret("tok")
     own.remove("local")
     with pytest.raises(NotFoundError, match="variable"):
@@ -97,7 +97,7 @@ def test_a_variable_beats_the_file(tmp_path: Path, prefix: str) -> None:
 
 def test_our_variable_beats_that_of_mc(tmp_path: Path) -> None:
     own = book(tmp_path, MC_HOST_x="http://a:b@mc", INGOT_HOST_x="http://a:b@ours")
-    assert "http://ours" == own.get("x").url
+    assert own.get("x").url == "http://ours"
 
 
 def test_a_malformed_variable_is_reported_without_its_secret(tmp_path: Path) -> None:
@@ -119,14 +119,14 @@ def test_the_configuration_of_mc_is_read_but_its_placeholders_are_not(
     (tmp_path / ".mc").mkdir()
     (tmp_path / ".mc" / "config.json").write_text(json.dumps({"version": "10", member: entries}))
     own = book(tmp_path)
-    assert ["minio"] == list(own.all())
-    assert "path" == own.get("minio").addressing
+    assert list(own.all()) == ["minio"]
+    assert own.get("minio").addressing == "path"
 
 
 def test_a_broken_file_of_mc_does_not_stand_in_the_way(tmp_path: Path) -> None:
     (tmp_path / ".mc").mkdir()
     (tmp_path / ".mc" / "config.json").write_text("{")
-    assert {} == book(tmp_path).all()
+    assert book(tmp_path).all() == {}
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_an_endpoint_url_is_scheme_host_and_port_only(url: str) -> None:
 
 
 def test_a_slash_at_the_end_of_an_endpoint_url_is_dropped() -> None:
-    assert "https://host:9000" == check_url("https://host:9000/")
+    assert check_url("https://host:9000/") == "https://host:9000"
 
 
 @pytest.mark.parametrize("name", ["", "1a", "a/b", "a b", "-x", ".", "a" * 65])

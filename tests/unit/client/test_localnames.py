@@ -55,7 +55,7 @@ def test_a_link_in_the_target_does_not_let_an_object_out(tmp_path: Path) -> None
         prepare_local_path(root, "link/x")
     with pytest.raises(ConflictError, match="symbolic link"):
         prepare_local_path(root, "link")
-    assert [] == list((tmp_path / "outside").iterdir())
+    assert list((tmp_path / "outside").iterdir()) == []
 
 
 def test_a_file_in_the_place_of_a_folder_is_a_conflict_both_ways(tmp_path: Path) -> None:
@@ -73,10 +73,10 @@ def test_removing_takes_empty_folders_along_but_never_the_root(tmp_path: Path) -
     (root / "a" / "b" / "x").write_text("")
     (root / "a" / "y").write_text("")
     remove_local_file(root, "a/b/x")
-    assert ["y"] == os.listdir(root / "a")
+    assert os.listdir(root / "a") == ["y"]
     remove_local_file(root, "a/y")
     remove_local_file(root, "a/y")
-    assert [] == os.listdir(root)
+    assert os.listdir(root) == []
 
 
 def test_a_key_must_be_utf8_and_at_most_1024_bytes() -> None:
@@ -86,4 +86,4 @@ def test_a_key_must_be_utf8_and_at_most_1024_bytes() -> None:
 
 
 def test_a_name_that_is_no_utf8_can_still_be_printed() -> None:
-    assert "a\\xffé" == printable(os.fsdecode(b"a\xff\xc3\xa9"))
+    assert printable(os.fsdecode(b"a\xff\xc3\xa9")) == "a\\xffé"

@@ -42,7 +42,7 @@ def test_names_come_in_the_utf8_byte_order_of_s3_listings(
 
 def test_a_folder_sorts_where_its_keys_stand(tmp_path: Path) -> None:
     fill(tmp_path, "a/b", "a.txt", "a-b", "a0")
-    assert ["a-b", "a.txt", "a/b", "a0"] == names(LocalTree(tmp_path))
+    assert names(LocalTree(tmp_path)) == ["a-b", "a.txt", "a/b", "a0"]
 
 
 def test_an_entry_has_size_and_time_and_no_etag(tmp_path: Path) -> None:
@@ -72,8 +72,8 @@ def test_links_are_followed_on_demand_and_loops_are_cut(tmp_path: Path) -> None:
     (tmp_path / "root" / "x" / "loop").symlink_to(tmp_path / "root")
     (tmp_path / "root" / "z").symlink_to("nowhere")
     found = list(LocalTree(tmp_path / "root", follow_links=True).entries())
-    assert ["file", "folder/secret", "x/loop/", "x/y", "z"] == [item.name for item in found]
-    assert ["x/loop/", "z"] == [item.name for item in found if isinstance(item, Obstacle)]
+    assert [item.name for item in found] == ["file", "folder/secret", "x/loop/", "x/y", "z"]
+    assert [item.name for item in found if isinstance(item, Obstacle)] == ["x/loop/", "z"]
 
 
 def test_sockets_and_pipes_are_left_out_with_a_reason(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_sockets_and_pipes_are_left_out_with_a_reason(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "socket"))
         reasons = [i.reason for i in LocalTree(tmp_path).entries() if isinstance(i, Obstacle)]
-    assert ["is a named pipe", "is a socket"] == reasons
+    assert reasons == ["is a named pipe", "is a socket"]
 
 
 def test_an_unreadable_folder_is_a_failure_that_covers_what_is_below(
@@ -98,13 +98,13 @@ def test_an_unreadable_folder_is_a_failure_that_covers_what_is_below(
     monkeypatch.setattr(os, "scandir", refuse)
     first, second = LocalTree(tmp_path).entries()
     assert Obstacle("closed/", "cannot be read: Permission denied", is_failure=True) == first
-    assert "open/x" == second.name
+    assert second.name == "open/x"
 
 
 def test_excluded_names_and_downloads_in_progress_are_not_there(tmp_path: Path) -> None:
     fill(tmp_path, "a.tmp", "keep", ".x.0123456789ab.tmp", ".x.tmp", "deep/node_modules/y/z")
     tree = LocalTree(tmp_path, Selection(("a.*", "node_modules")))
-    assert [".x.tmp", "keep"] == names(tree)
+    assert names(tree) == [".x.tmp", "keep"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,258 @@
+"""The object commands against a real server: in this process where that is enough, else outside."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingot.cli import main
+
+DEADLINE_S = 30.0
+
+
+@dataclass
+class Result:
+    """How a command ended."""
+
+    code: int
+    raw: bytes
+    err: str
+
+    @property
+    def out(self) -> str:
+        return self.raw.decode()
+
+    def documents(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def error(self) -> dict[str, Any]:
+        document = json.loads(self.err.splitlines()[-1])
+        assert document["status"] == "error"
+        error: dict[str, Any] = document["error"]
+        return error
+
+
+def _alias_url(server: Any, secret_key: str | None = None) -> str:
+    secret = secret_key or server.secret_key
+    return f"http://{server.access_key}:{secret}@127.0.0.1:{server.port}"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of its own, with no aliases and no settings."""
+    for name in os.environ:
+        if name.startswith(("INGOT_", "MC_", "AWS_")):
+            monkeypatch.delenv(name)
+    folder = tmp_path / "home"
+    folder.mkdir()
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("INGOT_CONFIG_DIR", str(folder / "config"))
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+@pytest.fixture
+def cli(home: Path, server: Any, monkeypatch: pytest.MonkeyPatch, capfdbinary: Any) -> Any:
+    """Run `ingot …` in this process; the alias `s3` is the shared server."""
+    monkeypatch.setenv("MC_HOST_s3", _alias_url(server))
+
+    def run(*arguments: str | Path) -> Result:
+        capfdbinary.readouterr()
+        code = main.run([str(argument) for argument in arguments])
+        out, err = capfdbinary.readouterr()
+        return Result(code, out, err.decode())
+
+    return run
+
+
+@dataclass
+class Background:
+    """A command that goes on by itself."""
+
+    process: subprocess.Popen[str]
+    log_path: Path
+
+    def wait_for(self, condition: Callable[[], Any], what: str) -> None:
+        """Wait until something outside holds, or fail with what the command said."""
+        deadline = time.monotonic() + DEADLINE_S
+        while not condition():
+            assert time.monotonic() < deadline, f"{what}\n{self.log()}"
+            time.sleep(0.05)
+
+    def wait_for_text(self, text: str) -> None:
+        """Wait until the command has said `text`."""
+        self.wait_for(lambda: text in self.log(), f"it says {text!r}")
+
+    def log(self) -> str:
+        return self.log_path.read_text()
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(DEADLINE_S)
+
+
+@dataclass
+class Starter:
+    """Starts commands as processes; what still runs at the end is ended."""
+
+    folder: Path
+    started: list[Background] = field(default_factory=list)
+
+    def __call__(self, *arguments: str | Path, **variables: str) -> Background:
+        log_path = self.folder / f"command{len(self.started)}.log"
+        with log_path.open("w") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "ingot", *map(str, arguments)],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env=os.environ | variables,
+            )
+        self.started.append(Background(process, log_path))
+        return self.started[-1]
+
+
+@pytest.fixture
+def start(home: Path, tmp_path: Path) -> Iterator[Starter]:
+    """Start `ingot …` as a process of its own."""
+    starter = Starter(tmp_path)
+    yield starter
+    for background in starter.started:
+        with contextlib.suppress(ProcessLookupError):
+            background.process.kill()
+        background.process.wait(DEADLINE_S)
+
+
+class Files:
+    """Makes and reads folders of this machine."""
+
+    def fill(self, root: Path, count: int, seed: int = 1) -> None:
+        """Write files of many sizes under names that are hard to sort."""
+        rng = random.Random(seed)
+        sizes = [0, 1, 100, 5000, 16_384, 16_385, 100_000, 1_048_577]
+        segments = ["a", "a-b", "a.txt", "a b", "é", "\U0001f600", "~", "+", "%41", "x&y", "#", "0"]
+        for index in range(count):
+            folders = [f"d-{name}" for name in rng.choices(segments, k=rng.randrange(0, 3))]
+            path = root.joinpath(*folders, f"{rng.choice(segments)}{index}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(rng.randbytes(rng.choices(sizes, [1, 1, 8, 6, 2, 2, 2, 1])[0]))
+
+    def contents(self, root: Path) -> dict[str, bytes]:
+        """Return every file below a folder, by relative name."""
+        return {
+            path.relative_to(root).as_posix(): path.read_bytes()
+            for path in root.rglob("*")
+            if path.is_file()
+        }
+
+
+@dataclass
+class Remote:
+    """A fresh bucket, as boto3 sees it and as the commands call it."""
+
+    s3: Any
+    bucket: str
+
+    @property
+    def address(self) -> str:
+        return f"s3/{self.bucket}"
+
+    def put(self, key: str, body: bytes = b"", **attributes: Any) -> None:
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, **attributes)
+
+    def put_all(self, bodies: dict[str, bytes]) -> None:
+        for key, body in bodies.items():
+            self.put(key, body)
+
+    def head(self, key: str) -> dict[str, Any]:
+        answer: dict[str, Any] = self.s3.head_object(Bucket=self.bucket, Key=key)
+        return answer
+
+    def delete(self, key: str) -> None:
+        self.s3.delete_object(Bucket=self.bucket, Key=key)
+
+    def uploads(self) -> list[Any]:
+        answer = self.s3.list_multipart_uploads(Bucket=self.bucket)
+        return list(answer.get("Uploads", []))
+
+    def objects(self, prefix: str = "") -> dict[str, bytes]:
+        """Return every object below a prefix, by name relative to it."""
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        keys = [item["Key"] for page in pages for item in page.get("Contents", [])]
+        found = {}
+        for key in keys:
+            # A command that is still running may delete it between the two requests.
+            with contextlib.suppress(self.s3.exceptions.NoSuchKey):
+                body = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"]
+                found[key[len(prefix) :]] = body.read()
+        return found
+
+
+@pytest.fixture
+def remote(
+    home: Path, server: Any, s3: Any, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> Remote:
+    """A fresh bucket of the shared server, whose alias is `s3`."""
+    monkeypatch.setenv("MC_HOST_s3", _alias_url(server))
+    return Remote(s3, bucket)
+
+
+@dataclass
+class Outage:
+    """A bucket of a server of one's own, which can be killed and comes back at the same port."""
+
+    remote: Remote
+    server: Any
+    restarted: Callable[[], Any]
+
+    def kill(self) -> None:
+        self.server.kill_hard()
+
+    def restart(self) -> None:
+        self.server = self.restarted()
+
+
+@pytest.fixture
+def outage(
+    home: Path,
+    tmp_path: Path,
+    start_server: Any,
+    new_client: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Outage:
+    """A bucket of a server of one's own, whose alias is `s3`."""
+    server = start_server(tmp_path / "data", workers=1)
+    monkeypatch.setenv("MC_HOST_s3", _alias_url(server))
+    remote = Remote(new_client(server), "mirrored")
+    remote.s3.create_bucket(Bucket=remote.bucket)
+    address = f"127.0.0.1:{server.port}"
+    return Outage(
+        remote,
+        server,
+        lambda: start_server(tmp_path / "data", "--address", address, workers=1),
+    )
+
+
+@pytest.fixture
+def files() -> Files:
+    """Makes and reads folders of this machine."""
+    return Files()
+
+
+@pytest.fixture
+def wrong_keys(server: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of an alias of the shared server whose secret is wrong."""
+    monkeypatch.setenv("MC_HOST_bad", _alias_url(server, "wrong-secret"))
+    return "bad"
