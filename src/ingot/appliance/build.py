@@ -5,23 +5,23 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import ingot.system
-from ingot.appliance.bundle import COMPONENT_PREFIX
+from ingot.appliance.images import get_image
 from ingot.appliance.manifest import Manifest, make_manifest, render
 from ingot.appliance.outputs import Output, OutputFile, Target, find_output
 from ingot.appliance.plan import Plan, image_references, make_plan, with_data_steps
-from ingot.appliance.spec import Appliance, read_appliance
+from ingot.appliance.spec import read_appliance
 from ingot.appliance.tools import find_tool
 from ingot.base.atomic import fsync_directory
-from ingot.base.errors import NotFoundError
-from ingot.debian.component import build_component
+from ingot.base.errors import UsageError
 from ingot.debian.modules import module_order
 from ingot.debian.session import Session
 from ingot.oci.image import Image
+from ingot.oci.tree import Tree
 
 FORMAT_DEFAULT = "kernel+initrd"
 MANIFEST_SUFFIX = ".manifest.json"
@@ -56,60 +56,47 @@ def build(path: Path, options: BuildOptions, session: Session) -> Manifest:
         Error: what images, plan and outputs raise.
     """
     outputs = [find_output(name) for name in dict.fromkeys(options.formats)]
-    for tool in {tool for output in outputs for tool in output.needs}:
-        find_tool(tool)
+    for output in outputs:
+        _check(output, options.arch)
     appliance = with_data_steps(read_appliance(path))
-    images = load_images(appliance, path.parent, options.arch, session)
+    loaders = dict.fromkeys(loader for output in outputs for loader in output.loaders)
+    references = dict.fromkeys((*image_references(appliance), *loaders))
+    images = load_images(references, path.parent, options.arch, session)
     order = partial(module_order, cache_dir=session.cache_dir)
     plan = make_plan(appliance, images, arch=options.arch, module_order=order)
-    return write_outputs(plan, outputs, options, session)
+    trees = {loader: images[loader].tree for loader in loaders}
+    return write_outputs(plan, outputs, options, session, trees)
 
 
 def load_images(
-    appliance: Appliance, folder: Path, arch: str, session: Session
+    references: Collection[str], folder: Path, arch: str, session: Session
 ) -> dict[str, Image]:
-    """Return every image the appliance names, by reference, and save new pins of the lock.
-
-    Components beside the appliance file (`components/NAME`, `NAME`) come before ours.
-    """
-    references = image_references(appliance)
+    """Return every image by its reference, and save new pins of the lock."""
     images: dict[str, Image] = {}
     with session.progress.task("images", total=len(references), unit="images") as task:
         for reference in references:
-            component = find_component(reference.removeprefix(COMPONENT_PREFIX), folder)
-            images[reference] = build_component(component, arch=arch, session=session)
+            images[reference] = get_image(reference, folder, arch, session)
             session.progress.note(f"image {reference}")
             task.advance()
     session.save_lock()
     return images
 
 
-def find_component(name: str, folder: Path) -> Path:
-    """Return the folder of a component.
-
-    Raises:
-        NotFoundError: there is none; the hint lists those that come with the product.
-    """
-    shipped = Path(next(iter(ingot.system.__path__)))
-    places = (folder / "components" / name, folder / name, shipped / name)
-    for place in places:
-        if (place / "component.yml").is_file():
-            return place
-    known = sorted(entry.parent.name for entry in shipped.glob("*/component.yml"))
-    raise NotFoundError(
-        f"there is no component {name!r} in {folder}/components, {folder} or the product",
-        hint=f"components of the product: {', '.join(known)}",
-    )
-
-
 def write_outputs(
-    plan: Plan, outputs: list[Output], options: BuildOptions, session: Session
+    plan: Plan,
+    outputs: list[Output],
+    options: BuildOptions,
+    session: Session,
+    loaders: Mapping[str, Tree],
 ) -> Manifest:
     """Write every output beside each other, then give all their final names."""
     name = options.name or plan.name
     options.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{name}.", dir=options.folder) as staging:
-        target = Target(Path(staging), name, options.compress_level)
+        folder, work = Path(staging, "files"), Path(staging, "work")
+        folder.mkdir()
+        work.mkdir()
+        target = Target(folder, work, name, options.compress_level, loaders)
         files: list[OutputFile] = []
         for output in outputs:
             with session.progress.task(f"output {output.name}"):
@@ -120,6 +107,16 @@ def write_outputs(
         (target.folder / f"{name}{MANIFEST_SUFFIX}").write_bytes(render(manifest))
         _publish(target.folder, options.folder, name)
     return manifest
+
+
+def _check(output: Output, arch: str) -> None:
+    if arch not in output.arches:
+        raise UsageError(
+            f"there is no {output.name} for {arch}",
+            hint=f"it can be built for {', '.join(output.arches)}",
+        )
+    for tool in output.needs:
+        find_tool(tool)
 
 
 def _publish(staging: Path, folder: Path, name: str) -> None:

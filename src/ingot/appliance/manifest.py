@@ -8,23 +8,22 @@ from typing import Literal
 
 import msgspec
 
-from ingot.appliance.outputs import OutputFile, Role
+from ingot.appliance.outputs import Firmware, OutputFile, Role
 from ingot.appliance.plan import Plan
-from ingot.base.units import MIB
 
 CONSOLE = "ttyS0"
 
 _MEMORY_MIB_MIN = 128
-_MEMORY_MIB_STEP = 64
 
 
 class BuiltFile(msgspec.Struct, frozen=True):
-    """One file of a build; `path` is relative to the manifest."""
+    """One file of a build; `path` is relative to the manifest, `firmware` starts it by itself."""
 
     role: Role
     path: str
     size_bytes: int
     sha256: str
+    firmware: tuple[Firmware, ...] = ()
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -34,7 +33,10 @@ class Service(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """The document; `format` names the formats, joined by commas."""
+    """The document; `format` names the formats, joined by commas.
+
+    A machine with `memory_mib` of RAM boots each of the files.
+    """
 
     name: str
     format: str
@@ -56,7 +58,7 @@ def make_manifest(
         format=",".join(formats),
         arch=plan.arch,
         files=built,
-        memory_mib=memory_mib(built),
+        memory_mib=max([_MEMORY_MIB_MIN, *(file.memory_mib for file in files)]),
         services=[Service(service) for service in plan.services],
     )
 
@@ -66,20 +68,8 @@ def render(manifest: Manifest) -> bytes:
     return msgspec.json.format(msgspec.json.encode(manifest, order="sorted"), indent=2) + b"\n"
 
 
-def memory_mib(files: list[BuiltFile]) -> int:
-    """Return the RAM a machine should have.
-
-    The initial RAM disk is in memory twice while the kernel unpacks it; Python needs about three
-    times the size of its compressed files. Measured: docs/explanation/boot.md.
-    """
-    initrd_bytes = sum(file.size_bytes for file in files if file.role == "initrd")
-    wanted = 96 + 4 * initrd_bytes // MIB
-    steps = -(-wanted // _MEMORY_MIB_STEP)
-    return max(_MEMORY_MIB_MIN, steps * _MEMORY_MIB_STEP)
-
-
 def _built(file: OutputFile, folder: Path) -> BuiltFile:
     path = folder / file.file_name
     with path.open("rb") as body:
         digest = hashlib.file_digest(body, "sha256").hexdigest()
-    return BuiltFile(file.role, file.file_name, path.stat().st_size, digest)
+    return BuiltFile(file.role, file.file_name, path.stat().st_size, digest, file.firmware)

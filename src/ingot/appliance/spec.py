@@ -23,6 +23,7 @@ from ingot.appliance.settings import (
 )
 from ingot.base.document import DocumentError, Reader
 from ingot.base.errors import NotFoundError, UsageError
+from ingot.oci.sources import split_source
 
 SOURCE_BYTES_MAX = 1 << 20
 CONTAINERS_MAX = 999
@@ -167,7 +168,10 @@ def _image(reader: Reader, node: yaml.Node) -> str:
     reference = reader.string(node) or ""
     name = reference.removeprefix(COMPONENT_PREFIX)
     if name == reference:
-        reader.problem(node, f"{reference!r}: only {COMPONENT_PREFIX}NAME images are built so far")
+        try:
+            split_source(reference)
+        except UsageError as error:
+            reader.problem(node, error.message)
     elif not _NAME.fullmatch(name):
         reader.problem(node, f"{name!r} is no name of a component")
     return reference

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ingot.base.errors import MissingToolError
 
-_PACKAGES = {"mksquashfs": "squashfs-tools"}
+_PACKAGES = {"mksquashfs": "squashfs-tools", "qemu-img": "qemu-utils"}
 
 
 def find_tool(name: str) -> Path:

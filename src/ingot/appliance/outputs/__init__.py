@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
 from ingot.appliance.plan import Plan
-from ingot.base.errors import UsageError
+from ingot.base.errors import IntegrityError, UsageError
+from ingot.oci.tree import Content, Tree
 
-Role = Literal["kernel", "initrd", "cmdline", "tar"]
+Role = Literal["kernel", "initrd", "cmdline", "tar", "disk", "iso"]
+Firmware = Literal["bios", "uefi"]
+ARCHES = ("amd64", "arm64")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,22 +23,48 @@ class Target:
     """Where and how an output writes.
 
     Attributes:
-        folder: an empty folder of this build; nothing in it is visible before all is done.
+        folder: takes the build's files; nothing in it is visible before all is done.
+        work: takes what outputs make on the way and may share; it vanishes after the build.
         name: what file names start with.
         compress_level: of zstd, 1 to 22; None is the output's default, which favours speed.
+        loaders: files of boot loaders, by the component that brings them.
     """
 
     folder: Path
+    work: Path
     name: str
     compress_level: int | None = None
+    loaders: Mapping[str, Tree] = field(default_factory=dict)
+
+    def loader_file(self, component: str, path: str) -> Content:
+        """Return a boot loader's file.
+
+        Raises:
+            IntegrityError: the component has no such file.
+        """
+        entry = self.loaders[component].resolve(path)
+        if entry is None or entry.content is None:
+            raise IntegrityError(
+                f"{component} has no /{path}",
+                hint="the package that it is made of may have changed: use another --suite",
+            )
+        return entry.content
 
 
 @dataclass(frozen=True, slots=True)
 class OutputFile:
-    """One file an output wrote; `file_name` is relative to the target's folder."""
+    """One file an output wrote.
+
+    Attributes:
+        file_name: relative to the target's folder.
+        firmware: what starts it by itself.
+        memory_mib: the RAM a machine needs to boot it; 0 where it does not boot by itself.
+    """
 
     role: Role
     file_name: str
+    firmware: tuple[Firmware, ...] = ()
+    memory_mib: int = 0
 
 
 class Output(Protocol):
@@ -46,6 +76,10 @@ class Output(Protocol):
     """What its files' names add to the appliance's name."""
     needs: tuple[str, ...]
     """Programs of the host without which it cannot work."""
+    loaders: tuple[str, ...]
+    """Components whose files it puts on a medium to boot it."""
+    arches: tuple[str, ...]
+    """Debian's names of the architectures it can be built for."""
 
     def write(self, plan: Plan, target: Target) -> list[OutputFile]:
         """Write all files of the format.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ingot.appliance.archive import write_tar
-from ingot.appliance.outputs import OutputFile, Target
+from ingot.appliance.outputs import ARCHES, OutputFile, Target
 from ingot.appliance.plan import Plan
 
 
@@ -13,6 +13,8 @@ class Tar:
     name = "tar"
     suffixes = (".tar",)
     needs = ()
+    loaders = ()
+    arches = ARCHES
 
     def write(self, plan: Plan, target: Target) -> list[OutputFile]:
         """Write NAME.tar."""

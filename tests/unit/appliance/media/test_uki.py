@@ -1,6 +1,5 @@
 """Unified kernel images, read back by objdump and objcopy."""
 
-import struct
 import subprocess
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from ingot.appliance.media.pieces import write_pieces
 from ingot.appliance.media.uki import Uki, make_uki
 from ingot.base.errors import IntegrityError
 from ingot.oci.tree import Content
+from ingot.testing.loaders import make_stub
 
 PARTS = {
     ".osrel": b"ID=test\n",
@@ -17,20 +17,6 @@ PARTS = {
     ".initrd": b"ramdisk" * 1000,
     ".linux": b"kernel" * 2000,
 }
-
-
-def stub(*, headers_bytes: int = 1024) -> bytes:
-    """A PE32+ program with one section of code, as small as objdump accepts."""
-    dos = b"MZ".ljust(0x3C, b"\0") + struct.pack("<I", 0x40)
-    coff = struct.pack("<4sHHIIIHH", b"PE\0\0", 0x8664, 1, 0, 0, 0, 240, 0x22E)
-    optional = struct.pack("<HBBIIIII", 0x20B, 2, 40, 512, 0, 0, 0x1000, 0x1000)
-    optional += struct.pack("<QII", 0, 0x1000, 512) + struct.pack("<HHHHHHI", *([0] * 7))
-    optional += struct.pack("<IIIHHQQQQII", 0x2000, headers_bytes, 77, 10, 0, *([0] * 5), 16)
-    section = struct.pack(
-        "<8sIIIIIIHHI", b".text", 512, 0x1000, 512, headers_bytes, 0, 0, 0, 0, 0x60000020
-    )
-    header = dos + coff + optional.ljust(240, b"\0") + section
-    return header.ljust(headers_bytes, b"\0") + b"\xc3" * 512
 
 
 def uki(program: bytes) -> Uki:
@@ -44,7 +30,7 @@ def uki(program: bytes) -> Uki:
 
 
 def test_binutils_find_every_part(tmp_path: Path) -> None:
-    made = uki(stub())
+    made = uki(make_stub())
     image = tmp_path / "image.efi"
     write_pieces(image, made.size_bytes, made.pieces)
     for name, data in PARTS.items():
@@ -61,7 +47,7 @@ def test_binutils_find_every_part(tmp_path: Path) -> None:
 
 
 def test_sections_do_not_overlap_in_memory(tmp_path: Path) -> None:
-    made = uki(stub())
+    made = uki(make_stub())
     image = tmp_path / "image.efi"
     write_pieces(image, made.size_bytes, made.pieces)
     shown = subprocess.run(["objdump", "-hp", image], capture_output=True, text=True, check=True)
@@ -76,7 +62,7 @@ def test_sections_do_not_overlap_in_memory(tmp_path: Path) -> None:
     assert checksum == 0
 
 
-@pytest.mark.parametrize("program", [b"", b"MZ", b"\x7fELF" * 100, stub(headers_bytes=512)])
+@pytest.mark.parametrize("program", [b"", b"MZ", b"\x7fELF" * 100, make_stub(headers_bytes=512)])
 def test_a_stub_that_cannot_carry_them_is_refused(program: bytes) -> None:
     with pytest.raises(IntegrityError, match="stub"):
         uki(program)

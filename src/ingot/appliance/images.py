@@ -1,0 +1,66 @@
+"""The images that an appliance names: components built here, everything else from its source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import ingot.system
+from ingot.appliance.bundle import COMPONENT_PREFIX
+from ingot.base.errors import NotFoundError
+from ingot.debian.component import build_component
+from ingot.debian.session import Session
+from ingot.oci.image import Image
+from ingot.oci.manifest import platform_for
+from ingot.oci.sources import ImageSources
+
+
+def get_image(reference: str, folder: Path, arch: str, session: Session) -> Image:
+    """Return the image a reference of an appliance file means, and pin its digest in the lock.
+
+    Components beside the appliance file (`components/NAME`, `NAME`) come before ours.
+
+    Args:
+        reference: `component:NAME`, or what `ImageSources.get` reads.
+        folder: of the appliance file, where relative paths begin.
+        arch: Debian's name of the architecture.
+        session: its lock says which image it was the last time.
+
+    Raises:
+        Error: what components and sources raise; ConflictError if a file is not what was pinned.
+    """
+    if reference.startswith(COMPONENT_PREFIX):
+        component = find_component(reference.removeprefix(COMPONENT_PREFIX), folder)
+        return build_component(component, arch=arch, session=session)
+    pin = session.lock.image(reference)
+    image, digest = sources(folder, session).get(reference, platform_for(arch), pin)
+    session.lock.pin_image(reference, digest)
+    return image
+
+
+def sources(folder: Path, session: Session) -> ImageSources:
+    """Return where a session gets the images that are no components."""
+    return ImageSources(
+        cache_dir=session.cache_dir,
+        folder=folder,
+        options=session.registries,
+        offline=session.offline,
+        progress=session.progress,
+    )
+
+
+def find_component(name: str, folder: Path) -> Path:
+    """Return the folder of a component.
+
+    Raises:
+        NotFoundError: there is none; the hint lists those that come with the product.
+    """
+    shipped = Path(next(iter(ingot.system.__path__)))
+    places = (folder / "components" / name, folder / name, shipped / name)
+    for place in places:
+        if (place / "component.yml").is_file():
+            return place
+    known = sorted(entry.parent.name for entry in shipped.glob("*/component.yml"))
+    raise NotFoundError(
+        f"there is no component {name!r} in {folder}/components, {folder} or the product",
+        hint=f"components of the product: {', '.join(known)}",
+    )

@@ -1,0 +1,125 @@
+"""The initial RAM disk, which carries the root file system, and what else boots an appliance.
+
+The RAM disk is two archives, which the kernel unpacks one after the other: a compressed one with
+what finds the root (busybox, a script, two modules) and a plain one with the squashfs image, whose
+bytes are compressed already.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingot.appliance.cpio import write_cpio
+from ingot.appliance.outputs import Target
+from ingot.appliance.plan import Plan
+from ingot.appliance.squashfs import LEVEL_DEFAULT, write_squashfs
+from ingot.base.errors import UsageError
+from ingot.base.units import MIB
+from ingot.oci.tree import Content, Entry, Tree, directory
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+_FIRST_PROGRAM = "init"
+_BUSYBOX = "bin/busybox"
+_ROOT_IMAGE = "root.squashfs"
+_MEMORY_STEP_MIB = 64
+
+
+@dataclass(frozen=True, slots=True)
+class BootParts:
+    """What every way to boot needs.
+
+    Attributes:
+        cmdline: the kernel's command line, without a line end.
+    """
+
+    kernel: Content
+    initrd: Content
+    cmdline: str
+
+    def memory_mib(self, copies_bytes: int = 0) -> int:
+        """Return the RAM a machine should have.
+
+        The RAM disk is in memory twice while the kernel unpacks it; Python needs about three
+        times the size of its compressed files. Measured: docs/explanation/boot.md.
+
+        Args:
+            copies_bytes: what the boot loader holds beside that.
+        """
+        wanted = 96 + (4 * self.initrd.size_bytes + copies_bytes) // MIB
+        return -(-wanted // _MEMORY_STEP_MIB) * _MEMORY_STEP_MIB
+
+
+def boot_parts(plan: Plan, target: Target) -> BootParts:
+    """Return kernel, RAM disk and command line; the RAM disk is made once for all outputs.
+
+    Raises:
+        UsageError: the appliance lacks a kernel or what starts the root file system.
+        Error: see `write_squashfs`.
+    """
+    if plan.kernel is None:
+        raise UsageError(
+            f"{plan.name} has no kernel, and nothing boots without one",
+            hint="add `kernel:` with `image: component:kernel`",
+        )
+    path = target.work / "initrd.img"
+    if not path.exists():
+        _write_initrd(plan, target, path)
+    initrd = Content(size_bytes=path.stat().st_size, path=str(path))
+    return BootParts(plan.kernel, initrd, plan.cmdline.strip())
+
+
+def early_tree(plan: Plan) -> Tree:
+    """Return what the kernel unpacks to find the root image."""
+    tree = Tree()
+    for path in ("dev", "root", "modules"):
+        tree.add(directory(path))
+    for path, mode in ((_FIRST_PROGRAM, 0o755), (_BUSYBOX, 0o755)):
+        entry = plan.root.resolve(path)
+        if entry is None or entry.content is None:
+            raise UsageError(
+                f"{plan.name}: no init image has /{path}, which starts the root file system",
+                hint="add component:init to `init:`",
+            )
+        tree.add(Entry(path, "file", mode, content=entry.content))
+    for path, content in _numbered(plan):
+        tree.add(Entry(path, "file", 0o644, content=content))
+    return tree
+
+
+def root_without_kernel(plan: Plan) -> Tree:
+    """Return the root file system without `boot/`, which whoever boots it has read already."""
+    tree = Tree()
+    tree.merge(plan.root)
+    tree.remove("boot")
+    return tree
+
+
+def _write_initrd(plan: Plan, target: Target, path: Path) -> None:
+    level = target.compress_level or LEVEL_DEFAULT
+    root_image = target.work / _ROOT_IMAGE
+    write_squashfs(root_without_kernel(plan), root_image, level=level)
+    early = io.BytesIO()
+    write_cpio(early_tree(plan), early)
+    content = Content(size_bytes=root_image.stat().st_size, path=str(root_image))
+    with path.open("wb") as file:
+        packed = zstd.compress(early.getvalue(), level)
+        # The kernel looks for the next archive at a multiple of four bytes.
+        file.write(packed + bytes(-len(packed) % 4))
+        write_cpio([Entry(_ROOT_IMAGE, "file", 0o400, content=content)], file)
+    root_image.unlink()
+
+
+def _numbered(plan: Plan) -> Iterator[tuple[str, Content]]:
+    for index, path in enumerate(plan.early_modules):
+        entry = plan.root.get(path)
+        assert entry is not None
+        assert entry.content is not None
+        yield f"modules/{index:02d}-{path.rpartition('/')[2]}", entry.content

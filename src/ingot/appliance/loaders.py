@@ -1,0 +1,42 @@
+"""What starts an appliance from a medium: the kernel as a UEFI program, and BIOS boot loaders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ingot.appliance.bundle import COMPONENT_PREFIX
+from ingot.appliance.initrd import BootParts
+from ingot.appliance.media.pieces import write_pieces
+from ingot.appliance.media.uki import STUBS, Uki, make_uki
+from ingot.appliance.outputs import Target
+from ingot.appliance.plan import Plan
+from ingot.oci.tree import Content
+
+UEFI_LOADER = f"{COMPONENT_PREFIX}loader-uefi"
+
+
+@dataclass(frozen=True, slots=True)
+class UefiProgram:
+    """The unified kernel image in the build's work folder, and where its parts lie in it."""
+
+    content: Content
+    layout: Uki
+
+
+def uefi_program(plan: Plan, target: Target, parts: BootParts) -> UefiProgram:
+    """Return the kernel as one UEFI program with RAM disk and command line, made once a build.
+
+    Raises:
+        IntegrityError: systemd's stub is not as expected.
+    """
+    layout = make_uki(
+        target.loader_file(UEFI_LOADER, STUBS[plan.arch]).read(),
+        kernel=parts.kernel,
+        initrd=parts.initrd,
+        command_line=parts.cmdline,
+        os_release=f'ID=ingot\nNAME="{plan.name}"\nPRETTY_NAME="{plan.name}"\n',
+    )
+    path = target.work / "kernel.efi"
+    if not path.exists():
+        write_pieces(path, layout.size_bytes, layout.pieces)
+    return UefiProgram(Content(size_bytes=layout.size_bytes, path=str(path)), layout)
