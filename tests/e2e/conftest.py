@@ -36,13 +36,21 @@ def environment() -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def cli(environment: dict[str, str]) -> Iterator[Cli]:
-    """Run `ingot …` as a process and return it; every machine it left behind is stopped."""
+    """Run `ingot …` as a process and return it; every machine it left behind is stopped.
+
+    `within` names a network namespace to run it in.
+    """
 
     def run(
-        *arguments: str | Path, check: bool = True, timeout_s: float = 120, stdin: str | None = None
+        *arguments: str | Path,
+        check: bool = True,
+        timeout_s: float = 120,
+        stdin: str | None = None,
+        within: str | None = None,
     ) -> "subprocess.CompletedProcess[str]":
+        entering = [] if within is None else ["ip", "netns", "exec", within]
         result = subprocess.run(
-            [sys.executable, "-m", "ingot", *map(str, arguments)],
+            [*entering, sys.executable, "-m", "ingot", *map(str, arguments)],
             env=environment,
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,

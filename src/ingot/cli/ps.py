@@ -9,6 +9,7 @@ import click
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
+    from ingot.vm.machine import MachineSpec
     from ingot.vm.state import MachineFolder
 
 _COLUMNS = ("machine", "state", "pid", "uptime", "ip", "ports", "accel")
@@ -52,7 +53,7 @@ def _row(folder: MachineFolder) -> dict[str, Any]:
     import msgspec
 
     from ingot.base.clock import SystemClock
-    from ingot.vm.networks import DEFAULT_GUEST_ADDRESS
+    from ingot.vm.request import networks_of
     from ingot.vm.status import read_status
 
     spec = folder.read_spec()
@@ -62,7 +63,8 @@ def _row(folder: MachineFolder) -> dict[str, Any]:
         "name": folder.name,
         "state": status.state if process else "stopped",
         "running": process is not None,
-        "ip": spec.address.address if spec.address else DEFAULT_GUEST_ADDRESS,
+        "ip": _address(spec),
+        "networks": [msgspec.structs.asdict(network) for network in networks_of(spec)],
         "ports": [msgspec.structs.asdict(port) for port in spec.ports],
         "build": spec.prefix,
         "folder": str(folder.path),
@@ -80,6 +82,17 @@ def _row(folder: MachineFolder) -> dict[str, Any]:
     return row
 
 
+def _address(spec: MachineSpec) -> str | None:
+    """Return the address of the first card, if the host knows it."""
+    from ingot.vm.networks import DEFAULT_GUEST_ADDRESS
+    from ingot.vm.request import networks_of
+
+    if spec.address is not None:
+        return spec.address.address
+    networks = networks_of(spec)
+    return DEFAULT_GUEST_ADDRESS if networks and networks[0].kind == "user" else None
+
+
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     from ingot.base.units import format_duration
 
@@ -93,7 +106,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         row["state"],
         str(row.get("pid", "-")),
         uptime,
-        row["ip"],
+        row["ip"] or "-",
         ports or "-",
         row.get("accelerator", "-"),
     )

@@ -33,7 +33,19 @@ if TYPE_CHECKING:
     metavar="[ADDRESS:]HOST:GUEST[/udp]",
     help="Let a port of the guest answer on 127.0.0.1, or on ADDRESS. Repeatable.",
 )
-@click.option("--ip", "address", metavar="A[/PREFIX]", help="The guest's fixed IPv4 address.")
+@click.option(
+    "--network",
+    "networks",
+    multiple=True,
+    metavar="user|tap=IF|bridge=BR|none",
+    help="A network card, and what it is plugged into.  [default: user]. Repeatable.",
+)
+@click.option(
+    "--ip",
+    "address",
+    metavar="A[/PREFIX][,gateway=G][,dns=D]",
+    help="The fixed IPv4 address of the guest's first card.",
+)
 @click.option(
     "--accel", type=click.Choice(["auto", "kvm", "tcg"]), help="How its processor is run."
 )
@@ -59,6 +71,7 @@ def run(
       ingot run store
       ingot run store --disk size=4G --publish 9000:9000 --publish 9001:9001 --wait
       ingot run build/store --name second --ip 192.168.65.101 --mem 512M --detach
+      ingot run store --network bridge=br0 --ip 10.1.2.3/24,gateway=10.1.2.1 --detach
     """
     from ingot.cli._machines import starter
     from ingot.cli._started import await_ready, introduce, report, wait_timeout_s
@@ -84,6 +97,7 @@ def _request(
     mem: str | None,
     disks: tuple[str, ...],
     publishes: tuple[str, ...],
+    networks: tuple[str, ...],
     address: str | None,
     accel: Any,
     reset: bool,
@@ -99,6 +113,7 @@ def _request(
         memory_mib=None if mem is None else parse_memory_mib(mem),
         disks=disks,
         ports=parse_publishes(publishes),
+        networks=networks,
         address=None if address is None else parse_address(address),
         accelerator=accel,
         reset=reset,

@@ -20,6 +20,7 @@ DiskFormat = Literal["raw", "qcow2"]
 Protocol = Literal["tcp", "udp"]
 AcceleratorChoice = Literal["auto", "kvm", "tcg"]
 Accelerator = Literal["kvm", "tcg"]
+NetworkKind = Literal["user", "tap", "bridge"]
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_.-]{0,61}[a-z0-9])?", re.IGNORECASE)
 
@@ -50,14 +51,27 @@ class PublishedPort(msgspec.Struct, frozen=True):
         return f"{self.host_address}:{self.host_port}->{self.guest_port}/{self.protocol}"
 
 
+class Network(msgspec.Struct, frozen=True):
+    """One network card of a machine, and what it is plugged into.
+
+    Attributes:
+        interface: the host's tap or bridge; None for the user network.
+        mac: the card's address, fixed for the machine's life.
+    """
+
+    kind: NetworkKind
+    interface: str | None
+    mac: str
+
+
 class StaticAddress(msgspec.Struct, frozen=True):
-    """The guest's fixed IPv4 address, and the gateway and name server beside it."""
+    """The fixed IPv4 address of the guest's first card, with its gateway and name server if any."""
 
     address: str
     prefix_length: int
     network: str
-    gateway: str
-    dns: str
+    gateway: str | None = None
+    dns: str | None = None
 
 
 class MachineSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +82,7 @@ class MachineSpec(msgspec.Struct, frozen=True, kw_only=True):
         cpus: virtual processors; None is one.
         memory_mib: RAM; None takes what the build's manifest says.
         uuid: identity that the guest sees, fixed for the machine's life.
+        networks: its network cards; None is one on the user network.
     """
 
     schema: int = SPEC_SCHEMA
@@ -78,6 +93,7 @@ class MachineSpec(msgspec.Struct, frozen=True, kw_only=True):
     memory_mib: int | None = None
     disks: tuple[Disk, ...] = ()
     ports: tuple[PublishedPort, ...] = ()
+    networks: tuple[Network, ...] | None = None
     address: StaticAddress | None = None
     accelerator: AcceleratorChoice = "auto"
 
@@ -100,6 +116,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     memory_mib: int
     disks: tuple[Disk, ...]
     ports: tuple[PublishedPort, ...]
+    networks: tuple[Network, ...]
     address: StaticAddress | None
     accelerator: Accelerator
 

@@ -11,10 +11,12 @@ from ingot.vm.disks import parse_disks
 from ingot.vm.machine import (
     AcceleratorChoice,
     MachineSpec,
+    Network,
     PublishedPort,
     StaticAddress,
     check_name,
 )
+from ingot.vm.nics import check_networks, default_networks, parse_networks
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +26,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         prefix: the build as the user named it, `NAME` or `DIR/NAME`.
         name: the machine's name, if not the build's.
         disks: the `--disk` texts in order, parsed when the machine's folder is known.
+        networks: the `--network` texts in order, parsed when the machine's identity is known.
         reset: forget what earlier runs asked for; the disks themselves stay.
     """
 
@@ -33,6 +36,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     memory_mib: int | None = None
     disks: tuple[str, ...] = ()
     ports: tuple[PublishedPort, ...] = ()
+    networks: tuple[str, ...] = ()
     address: StaticAddress | None = None
     accelerator: AcceleratorChoice | None = None
     reset: bool = False
@@ -79,7 +83,7 @@ def apply(
         uuid: the identity of a machine that is new.
 
     Raises:
-        UsageError: a disk option is malformed, or a new machine has no build.
+        UsageError: an option is malformed or contradicts another, or a new machine has no build.
     """
     name = machine_name(request)
     if kept is None:
@@ -96,8 +100,16 @@ def apply(
         "memory_mib": request.memory_mib,
         "disks": parse_disks(request.disks, directory) or None,
         "ports": request.ports or None,
+        "networks": parse_networks(request.networks, base.uuid) if request.networks else None,
         "address": request.address,
         "accelerator": request.accelerator,
     }
     given = {key: value for key, value in changes.items() if value is not None}
-    return msgspec.structs.replace(base, **given)
+    spec = msgspec.structs.replace(base, **given)
+    check_networks(spec, networks_of(spec))
+    return spec
+
+
+def networks_of(spec: MachineSpec) -> tuple[Network, ...]:
+    """Return the machine's network cards."""
+    return default_networks(spec.uuid) if spec.networks is None else spec.networks

@@ -16,9 +16,11 @@ from ingot.vm.build import Build, exists, read_build
 from ingot.vm.disks import prepare
 from ingot.vm.machine import Machine, MachineSpec
 from ingot.vm.networks import check_ports_free, overlap
-from ingot.vm.request import Request, apply, machine_name
+from ingot.vm.nics import complete
+from ingot.vm.request import Request, apply, machine_name, networks_of
 from ingot.vm.runners.contract import Runner
 from ingot.vm.state import MachineFolder, Machines, Process, boot_id, start_ticks
+from ingot.vm.taps import check_interfaces
 
 _RUN_FILES = ("qmp.sock", "console.sock", "agent.sock", "qemu.pid")
 
@@ -95,6 +97,7 @@ class Starter:
         self._runner.validate(machine)
         _refuse_taken(spec, folder, self._machines)
         check_ports_free(spec.ports)
+        check_interfaces(machine.networks)
         for disk in spec.disks:
             prepare(disk)
         folder.write_spec(spec)
@@ -126,6 +129,7 @@ class Starter:
 
 def resolve(spec: MachineSpec, build: Build, choice: accel.Choice, directory: Path) -> Machine:
     """Join what was asked for with what the build and the host give."""
+    networks = networks_of(spec)
     return Machine(
         name=spec.name,
         uuid=spec.uuid,
@@ -138,7 +142,8 @@ def resolve(spec: MachineSpec, build: Build, choice: accel.Choice, directory: Pa
         memory_mib=spec.memory_mib or build.memory_mib,
         disks=spec.disks,
         ports=spec.ports,
-        address=spec.address,
+        networks=networks,
+        address=complete(spec.address, networks) if spec.address is not None else None,
         accelerator=choice.accelerator,
     )
 
@@ -154,24 +159,31 @@ def _find_build(request: Request, kept: MachineSpec | None) -> Path | None:
 
 
 def _refuse_taken(spec: MachineSpec, folder: MachineFolder, machines: Machines) -> None:
-    own_disks = {os.path.realpath(disk.path): disk.path for disk in spec.disks}
     for other in machines.folders():
-        if other.name == folder.name or other.process() is None:
-            continue
-        theirs = other.read_spec()
-        for disk in theirs.disks:
-            if path := own_disks.get(os.path.realpath(disk.path)):
-                raise ConflictError(
-                    f"disk {path} is in use by machine {other.name!r}",
-                    hint=f"stop that machine first: ingot stop {other.name}",
-                )
-        for port in spec.ports:
-            if any(overlap(port, taken) for taken in theirs.ports):
-                raise ConflictError(
-                    f"--publish {port.host_port}:{port.guest_port}: host port {port.host_port} is"
-                    f" published by machine {other.name!r}",
-                    hint=f"publish another host port, or stop it: ingot stop {other.name}",
-                )
+        if other.name != folder.name and other.process() is not None:
+            _refuse_shared(spec, other.read_spec())
+
+
+def _refuse_shared(spec: MachineSpec, theirs: MachineSpec) -> None:
+    own_disks = {os.path.realpath(disk.path): disk.path for disk in spec.disks}
+    stop_it = f"stop that machine first: ingot stop {theirs.name}"
+    for disk in theirs.disks:
+        if path := own_disks.get(os.path.realpath(disk.path)):
+            raise ConflictError(f"disk {path} is in use by machine {theirs.name!r}", hint=stop_it)
+    for port in spec.ports:
+        if any(overlap(port, taken) for taken in theirs.ports):
+            raise ConflictError(
+                f"--publish {port.host_port}:{port.guest_port}: host port {port.host_port} is"
+                f" published by machine {theirs.name!r}",
+                hint=f"publish another host port, or stop it: ingot stop {theirs.name}",
+            )
+    taps = {network.interface for network in networks_of(theirs) if network.kind == "tap"}
+    for network in networks_of(spec):
+        if network.kind == "tap" and network.interface in taps:
+            raise ConflictError(
+                f"--network tap={network.interface}: in use by machine {theirs.name!r}",
+                hint=stop_it,
+            )
 
 
 def _clear_last_run(folder: MachineFolder) -> None:

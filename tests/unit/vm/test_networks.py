@@ -77,25 +77,15 @@ def test_every_address_overlaps_each_single_one() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("192.168.65.101", StaticAddress("192.168.65.101", 24, "192.168.65.0/24")),
         (
-            "192.168.65.101",
-            StaticAddress("192.168.65.101", 24, "192.168.65.0/24", "192.168.65.2", "192.168.65.3"),
+            "10.1.2.2/16,gateway=10.1.0.1,dns=9.9.9.9",
+            StaticAddress("10.1.2.2", 16, "10.1.0.0/16", "10.1.0.1", "9.9.9.9"),
         ),
-        (
-            "10.1.2.2/16",
-            StaticAddress("10.1.2.2", 16, "10.1.0.0/16", "10.1.0.2", "10.1.0.3"),
-        ),
-        (
-            "10.0.0.2/24",
-            StaticAddress("10.0.0.2", 24, "10.0.0.0/24", "10.0.0.3", "10.0.0.4"),
-        ),
-        (
-            "10.0.0.3/29",
-            StaticAddress("10.0.0.3", 29, "10.0.0.0/29", "10.0.0.2", "10.0.0.4"),
-        ),
+        ("10.0.0.2,dns=1.1.1.1", StaticAddress("10.0.0.2", 24, "10.0.0.0/24", None, "1.1.1.1")),
     ],
 )
-def test_gateway_and_name_server_stand_beside_the_address(
+def test_an_address_has_the_gateway_and_name_server_that_are_given(
     text: str, expected: StaticAddress
 ) -> None:
     assert parse_address(text) == expected
@@ -113,6 +103,10 @@ def test_gateway_and_name_server_stand_beside_the_address(
         ("10.0.0.255", "no host address"),
         ("127.0.0.5", "cannot have the address"),
         ("224.0.0.5", "cannot have the address"),
+        ("10.0.0.5,gateway=10.0.1.1", "gateway 10.0.1.1 is not in"),
+        ("10.0.0.5,gateway=x", "not an IPv4 address"),
+        ("10.0.0.5,via=10.0.0.1", "cannot read 'via="),
+        ("10.0.0.5,dns=1.1.1.1,dns=1.0.0.1", "cannot read 'dns="),
     ],
 )
 def test_ip_says_what_is_wrong(text: str, reason: str) -> None:

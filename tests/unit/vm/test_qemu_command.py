@@ -7,6 +7,7 @@ import pytest
 from ingot.base.errors import MissingToolError, UsageError
 from ingot.vm.machine import Disk, Machine, PublishedPort
 from ingot.vm.networks import parse_address
+from ingot.vm.nics import complete, default_networks, parse_networks
 from ingot.vm.runners.qemu import QemuRunner
 
 MACHINE = Machine(
@@ -21,6 +22,7 @@ MACHINE = Machine(
     memory_mib=256,
     disks=(),
     ports=(),
+    networks=default_networks("7f9c24e8-3b12-4a5e-9d0e-1c2b3a4d5e6f"),
     address=None,
     accelerator="tcg",
 )
@@ -59,7 +61,7 @@ def test_the_plain_machine() -> None:
         *("-chardev", "socket,id=agent,path=agent.sock,server=on,wait=off"),
         *("-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"),
         *("-netdev", "user,id=net0"),
-        *("-device", "virtio-net-pci,netdev=net0,mac=52:54:00:bb:a5:ed,romfile="),
+        *("-device", "virtio-net-pci,netdev=net0,mac=52:54:00:d4:5e:f8,romfile="),
     ]
 
 
@@ -104,7 +106,8 @@ def test_published_ports_become_forwards() -> None:
 
 def test_a_fixed_address_is_the_first_lease_and_on_the_command_line() -> None:
     words = command(
-        address=parse_address("192.168.65.101"), ports=(PublishedPort("127.0.0.1", 9000, 80),)
+        address=complete(parse_address("192.168.65.101"), MACHINE.networks),
+        ports=(PublishedPort("127.0.0.1", 9000, 80),),
     )
     assert after(words, "-netdev") == [
         (
@@ -117,8 +120,45 @@ def test_a_fixed_address_is_the_first_lease_and_on_the_command_line() -> None:
     ]
 
 
-def test_machines_have_different_network_cards() -> None:
-    assert command()[-1] != command(uuid="another")[-1]
+def test_taps_and_bridges_have_no_server_of_their_own() -> None:
+    networks = parse_networks(["tap=tap0", "bridge=br0,mac=52:54:00:00:00:01", "user"], "u")
+    machine = msgspec.structs.replace(
+        MACHINE,
+        networks=networks,
+        address=complete(parse_address("10.1.2.3/16"), networks),
+        ports=(PublishedPort("127.0.0.1", 9000, 80),),
+    )
+    words = QemuRunner().command(machine, taps=[7])
+    assert after(words, "-netdev") == [
+        "tap,id=net0,ifname=tap0,script=no,downscript=no",
+        "tap,id=net1,fd=7",
+        "user,id=net2,hostfwd=tcp:127.0.0.1:9000-:80",
+    ]
+    assert [word for word in words if word.startswith("virtio-net-pci")] == [
+        f"virtio-net-pci,netdev=net{index},mac={network.mac},romfile="
+        for index, network in enumerate(networks)
+    ]
+    assert after(words, "-append") == ["console=ttyS0 quiet panic=-1 ingot.ip=10.1.2.3/16"]
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("10.1.2.3/16,gateway=10.1.0.1", "ingot.ip=10.1.2.3/16,10.1.0.1"),
+        ("10.1.2.3/16,dns=9.9.9.9", "ingot.ip=10.1.2.3/16,,9.9.9.9"),
+        ("10.1.2.3,gateway=10.1.2.1,dns=9.9.9.9", "ingot.ip=10.1.2.3/24,10.1.2.1,9.9.9.9"),
+    ],
+)
+def test_a_gateway_and_a_name_server_are_passed_on(text: str, word: str) -> None:
+    networks = parse_networks(["tap=tap0"], "u")
+    words = command(networks=networks, address=complete(parse_address(text), networks))
+    assert after(words, "-append")[0].split()[-1] == word
+
+
+def test_a_machine_without_a_network_has_no_card() -> None:
+    words = command(networks=())
+    assert "-netdev" not in words
+    assert not any("virtio-net" in word for word in words)
 
 
 def test_nothing_in_the_command_is_longer_than_a_socket_name_may_be() -> None:

@@ -1,11 +1,12 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ingot.base.errors import UsageError
 from ingot.vm.machine import Disk, MachineSpec, PublishedPort
 from ingot.vm.networks import parse_address
-from ingot.vm.request import Request, apply, machine_name
+from ingot.vm.request import Request, apply, machine_name, networks_of
 
 HERE = Path("/machines/store")
 PORT = PublishedPort("127.0.0.1", 9000, 9000)
@@ -80,3 +81,26 @@ def test_reset_forgets_flags_but_keeps_disks_and_identity() -> None:
     assert spec == MachineSpec(
         name="store", uuid="u", prefix="/builds/store", cpus=1, disks=KEPT.disks
     )
+
+
+def test_networks_given_now_replace_those_kept() -> None:
+    kept = msgspec.structs.replace(KEPT, ports=())
+    spec = change(Request(prefix="store", networks=("tap=tap0", "user")), kept)
+    assert [network.kind for network in networks_of(spec)] == ["tap", "user"]
+    assert change(Request(prefix="store"), spec) == spec
+    assert change(Request(prefix="store", reset=True), spec).networks is None
+
+
+def test_a_card_keeps_its_mac_whatever_is_around_it() -> None:
+    [alone] = networks_of(KEPT)
+    first, second = networks_of(change(Request(prefix="store", networks=("user", "tap=tap0"))))
+    assert alone == first
+    assert second.mac not in {first.mac, "52:54:00:00:00:00"}
+
+
+def test_ports_and_addresses_need_a_network_that_has_them() -> None:
+    with pytest.raises(UsageError, match="--publish needs a user network"):
+        change(Request(prefix="store", networks=("tap=tap0",)))
+    kept = msgspec.structs.replace(KEPT, ports=())
+    with pytest.raises(UsageError, match=r"10\.0\.0\.9: the machine has no network"):
+        change(Request(prefix="store", networks=("none",)), kept)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ingot.base.errors import ConflictError, Error, MissingToolError, UsageError
@@ -18,6 +18,7 @@ from ingot.vm.build import COMMAND_LINE_BYTES_MAX
 from ingot.vm.console import SOCKET_NAME as CONSOLE_SOCKET
 from ingot.vm.machine import Disk, Machine
 from ingot.vm.state import MachineFolder
+from ingot.vm.taps import open_bridge_tap
 
 PROGRAM = "qemu-system-x86_64"
 PACKAGE = "qemu-system-x86"
@@ -49,8 +50,13 @@ class QemuRunner:
         if len(kernel_command_line(machine).encode()) >= COMMAND_LINE_BYTES_MAX:
             raise UsageError(f"machine {machine.name!r}: the kernel command line is too long")
 
-    def command(self, machine: Machine) -> list[str]:
-        """Return QEMU's command line; sockets and logs are relative to the machine's folder."""
+    def command(self, machine: Machine, taps: Sequence[int] = ()) -> list[str]:
+        """Return QEMU's command line; sockets and logs are relative to the machine's folder.
+
+        Args:
+            machine: the machine.
+            taps: the descriptors of the taps of its bridge networks, in their order.
+        """
         return [
             PROGRAM,
             *("-name", machine.name, "-uuid", machine.uuid),
@@ -63,16 +69,17 @@ class QemuRunner:
             *("-object", "rng-random,id=rng,filename=/dev/urandom"),
             *("-device", "virtio-rng-pci,rng=rng"),
             *_control(),
-            *_network(machine),
+            *_networks(machine, taps),
             *(word for index, disk in enumerate(machine.disks) for word in _disk(index, disk)),
         ]
 
     def run(self, machine: Machine) -> subprocess.Popen[bytes]:
         """Start QEMU in a session of its own and return once its monitor answers."""
         folder = MachineFolder(machine.directory)
-        with folder.hypervisor_log.open("wb") as log:
+        with folder.hypervisor_log.open("wb") as log, _bridge_taps(machine) as taps:
             process = subprocess.Popen(
-                self.command(machine),
+                self.command(machine, taps),
+                pass_fds=taps,
                 cwd=machine.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -106,14 +113,17 @@ def kernel_command_line(machine: Machine) -> str:
     """Return the build's command line and what the machine adds to it.
 
     `panic=-1` makes a panicked kernel reboot, which `-no-reboot` turns into the end of QEMU, so
-    that a dead machine is seen as such.
+    that a dead machine is seen as such. `no_timer_check`: an emulated timer on a busy host may
+    tick too late for the kernel's check at start, which then panics ("IO-APIC + timer doesn't
+    work"); seen once in some hundred boots.
     """
     words = [machine.command_line, "panic=-1"]
+    if machine.accelerator != "kvm":
+        words.append("no_timer_check")
     if machine.address is not None:
         static = machine.address
-        words.append(
-            f"ingot.ip={static.address}/{static.prefix_length},{static.gateway},{static.dns}"
-        )
+        beside = f",{static.gateway or ''},{static.dns or ''}".rstrip(",")
+        words.append(f"ingot.ip={static.address}/{static.prefix_length}{beside}")
     return " ".join(word for word in words if word)
 
 
@@ -140,10 +150,37 @@ def _control() -> list[str]:
     ]
 
 
-def _network(machine: Machine) -> list[str]:
-    words = ["user", "id=net0"]
+@contextlib.contextmanager
+def _bridge_taps(machine: Machine) -> Iterator[list[int]]:
+    """Yield the descriptors of new taps on the machine's bridges; QEMU inherits them."""
+    with contextlib.ExitStack() as stack:
+        taps = []
+        for network in machine.networks:
+            if network.kind == "bridge":
+                taps.append(open_bridge_tap(network))
+                stack.callback(os.close, taps[-1])
+        yield taps
+
+
+def _networks(machine: Machine, taps: Sequence[int]) -> Iterator[str]:
+    left = list(taps)
+    for index, network in enumerate(machine.networks):
+        if network.kind == "user":
+            words = _user_network(machine, first=index == 0)
+        elif network.kind == "tap":
+            words = ["tap", f"ifname={network.interface}", "script=no", "downscript=no"]
+        else:
+            words = ["tap", f"fd={left.pop(0)}"]
+        words.insert(1, f"id=net{index}")
+        yield from ("-netdev", ",".join(words))
+        # romfile= leaves out the network boot ROM, which would only cost time.
+        yield from ("-device", f"virtio-net-pci,netdev=net{index},mac={network.mac},romfile=")
+
+
+def _user_network(machine: Machine, *, first: bool) -> list[str]:
+    words = ["user"]
     guest = ""
-    if machine.address is not None:
+    if first and machine.address is not None:
         static = machine.address
         guest = static.address
         # The first lease of QEMU's DHCP server is then the very address.
@@ -157,15 +194,7 @@ def _network(machine: Machine) -> list[str]:
         f"hostfwd={port.protocol}:{port.host_address}:{port.host_port}-{guest}:{port.guest_port}"
         for port in machine.ports
     ]
-    # romfile= leaves out the network boot ROM, which would only cost time.
-    device = f"virtio-net-pci,netdev=net0,mac={_mac(machine.uuid)},romfile="
-    return ["-netdev", ",".join(words), "-device", device]
-
-
-def _mac(uuid: str) -> str:
-    # 52:54:00 is QEMU's own prefix; the rest is fixed for the machine's life.
-    tail = hashlib.sha256(uuid.encode()).digest()[:3]
-    return "52:54:00:" + tail.hex(":")
+    return words
 
 
 def _disk(index: int, disk: Disk) -> list[str]:
