@@ -8,6 +8,7 @@ import http.server
 import lzma
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,22 @@ def test_a_second_build_needs_no_network_and_is_the_same(
     assert len(server.requests) == asked
     assert second.tree.digest() == first.tree.digest()
     assert not again.lock.changed
+
+
+def test_builds_that_run_at_once_share_a_cold_cache(
+    component: Path, server: Server, tmp_path: Path, archive: SmallArchive
+) -> None:
+    for number in range(5):
+        start = threading.Barrier(4)
+
+        def build(start: threading.Barrier = start, cache: Path = tmp_path / f"{number}") -> str:
+            session = session_for(tmp_path, archive, server, lock_path=None, cache_dir=cache)
+            start.wait(timeout=30)
+            return build_component(component, arch="amd64", session=session).tree.digest()
+
+        with ThreadPoolExecutor(4) as pool:
+            digests = {future.result() for future in [pool.submit(build) for _ in range(4)]}
+        assert len(digests) == 1
 
 
 def test_another_cache_with_the_same_lock_gives_the_same_tree(

@@ -170,13 +170,11 @@ class Archive:
         self.fetcher.fetch([item], title="package indexes")
         path = self.fetcher.content_path(wanted.sha256)
         suffix = os.path.splitext(file)[1]
+        # The file stays in the cache: another build may be about to read it.
         try:
-            text = _DECOMPRESSORS[suffix](path.read_bytes()).decode("utf-8")
+            return _DECOMPRESSORS[suffix](path.read_bytes()).decode("utf-8")
         except (lzma.LZMAError, OSError, EOFError, ValueError) as error:
             raise IntegrityError(f"{label} cannot be decompressed: {error}") from error
-        # Only the parsed form is kept: the text is four times as large and never read again.
-        path.unlink(missing_ok=True)
-        return text
 
     def _keyrings(self, source: Source) -> list[Path]:
         if not source.key_text:

@@ -47,7 +47,7 @@ def test_the_plain_machine() -> None:
         "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
         *("-pidfile", "qemu.pid"),
         *("-kernel", "/builds/store-kernel", "-initrd", "/builds/store-initrd.img"),
-        *("-append", "console=ttyS0 quiet panic=-1"),
+        *("-append", "console=ttyS0 quiet panic=-1 no_timer_check"),
         *("-object", "rng-random,id=rng,filename=/dev/urandom"),
         *("-device", "virtio-rng-pci,rng=rng"),
         *("-chardev", "socket,id=qmp,path=qmp.sock,server=on,wait=off"),
@@ -116,7 +116,7 @@ def test_a_fixed_address_is_the_first_lease_and_on_the_command_line() -> None:
         )
     ]
     assert after(words, "-append") == [
-        "console=ttyS0 quiet panic=-1 ingot.ip=192.168.65.101/24,192.168.65.2,192.168.65.3"
+        "console=ttyS0 quiet panic=-1 no_timer_check ingot.ip=192.168.65.101/24,192.168.65.2,192.168.65.3"
     ]
 
 
@@ -138,7 +138,7 @@ def test_taps_and_bridges_have_no_server_of_their_own() -> None:
         f"virtio-net-pci,netdev=net{index},mac={network.mac},romfile="
         for index, network in enumerate(networks)
     ]
-    assert after(words, "-append") == ["console=ttyS0 quiet panic=-1 ingot.ip=10.1.2.3/16"]
+    assert after(words, "-append") == ["console=ttyS0 quiet panic=-1 no_timer_check ingot.ip=10.1.2.3/16"]
 
 
 @pytest.mark.parametrize(
