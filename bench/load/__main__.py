@@ -91,6 +91,8 @@ def figures(
     """Return the result document; latencies in milliseconds."""
     latencies = sorted(tally.latencies_s)
     count = len(latencies)
+    if not count:
+        raise SystemExit("no request was answered in time")
     failures = {str(s): n for s, n in tally.statuses.items() if s >= 300}
     bytes_moved = count * size_bytes if arguments.op != "head" else 0
     return {

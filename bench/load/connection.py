@@ -18,10 +18,14 @@ _HEAD_BYTES_MAX = 64 * 1024
 
 
 class Request(NamedTuple):
-    """A request as bytes; `has_body` is whether its answer carries one (not so for HEAD)."""
+    """A request as bytes; many share one body.
 
-    data: bytes
-    has_body: bool
+    `answer_has_body` is false for HEAD, whose Content-Length speaks of what GET would send.
+    """
+
+    head: bytes
+    body: bytes
+    answer_has_body: bool
 
 
 @dataclass
@@ -86,9 +90,12 @@ class Connection(asyncio.Protocol):
             self.ended.set_result(None)
             self._transport.close()
             return
-        self._answer_has_body = request.has_body
+        self._answer_has_body = request.answer_has_body
         self._sent_s = time.perf_counter()
-        self._transport.write(request.data)
+        if request.body:
+            self._transport.writelines((request.head, request.body))
+        else:
+            self._transport.write(request.head)
 
     def _take_head(self, data: bytes) -> bytes:
         """Take bytes of the head; return what follows it, once it is complete."""

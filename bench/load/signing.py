@@ -56,7 +56,7 @@ class Target(NamedTuple):
         )
         lines = "".join(f"{name}: {value}\r\n" for name, value in signed.headers.items())
         head = f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode()
-        return Request(head + body, has_body=method != "HEAD")
+        return Request(head, body, answer_has_body=method != "HEAD")
 
 
 def endless(requests: list[Request]) -> Iterator[Request]:
