@@ -44,6 +44,7 @@ class _Document(msgspec.Struct, forbid_unknown_fields=True):
     packages: dict[str, dict[str, _Pin]] = {}
     closures: dict[str, dict[str, _Closure]] = {}
     wheels: dict[str, str] = {}
+    images: dict[str, str] = {}
 
 
 @dataclass(slots=True)
@@ -119,6 +120,16 @@ class Lock:
         """Note a wheel."""
         if self._document.wheels.get(file_name) != sha256:
             self._document.wheels[file_name] = sha256
+            self.changed = True
+
+    def image(self, reference: str) -> str | None:
+        """Return the pinned digest of an image."""
+        return self._document.images.get(reference)
+
+    def pin_image(self, reference: str, digest: str) -> None:
+        """Note the digest of an image's manifest or index, which all architectures share."""
+        if self._document.images.get(reference) != digest:
+            self._document.images[reference] = digest
             self.changed = True
 
 

@@ -24,6 +24,7 @@ from ingot.debian.sources import (
     read_settings,
 )
 from ingot.debian.unpack import unpack
+from ingot.oci.endpoints import RegistryOptions
 from ingot.oci.packed import is_cached
 from ingot.oci.tree import Entry
 
@@ -52,6 +53,7 @@ class Session:
     Attributes:
         lock_path: `ingot.lock` beside the appliance's YAML; None builds without pins.
         offline: never open a connection; what is not in the caches is an error.
+        registries: how images that are no components are fetched.
     """
 
     options: ArchiveOptions = field(default_factory=ArchiveOptions)
@@ -60,6 +62,7 @@ class Session:
     progress: Progress = SILENT
     cache_dir: Path = field(default_factory=paths.cache_dir)
     clock: Clock = field(default_factory=SystemClock)
+    registries: RegistryOptions = field(default_factory=RegistryOptions)
     _lock: Lock | None = None
     _archive: Archive | None = None
     _universes: dict[str, Universe] = field(default_factory=dict)

@@ -37,7 +37,7 @@ class ImagePackage:
         sha256: hex digest of the archive it was unpacked from; empty for our own files.
     """
 
-    kind: Literal["deb", "wheel", "distribution"]
+    kind: Literal["deb", "wheel", "distribution", "apk"]
     name: str
     version: str
     architecture: str = ""
