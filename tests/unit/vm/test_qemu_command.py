@@ -138,7 +138,9 @@ def test_taps_and_bridges_have_no_server_of_their_own() -> None:
         f"virtio-net-pci,netdev=net{index},mac={network.mac},romfile="
         for index, network in enumerate(networks)
     ]
-    assert after(words, "-append") == ["console=ttyS0 quiet panic=-1 no_timer_check ingot.ip=10.1.2.3/16"]
+    assert after(words, "-append") == [
+        "console=ttyS0 quiet panic=-1 no_timer_check ingot.ip=10.1.2.3/16"
+    ]
 
 
 @pytest.mark.parametrize(
