@@ -13,6 +13,14 @@ from ingot.appliance.plan import Plan
 from ingot.oci.tree import Content
 
 UEFI_LOADER = f"{COMPONENT_PREFIX}loader-uefi"
+BIOS_LOADER = f"{COMPONENT_PREFIX}loader-bios"
+BIOS_ARCHES = ("amd64",)
+
+GPT_BOOT_CODE = "usr/lib/syslinux/mbr/gptmbr.bin"
+ISO_BOOT_CODE = "usr/lib/ISOLINUX/isohdpfx.bin"
+ISO_LOADER = "usr/lib/ISOLINUX/isolinux.bin"
+MODULE = "usr/lib/syslinux/modules/bios/ldlinux.c32"
+MODULE_FILE = "ldlinux.c32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +48,17 @@ def uefi_program(plan: Plan, target: Target, parts: BootParts) -> UefiProgram:
     if not path.exists():
         write_pieces(path, layout.size_bytes, layout.pieces)
     return UefiProgram(Content(size_bytes=layout.size_bytes, path=str(path)), layout)
+
+
+def bios_settings(parts: BootParts, kernel: str, initrd: str) -> Content:
+    """Return syslinux's settings: no menu, no prompt, and no key that would open one.
+
+    Args:
+        parts: brings the command line.
+        kernel: the kernel's path on the medium.
+        initrd: the RAM disk's.
+    """
+    return Content.of(
+        "DEFAULT ingot\nPROMPT 0\nNOESCAPE 1\n\nLABEL ingot\n"
+        f"  LINUX {kernel}\n  INITRD {initrd}\n  APPEND {parts.cmdline}\n"
+    )

@@ -20,6 +20,7 @@ FIRST_OFFSET = 1 << 20
 TABLE_SECTORS = 33
 """Sectors of one copy of the table: 128 entries and a header."""
 EFI_SYSTEM = uuid.UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b")
+BASIC_DATA = uuid.UUID("ebd0a0a2-b9e5-4433-87c0-68b6b72699c7")
 LINUX_DATA = uuid.UUID("0fc63daf-8483-4772-8e79-3d69d8477de4")
 LEGACY_BIOS_BOOTABLE = 1 << 2
 """Attribute of the partition whose boot sector a BIOS boot loader starts."""
