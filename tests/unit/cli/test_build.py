@@ -1,0 +1,58 @@
+"""`ingot build`: which file it takes, what its options refuse."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from ingot.base.errors import NotFoundError, UsageError
+from ingot.cli.main import ingot
+
+
+def build(*arguments: str) -> None:
+    CliRunner().invoke(ingot, ["build", *arguments], catch_exceptions=False, standalone_mode=False)
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_without_a_file_there_must_be_one(folder: Path) -> None:
+    with pytest.raises(UsageError, match=r"there is no \.yml file"):
+        build()
+
+
+def test_without_a_name_there_must_be_only_one(folder: Path) -> None:
+    for name in ("a.yml", "b.yml"):
+        (folder / name).write_text("init: []\n")
+    with pytest.raises(UsageError, match=r"there are 2 \.yml files here: a\.yml, b\.yml"):
+        build()
+
+
+def test_the_only_file_is_taken(folder: Path) -> None:
+    (folder / "only.yml").write_text("unit: []\n")
+    with pytest.raises(UsageError, match=r"only.yml:1:1: unit: 'unit' is not known here"):
+        build()
+
+
+def test_a_missing_file_is_not_found() -> None:
+    with pytest.raises(NotFoundError, match=r"absent\.yml does not exist"):
+        build("absent.yml")
+
+
+def test_formats_may_be_listed_with_commas(folder: Path) -> None:
+    (folder / "a.yml").write_text("init: []\n")
+    with pytest.raises(UsageError, match="there is no output format 'floppy'"):
+        build("a.yml", "--format", "tar,floppy")
+
+
+def test_an_empty_appliance_is_written_and_reported(folder: Path) -> None:
+    (folder / "a.yml").write_text("files: [{path: etc/motd, contents: hello}]\n")
+    result = CliRunner().invoke(
+        ingot, ["build", "a.yml", "--format", "tar", "--dir", "out", "--json"]
+    )
+    assert result.exit_code == 0, result.output
+    assert '"role": "tar", "path": "out/a.tar"' in result.output
+    assert (folder / "out" / "a.tar").is_file()
