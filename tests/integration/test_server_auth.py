@@ -48,6 +48,14 @@ def test_a_presigned_url_uploads(s3: Any, bucket: str) -> None:
     assert s3.get_object(Bucket=bucket, Key="key")["Body"].read() == b"by anybody"
 
 
+def test_a_presigned_url_below_a_health_path_means_the_object(s3: Any) -> None:
+    s3.create_bucket(Bucket="health")
+    s3.put_object(Bucket="health", Key="ready", Body=b"an object")
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": "health", "Key": "ready"})
+
+    assert fetch(url) == (200, b"an object")
+
+
 def test_an_expired_url_is_denied(
     server: Any, sender_of: Callable[..., Any], bucket: str, s3: Any
 ) -> None:

@@ -11,7 +11,7 @@ from ingot.base.errors import Error
 from ingot.base.logs import request_id as current_request_id
 from ingot.server import health
 from ingot.server.access_log import Entry
-from ingot.server.auth import authenticate, authorize
+from ingot.server.auth import authenticate, authorize, is_signed
 from ingot.server.body import drain
 from ingot.server.errors import ClientGoneError, failure
 from ingot.server.handlers.table import HANDLERS
@@ -75,7 +75,7 @@ class S3App:
 
     async def _answer(self, request: Request) -> Response:
         service = self._service
-        if request.raw_path in health.PATHS and "authorization" not in request.headers:
+        if request.raw_path in health.PATHS and not is_signed(request):
             return health.health(request.raw_path, service)
         operation = request.operation = route(request, service.domains)
         identity = request.identity = authenticate(request, service)

@@ -10,6 +10,11 @@ from ingot.server.request import Request
 from ingot.server.service import Service
 
 
+def is_signed(request: Request) -> bool:
+    """Tell whether the request comes with a signature, good or bad."""
+    return "authorization" in request.headers or "X-Amz-Algorithm" in request.parameters
+
+
 def authenticate(request: Request, service: Service) -> Identity:
     """Verify the request's signature, and keep its claim in the request.
 

@@ -97,13 +97,17 @@ async def _serve(
             loop.create_task(_store_failure(service)),
         ]
         stopping = loop.create_task(stop_requested.wait())
-        await asyncio.wait([stopping, *serving, *background], return_when=asyncio.FIRST_COMPLETED)
+        ended, _ = await asyncio.wait(
+            [stopping, *serving, *background], return_when=asyncio.FIRST_COMPLETED
+        )
+        for task in ended - {stopping}:
+            _log.error("a task of the worker ended by itself", exc_info=task.exception())
         if alive is not None:
             loop.remove_reader(alive)
         for task in background:
             task.cancel()
         code = 0 if stop_requested.is_set() else 1
-        await _stop(servers, serving, settings.stop_timeout_s)
+        await _stop(servers, serving, timeout_s=settings.stop_timeout_s, code=code)
     finally:
         service.close()
     return code
@@ -131,7 +135,9 @@ def _server(app: Any, address: Address) -> Server:
     )
 
 
-async def _stop(servers: list[Server], serving: list[asyncio.Task[None]], timeout_s: float) -> None:
+async def _stop(
+    servers: list[Server], serving: list[asyncio.Task[None]], *, timeout_s: float, code: int
+) -> None:
     for server in servers:
         server.stop()  # type: ignore[no-untyped-call] # granian ships no annotations for it
     _, unfinished = await asyncio.wait(serving, timeout=timeout_s)
@@ -139,4 +145,4 @@ async def _stop(servers: list[Server], serving: list[asyncio.Task[None]], timeou
         _log.warning("requests still in flight after %g s are cut off", timeout_s)
         # The listener waits for its connections without end; the process is done with them.
         logging.shutdown()
-        os._exit(0)
+        os._exit(code)
