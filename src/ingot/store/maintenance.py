@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
+from ingot.base import failpoints
 from ingot.base.errors import Error
 from ingot.store import keys
 from ingot.store.core import Core
@@ -114,6 +115,7 @@ class Maintenance:
         while rows := await self._scan(partition, space, stop):
             blob_ids = [blob_id for row in rows for blob_id in _blob_ids(space, row[1])]
             await self._bodies.run(self._blobs.delete, blob_ids)
+            failpoints.reach("garbage.deleted")
             await self._catalog.commit(partition, deletes=[key for key, _ in rows])
             count += len(blob_ids)
         return count
@@ -149,6 +151,7 @@ class Maintenance:
                     orphans.discard(blob_id)
                 self._blobs.delete([*orphans])
                 count += len(orphans)
+            failpoints.reach("sweep.deleted")
             for session in sessions:
                 self._blobs.settle(session)
         return count

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 
+from ingot.base import failpoints
 from ingot.base.limits import PARTS_MAX
 from ingot.store import keys
 from ingot.store.blobs.contract import BlobRef
@@ -206,6 +207,7 @@ class Uploads:
 
         record = await self._changes.apply(bucket, key, plan, precondition=precondition)
         assert record is not None
+        failpoints.reach("upload.completed")
         await asyncio.shield(self.clear_parts(self._buckets.partition(bucket), upload_id))
         return record
 

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
+from ingot.base import failpoints
 from ingot.base.atomic import fsync_directory
 from ingot.store.blobs.contract import FRAME_BYTES, BlobRef, BlobWriter
 from ingot.store.blobs.frames import FrameSums, read_frames
@@ -74,6 +75,7 @@ class FileBlobs:
                 _link_or_copy(self._path(ref.id), path, ref.id)
             for folder in folders:
                 fsync_directory(folder)
+            failpoints.reach("blob.cloned")
         except BaseException:
             self.delete([clone.id for clone in clones])
             raise
@@ -87,6 +89,7 @@ class FileBlobs:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
                 folders.add(path.parent)
+        failpoints.reach("blob.unlinked")
         for folder in folders:
             fsync_directory(folder)
 
@@ -171,10 +174,12 @@ class _FileWriter:
         """Write the footer and sync the file and its folder."""
         footer, seal = self._sums.footer()
         self._write(footer)
+        failpoints.reach("blob.written")
         with _full_device():
             os.fsync(self._descriptor)
         fsync_directory(self._path.parent)
         self._close()
+        failpoints.reach("blob.sealed")
         return BlobRef(self._blob_id, self._sums.size_bytes, seal)
 
     def abort(self) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ingot.base import failpoints
 from ingot.base.atomic import fsync_directory
 from ingot.base.units import MIB
 from ingot.store.catalog.committer import Commit, Committer
@@ -227,7 +228,9 @@ class SqliteCatalog:
                 for commit in group
             ]
             transaction.flush()
+            failpoints.reach("catalog.flushed")
             connection.execute("COMMIT")
+            failpoints.reach("catalog.committed")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")

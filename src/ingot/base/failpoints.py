@@ -1,0 +1,65 @@
+"""Named points where a test lets this process die as in a power cut; off unless asked for.
+
+`INGOT_FAILPOINTS=blob.sealed:3,sweep.deleted:1`, read once at import, kills the process with
+SIGKILL when it comes to `blob.sealed` for the third time or to `sweep.deleted` for the first:
+nothing is flushed, nothing tidied up. For tests of durability; a server in service never sets it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import Final
+
+from ingot.base.errors import UsageError
+
+VARIABLE: Final = "INGOT_FAILPOINTS"
+
+POINTS: Final = frozenset(
+    {
+        "blob.written",  # the bytes are in the file, nothing is synced
+        "blob.sealed",  # file and folder are synced, no record names the blob yet
+        "blob.cloned",  # copies exist, no record names them yet
+        "blob.unlinked",  # files are gone, their folders are not synced
+        "catalog.flushed",  # a group of commits is written, between BEGIN and COMMIT
+        "catalog.committed",  # a group is durable, nobody was told
+        "upload.completed",  # the object is there, the upload's other parts still are
+        "garbage.deleted",  # blobs are gone, their entry in the garbage queue is not
+        "sweep.deleted",  # orphans are gone, their session is not settled
+    }
+)
+
+
+def parse(text: str) -> dict[str, int]:
+    """Return after how many visits each point kills.
+
+    Raises:
+        UsageError: a point is unknown, or a count is no positive number.
+    """
+    armed = {}
+    for item in filter(None, text.split(",")):
+        name, _, count = item.partition(":")
+        if name not in POINTS or not count.isdigit() or int(count) < 1:
+            raise UsageError(f"{VARIABLE}: {item!r} is no failpoint with a count, such as NAME:1")
+        armed[name] = int(count)
+    return armed
+
+
+_armed = parse(os.environ.get(VARIABLE, ""))
+_lock = threading.Lock()
+
+
+def reach(name: str) -> None:
+    """Say that this process came to a point; costs a truth test when no point is armed."""
+    if _armed:
+        _count_down(name)
+
+
+def _count_down(name: str) -> None:
+    assert name in POINTS, name
+    with _lock:
+        if name in _armed:
+            _armed[name] -= 1
+            if _armed[name] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
