@@ -37,12 +37,17 @@ class Uki:
     """A unified kernel image.
 
     Attributes:
-        offsets: where each section's content begins in the file, by the section's name.
+        parts: the content that was put in and where it lies, by the section's name.
     """
 
     size_bytes: int
-    pieces: tuple[Piece, ...]
-    offsets: Mapping[str, int]
+    program: Piece
+    parts: Mapping[str, Piece]
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """The whole file."""
+        return self.program, *self.parts.values()
 
 
 def make_uki(
@@ -74,22 +79,20 @@ def make_uki(
         raise IntegrityError("the UEFI stub has no room for the sections of a kernel image")
     (address,) = struct.unpack_from("<I", stub, optional + _SIZE_OF_IMAGE)
     offset = len(stub)
-    pieces: list[Piece] = []
-    offsets: dict[str, int] = {}
+    pieces: dict[str, Piece] = {}
     for index, (name, content) in enumerate(parts.items(), start=count):
         address, offset = align(address), align(offset)
         size_bytes = content.size_bytes
         row = (name.encode(), size_bytes, address, align(size_bytes), offset, 0, 0, 0, 0)
         _SECTION.pack_into(header, table + index * _SECTION.size, *row, _READABLE_DATA)
-        pieces.append(Piece(offset, content))
-        offsets[name] = offset
+        pieces[name] = Piece(offset, content)
         address += size_bytes
         offset += align(size_bytes)
     struct.pack_into("<H", header, pe + 6, count + len(parts))
     struct.pack_into("<I", header, optional + _SIZE_OF_IMAGE, align(address))
     struct.pack_into("<I", header, optional + _CHECKSUM, 0)
     assert offset % ALIGNMENT_BYTES == 0
-    return Uki(offset, (Piece(0, Content.of(bytes(header))), *pieces), offsets)
+    return Uki(offset, Piece(0, Content.of(bytes(header))), pieces)
 
 
 def _find_sections(stub: bytes) -> tuple[int, int, int]:

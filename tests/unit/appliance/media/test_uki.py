@@ -41,7 +41,7 @@ def test_binutils_find_every_part(tmp_path: Path) -> None:
             capture_output=True,
         )
         assert part.read_bytes() == data
-        start = made.offsets[name]
+        start = made.parts[name].offset
         assert start % 4096 == 0
         assert image.read_bytes()[start : start + len(data)] == data
 
