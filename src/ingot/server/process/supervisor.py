@@ -73,6 +73,9 @@ class Supervisor:
         try:
             os.close(self._alive_write)
             os.close(self._ready_read)
+            # Until the worker has handlers of its own, a stop may simply end it: it serves nobody.
+            for number in _SIGNALS:
+                signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
             code = self._work(index, self._ready_write, self._alive_read)
         except Error as error:
