@@ -147,14 +147,18 @@ services:
 """
 
 
-def test_a_step_that_fails_stops_the_boot(cli: Cli, tmp_path: Path) -> None:
-    component = tmp_path / "components" / "tool" / "component.yml"
+def built(cli: Cli, folder: Path, text: str) -> Path:
+    """Build an appliance whose containers are all busybox; returns the prefix of its files."""
+    component = folder / "components" / "tool" / "component.yml"
     component.parent.mkdir(parents=True)
     component.write_text("packages: [busybox-static]\n")
-    (tmp_path / "steps.yml").write_text(STEPS)
-    cli("build", tmp_path / "steps.yml", "--dir", tmp_path, timeout_s=600)
+    (folder / "own.yml").write_text(text)
+    cli("build", folder / "own.yml", "--dir", folder, timeout_s=600)
+    return folder / "own"
 
-    text = fails(cli, tmp_path / "steps", "boot-steps")
+
+def test_a_step_that_fails_stops_the_boot(cli: Cli, tmp_path: Path) -> None:
+    text = fails(cli, built(cli, tmp_path, STEPS), "boot-steps")
     assert "bad: last" in text
     log = cli("logs", "boot-steps").stdout
     assert "good: all is well" in log
@@ -163,6 +167,61 @@ def test_a_step_that_fails_stops_the_boot(cli: Cli, tmp_path: Path) -> None:
     assert "command: /usr/bin/busybox sh -c" in log
     assert "must not run" not in log
     ends(cli, "boot-steps")
+
+
+SETTINGS = """
+kernel: {image: component:kernel, cmdline: console=ttyS0 quiet panic=-1}
+init: [component:init, component:agent]
+network: {address: 10.0.2.50/24, gateway: 10.0.2.2, dns: [10.0.2.3]}
+onboot:
+  - name: share
+    image: component:tool
+    command: [/bin/busybox, sh, -c, echo shared > /var/shared/x]
+    runtime: {mkdir: [/var/shared]}
+    binds: [/var/shared:/var/shared]
+onshutdown:
+  - {name: bye, image: component:tool, command: [/bin/busybox, echo, good bye]}
+services:
+  - name: late
+    image: component:tool
+    tmpfs: [/tmp]
+    command: [/bin/busybox, sh, -c, touch /tmp/ready; while true; do sleep 1; done]
+    depends: [writer, job]
+    ready: {command: [/bin/busybox, test, -e, /tmp/ready]}
+    stop-timeout: 1s
+  - name: writer
+    image: component:tool
+    readonly: false
+    command: [/bin/busybox, sh, -c, cat /shared/x > /page && exec httpd -f -p 8080 -h /]
+    binds: ["/var/shared:/shared:ro"]
+    ready: {port: 8080}
+    stop-timeout: 1s
+  - name: job
+    image: component:tool
+    restart: on-failure
+    command: [/bin/busybox, echo, job done]
+"""
+
+
+def test_settings_of_services_hold_in_the_guest(cli: Cli, tmp_path: Path) -> None:
+    """Order, readiness, a writable layer, binds, a job, a fixed address, the end by force."""
+    name = "boot-settings"
+    cli("run", built(cli, tmp_path, SETTINGS), "--name", name, "--wait", timeout_s=BOOT_TIMEOUT_S)
+    assert listed(cli, name)["services"] == {"late": "ready", "writer": "ready", "job": "ready"}
+    log = cli("logs", name).stdout
+    assert re.search(r"address +10\.0\.2\.50 \(eth0\)", log)
+    assert re.search(r"services +writer job late", log)
+    assert on_the_host(cli, name, "wget -q -O - http://10.0.2.50:8080/page") == "shared\n"
+    assert on_the_host(cli, name, "cat /etc/resolv.conf") == "nameserver 10.0.2.3\n"
+    assert "job done" in on_the_host(cli, name, "cat /var/log/job/current")
+    assert on_the_host(cli, name, "cat /run/runit/job/stat").startswith("down")
+
+    ends(cli, name, keep=True)
+    log = cli("logs", name).stdout
+    # Neither asks for a signal as the first process of its container: both are killed.
+    assert re.findall(r"(\w+) did not stop within 1 s", log) == ["late", "writer"]
+    assert log.index("did not stop") < log.index("good bye") < log.index("Power down")
+    cli("rm-machine", "--yes", name)
 
 
 def fails(cli: Cli, image: Path, name: str, *options: str | Path) -> str:
@@ -177,10 +236,11 @@ def fails(cli: Cli, image: Path, name: str, *options: str | Path) -> str:
     return result.stderr
 
 
-def ends(cli: Cli, name: str) -> None:
-    """The power key still works on a machine whose boot was stopped."""
+def ends(cli: Cli, name: str, *, keep: bool = False) -> None:
+    """The power key works, also on a machine whose boot was stopped."""
     assert json.loads(cli("stop", name, "--json").stdout)["how"] == "powered-off"
-    cli("rm-machine", "--yes", name)
+    if not keep:
+        cli("rm-machine", "--yes", name)
 
 
 def test_without_its_disk_the_store_does_not_start(cli: Cli, store_image: Path) -> None:
