@@ -82,7 +82,7 @@ def find_login(registry: str, environment: Mapping[str, str]) -> Login | None:
         file = _read(path)
         if file is None:
             continue
-        found = _from_helper(file, registry) or _from_file(file, registry, path)
+        found = _from_helper(file, registry, environment) or _from_file(file, registry, path)
         if found is not None:
             return found
     return None
@@ -128,26 +128,29 @@ def _from_file(file: _File, registry: str, path: Path) -> Login | None:
             return Login(auth.username, Secret(auth.password))
         if auth.auth:
             try:
-                user, _, password = base64.b64decode(auth.auth).decode().partition(":")
+                user, _, password = (
+                    base64.b64decode(auth.auth, validate=True).decode().partition(":")
+                )
             except (binascii.Error, UnicodeDecodeError) as error:
                 raise UsageError(f"{path}: the login for {registry} is malformed") from error
             return Login(user, Secret(password.rstrip("\0")))
     return None
 
 
-def _from_helper(file: _File, registry: str) -> Login | None:
+def _from_helper(file: _File, registry: str, environment: Mapping[str, str]) -> Login | None:
     named = (name for key, name in file.cred_helpers.items() if _host(key) == registry)
     helper = next(named, file.creds_store)
     if not helper:
         return None
     key = _DOCKER_KEY if registry == REGISTRY_DEFAULT else registry
-    return _ask(helper, key)
+    return _ask(helper, key, environment)
 
 
-def _ask(helper: str, key: str) -> Login | None:
+def _ask(helper: str, key: str, environment: Mapping[str, str]) -> Login | None:
     """Ask `docker-credential-NAME get`; the key goes in, and the secret comes out, by a pipe."""
     program = f"docker-credential-{helper}"
-    found = shutil.which(program) if _HELPER_NAME.fullmatch(helper) else None
+    path = environment.get("PATH")
+    found = shutil.which(program, path=path) if _HELPER_NAME.fullmatch(helper) else None
     if found is None:
         raise MissingToolError(
             f"the login for {key} is kept by {program}, which is not installed",
@@ -156,6 +159,7 @@ def _ask(helper: str, key: str) -> Login | None:
     try:
         result = subprocess.run(
             [found, "get"],
+            env=dict(environment),
             input=key.encode(),
             capture_output=True,
             timeout=HELPER_TIMEOUT_S,

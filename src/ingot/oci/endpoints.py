@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,9 +25,9 @@ class Endpoint:
 
     Attributes:
         registry: whose login counts here.
-        scheme: None when the host is insecure and has to be tried.
+        scheme: None when it may be plain HTTP and has to be tried.
         prefix: path before `/v2/`.
-        is_insecure: certificates are not checked, plain HTTP is accepted.
+        is_insecure: certificates are not checked.
     """
 
     registry: str
@@ -56,7 +56,7 @@ class RegistryOptions:
         mirrors: pairs of a registry's name and a mirror's URL, asked in this order before it.
         ca_file: certificates (PEM) to trust beside the system's.
         insecure: registries (`host[:port]`) whose certificates are not checked, and that may
-            speak plain HTTP; loopback addresses always are.
+            speak plain HTTP; loopback addresses may always do that.
         environment: where proxies and files of logins are looked up.
     """
 
@@ -75,18 +75,14 @@ class RegistryOptions:
         parts = urlsplit(url)
         made = self._endpoint(parts.netloc, parts.netloc)
         # A mirror given as http:// is meant so.
-        insecure = made.is_insecure or parts.scheme == "http"
-        return Endpoint(
-            made.registry, made.host, made.port, parts.scheme, parts.path.rstrip("/"), insecure
-        )
+        return replace(made, scheme=parts.scheme, prefix=parts.path.rstrip("/"))
 
     def _endpoint(self, registry: str, authority: str) -> Endpoint:
         parts = urlsplit(f"//{authority}")
         host = parts.hostname or ""
-        insecure = is_loopback(host) or registry in self.insecure
-        return Endpoint(
-            registry, host, parts.port, None if insecure else "https", is_insecure=insecure
-        )
+        insecure = registry in self.insecure
+        scheme = None if insecure or is_loopback(host) else "https"
+        return Endpoint(registry, host, parts.port, scheme, is_insecure=insecure)
 
 
 def read_options(

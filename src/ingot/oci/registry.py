@@ -152,13 +152,14 @@ class RegistryClient:
         raise NetworkError(f"{endpoint.authority} redirects more than {REDIRECTIONS_MAX} times")
 
     def _scheme(self, endpoint: Endpoint) -> str:
-        """Return how to speak to an endpoint; one that may be insecure is asked once in TLS."""
+        """Return how to speak to an endpoint; one that may be plain is tried in TLS once."""
         if endpoint.scheme is not None:
             return endpoint.scheme
         with self._lock:
             known = self._schemes.get(endpoint.authority)
         if known is None:
             url = f"https://{endpoint.authority}/v2/"
+            # Only whether TLS is spoken counts here; whom to trust, the real request decides.
             try:
                 self._probe.send(_get_request(url, {"host": endpoint.authority})).close()
                 known = "https"
