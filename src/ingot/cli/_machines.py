@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from ingot.base import paths
 from ingot.base.clock import SystemClock
 from ingot.vm import accel
 from ingot.vm.runners.contract import Runner
-from ingot.vm.runners.qemu import PROGRAM, QemuRunner
+from ingot.vm.runners.qemu import QemuRunner
+from ingot.vm.runners.qemu_command import PROGRAM
 from ingot.vm.starting import Starter
 from ingot.vm.state import Machines, boot_id
 
@@ -32,6 +34,7 @@ def starter() -> Starter:
         boot_id=boot_id(),
         program=PROGRAM,
         cache=paths.cache_dir() / "kvm-probe.json",
+        kernel=Path(f"/boot/vmlinuz-{os.uname().release}"),
     )
     return Starter(machines(), runner=runner(), host=host, clock=SystemClock())
 

@@ -47,6 +47,14 @@ if TYPE_CHECKING:
     help="The fixed IPv4 address of the guest's first card.",
 )
 @click.option(
+    "--boot",
+    type=click.Choice(["kernel", "disk", "iso"]),
+    help="Which form of the build to boot.  [default: the first there is]",
+)
+@click.option(
+    "--uefi/--no-uefi", default=None, help="UEFI firmware, or BIOS.  [default: what BUILD needs]"
+)
+@click.option(
     "--accel", type=click.Choice(["auto", "kvm", "tcg"]), help="How its processor is run."
 )
 @click.option("--detach", "-d", is_flag=True, help="Leave it running in the background.")
@@ -59,8 +67,9 @@ def run(
 ) -> None:
     """Boot a built appliance as a machine.
 
-    BUILD is what 'ingot build' wrote: NAME or DIR/NAME. A machine keeps its flags and its disks:
-    running it again needs only its name, and flags given then replace those kept.
+    BUILD is what 'ingot build' wrote, NAME or DIR/NAME, or the file of a disk or CD image. A
+    machine keeps its flags and its disks: running it again needs only its name, and flags given
+    then replace those kept.
 
     Without --detach the terminal is the machine's serial console: every key goes to the machine,
     except Ctrl-], which stops it through its guest, and pulls the plug when typed again. Without
@@ -71,6 +80,7 @@ def run(
       ingot run store
       ingot run store --disk size=4G --publish 9000:9000 --publish 9001:9001 --wait
       ingot run build/store --name second --ip 192.168.65.101 --mem 512M --detach
+      ingot run --boot iso --uefi store
       ingot run store --network bridge=br0 --ip 10.1.2.3/24,gateway=10.1.2.1 --detach
     """
     from ingot.cli._machines import starter
@@ -100,6 +110,8 @@ def _request(
     networks: tuple[str, ...],
     address: str | None,
     accel: Any,
+    boot: Any,
+    uefi: bool | None,
     reset: bool,
 ) -> Request:
     from ingot.vm.machine import parse_cpus, parse_memory_mib
@@ -116,6 +128,8 @@ def _request(
         networks=networks,
         address=None if address is None else parse_address(address),
         accelerator=accel,
+        boot=boot,
+        uefi=uefi,
         reset=reset,
     )
 

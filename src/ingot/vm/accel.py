@@ -40,6 +40,7 @@ class Host(NamedTuple):
     Attributes:
         program: the QEMU whose KVM is probed.
         cache: where the result is kept until the host boots again.
+        kernel: the host's own kernel, for a probe when the machine boots from an image.
     """
 
     cpuinfo: Path
@@ -47,6 +48,7 @@ class Host(NamedTuple):
     boot_id: str
     program: str
     cache: Path
+    kernel: Path
 
 
 class _Probe(msgspec.Struct):
@@ -55,12 +57,13 @@ class _Probe(msgspec.Struct):
     reason: str
 
 
-def choose(requested: AcceleratorChoice, kernel: Path, host: Host) -> Choice:
+def choose(requested: AcceleratorChoice, kernel: Path | None, host: Host) -> Choice:
     """Choose how the machine's processor is run.
 
     Args:
         requested: `auto`, or what the user insists on.
-        kernel: a kernel for the probe; it is booted without a root for a moment.
+        kernel: a kernel for the probe, which is booted without a root for a moment; None takes
+            the host's own.
         host: where to look.
     """
     if requested == "tcg":
@@ -74,7 +77,10 @@ def choose(requested: AcceleratorChoice, kernel: Path, host: Host) -> Choice:
         return Choice("tcg", f"{host.device} is missing or not open to this user")
     probe = _cached(host)
     if probe is None:
-        probe = _probe(kernel, host)
+        if kernel is None and not os.access(host.kernel, os.R_OK):
+            why = f"{host.kernel} cannot be read, which would be booted to probe KVM"
+            return Choice("tcg", why)
+        probe = _probe(kernel or host.kernel, host)
         host.cache.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(host.cache, msgspec.json.encode(probe))
     return Choice("kvm" if probe.works else "tcg", probe.reason)

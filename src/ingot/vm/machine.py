@@ -21,6 +21,9 @@ Protocol = Literal["tcp", "udp"]
 AcceleratorChoice = Literal["auto", "kvm", "tcg"]
 Accelerator = Literal["kvm", "tcg"]
 NetworkKind = Literal["user", "tap", "bridge"]
+BootChoice = Literal["kernel", "disk", "iso"]
+ImageFormat = Literal["raw", "qcow2", "vmdk", "vhd", "vdi", "iso"]
+Firmware = Literal["bios", "uefi"]
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_.-]{0,61}[a-z0-9])?", re.IGNORECASE)
 
@@ -74,6 +77,21 @@ class StaticAddress(msgspec.Struct, frozen=True):
     dns: str | None = None
 
 
+class KernelBoot(msgspec.Struct, frozen=True):
+    """A kernel that the hypervisor loads by itself, past all boot loaders."""
+
+    kernel: Path
+    initrd: Path
+    command_line: str
+
+
+class ImageBoot(msgspec.Struct, frozen=True):
+    """A disk or CD image that the machine's firmware boots; it is never written."""
+
+    path: Path
+    format: ImageFormat
+
+
 class MachineSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked for under a name; kept as `machine.json` and started again from it.
 
@@ -83,6 +101,8 @@ class MachineSpec(msgspec.Struct, frozen=True, kw_only=True):
         memory_mib: RAM; None takes what the build's manifest says.
         uuid: identity that the guest sees, fixed for the machine's life.
         networks: its network cards; None is one on the user network.
+        boot: which of the build's forms it boots; None is the first that its runner can.
+        uefi: whether it has UEFI firmware; None is what the build's form needs.
     """
 
     schema: int = SPEC_SCHEMA
@@ -96,6 +116,8 @@ class MachineSpec(msgspec.Struct, frozen=True, kw_only=True):
     networks: tuple[Network, ...] | None = None
     address: StaticAddress | None = None
     accelerator: AcceleratorChoice = "auto"
+    boot: BootChoice | None = None
+    uefi: bool | None = None
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,9 +131,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     uuid: str
     directory: Path
     arch: str
-    kernel: Path
-    initrd: Path
-    command_line: str
+    boot: KernelBoot | ImageBoot
+    uefi: bool
     cpus: int
     memory_mib: int
     disks: tuple[Disk, ...]

@@ -1,4 +1,4 @@
-"""What one `ingot run` asks for, and how it changes the spec that is kept for the machine. Pure."""
+"""What one `ingot run` asks for, and how it changes the spec that is kept for the machine."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from pathlib import Path
 import msgspec
 
 from ingot.base.errors import UsageError
+from ingot.vm.build import is_image
 from ingot.vm.disks import parse_disks
 from ingot.vm.machine import (
     AcceleratorChoice,
+    BootChoice,
     MachineSpec,
     Network,
     PublishedPort,
@@ -39,6 +41,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     networks: tuple[str, ...] = ()
     address: StaticAddress | None = None
     accelerator: AcceleratorChoice | None = None
+    boot: BootChoice | None = None
+    uefi: bool | None = None
     reset: bool = False
 
 
@@ -62,7 +66,8 @@ def machine_name(request: Request) -> str:
             f"{request.prefix} is no build yet",
             hint=f"ingot build {request.prefix} && ingot run {stem}",
         )
-    return check_name(name)
+    path = Path(request.prefix)
+    return check_name(path.stem if is_image(path) else name)
 
 
 def apply(
@@ -103,6 +108,8 @@ def apply(
         "networks": parse_networks(request.networks, base.uuid) if request.networks else None,
         "address": request.address,
         "accelerator": request.accelerator,
+        "boot": request.boot,
+        "uefi": request.uefi,
     }
     given = {key: value for key, value in changes.items() if value is not None}
     spec = msgspec.structs.replace(base, **given)

@@ -12,9 +12,9 @@ from pathlib import Path
 from ingot.base.clock import Clock
 from ingot.base.errors import ConflictError, Error
 from ingot.vm import accel
-from ingot.vm.build import Build, exists, read_build
+from ingot.vm.build import Build, Wanted, exists, read_build
 from ingot.vm.disks import prepare
-from ingot.vm.machine import Machine, MachineSpec
+from ingot.vm.machine import KernelBoot, Machine, MachineSpec
 from ingot.vm.networks import check_ports_free, overlap
 from ingot.vm.nics import complete
 from ingot.vm.request import Request, apply, machine_name, networks_of
@@ -91,8 +91,10 @@ class Starter:
             directory=folder.path,
             uuid=str(uuid.uuid4()),
         )
-        build = read_build(Path(spec.prefix))
-        choice = accel.choose(spec.accelerator, build.kernel, self._host)
+        wanted = Wanted(self._runner.media, spec.boot, spec.uefi)
+        build = read_build(Path(spec.prefix), wanted)
+        kernel = build.boot.kernel if isinstance(build.boot, KernelBoot) else None
+        choice = accel.choose(spec.accelerator, kernel, self._host)
         machine = resolve(spec, build, choice, folder.path)
         self._runner.validate(machine)
         _refuse_taken(spec, folder, self._machines)
@@ -135,9 +137,8 @@ def resolve(spec: MachineSpec, build: Build, choice: accel.Choice, directory: Pa
         uuid=spec.uuid,
         directory=directory,
         arch=build.arch,
-        kernel=build.kernel,
-        initrd=build.initrd,
-        command_line=build.command_line,
+        boot=build.boot,
+        uefi=build.uefi,
         cpus=spec.cpus or 1,
         memory_mib=spec.memory_mib or build.memory_mib,
         disks=spec.disks,

@@ -20,6 +20,7 @@ def host(tmp_path: Path) -> Host:
         boot_id="boot-1",
         program=str(tmp_path / "qemu"),
         cache=tmp_path / "cache" / "kvm-probe.json",
+        kernel=tmp_path / "vmlinuz",
     )
 
 
@@ -78,6 +79,18 @@ def test_kvm_is_taken_when_a_kernel_speaks_under_it(host: Host, flag: str) -> No
     words = calls.read_text().split()
     assert words[words.index("-accel") + 1] == "kvm"
     assert words[words.index("-kernel") + 1] == "/boot/kernel"
+
+
+def test_an_image_is_probed_for_with_the_host_s_kernel(host: Host) -> None:
+    calls = install(host, TRUE)
+    choice = choose("auto", None, host)
+    assert choice == Choice(
+        "tcg", f"{host.kernel} cannot be read, which would be booted to probe KVM"
+    )
+    assert not calls.exists()
+    host.kernel.touch()
+    assert choose("auto", None, host).accelerator == "kvm"
+    assert f"-kernel {host.kernel}" in calls.read_text()
 
 
 def test_a_kvm_that_freezes_the_kernel_is_not_taken(

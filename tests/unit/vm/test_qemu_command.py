@@ -5,19 +5,24 @@ import msgspec
 import pytest
 
 from ingot.base.errors import MissingToolError, UsageError
-from ingot.vm.machine import Disk, Machine, PublishedPort
+from ingot.vm.machine import Disk, ImageBoot, KernelBoot, Machine, PublishedPort
 from ingot.vm.networks import parse_address
 from ingot.vm.nics import complete, default_networks, parse_networks
+from ingot.vm.runners import qemu, qemu_command
 from ingot.vm.runners.qemu import QemuRunner
 
+KERNEL = KernelBoot(
+    kernel=Path("/builds/store-kernel"),
+    initrd=Path("/builds/store-initrd.img"),
+    command_line="console=ttyS0 quiet",
+)
 MACHINE = Machine(
     name="store",
     uuid="7f9c24e8-3b12-4a5e-9d0e-1c2b3a4d5e6f",
     directory=Path("/state/machines/store"),
     arch="amd64",
-    kernel=Path("/builds/store-kernel"),
-    initrd=Path("/builds/store-initrd.img"),
-    command_line="console=ttyS0 quiet",
+    boot=KERNEL,
+    uefi=False,
     cpus=1,
     memory_mib=256,
     disks=(),
@@ -29,7 +34,11 @@ MACHINE = Machine(
 
 
 def command(**changes: Any) -> list[str]:
-    return QemuRunner().command(msgspec.structs.replace(MACHINE, **changes))
+    return QemuRunner().command(changed(**changes))
+
+
+def changed(**changes: Any) -> Machine:
+    return msgspec.structs.replace(MACHINE, **changes)
 
 
 def after(words: list[str], flag: str) -> list[str]:
@@ -116,7 +125,10 @@ def test_a_fixed_address_is_the_first_lease_and_on_the_command_line() -> None:
         )
     ]
     assert after(words, "-append") == [
-        "console=ttyS0 quiet panic=-1 no_timer_check ingot.ip=192.168.65.101/24,192.168.65.2,192.168.65.3"
+        (
+            "console=ttyS0 quiet panic=-1 no_timer_check"
+            " ingot.ip=192.168.65.101/24,192.168.65.2,192.168.65.3"
+        )
     ]
 
 
@@ -128,7 +140,7 @@ def test_taps_and_bridges_have_no_server_of_their_own() -> None:
         address=complete(parse_address("10.1.2.3/16"), networks),
         ports=(PublishedPort("127.0.0.1", 9000, 80),),
     )
-    words = QemuRunner().command(machine, taps=[7])
+    words = qemu_command.command(machine, taps=[7])
     assert after(words, "-netdev") == [
         "tap,id=net0,ifname=tap0,script=no,downscript=no",
         "tap,id=net1,fd=7",
@@ -163,6 +175,61 @@ def test_a_machine_without_a_network_has_no_card() -> None:
     assert not any("virtio-net" in word for word in words)
 
 
+@pytest.mark.parametrize(
+    ("path", "image_format", "driver"),
+    [("/b/a,b-efi.img", "raw", "raw"), ("/b/store-efi.qcow2", "qcow2", "qcow2")],
+)
+def test_a_disk_image_comes_after_the_disks_and_is_never_written(
+    path: str, image_format: Any, driver: str
+) -> None:
+    words = command(boot=ImageBoot(Path(path), image_format), disks=(Disk("/data.img"),))
+    assert after(words, "-blockdev")[-1] == (
+        f'{{"driver":"{driver}","node-name":"boot","read-only":true,'
+        f'"file":{{"driver":"file","filename":"{path}","read-only":true}}}}'
+    )
+    assert words[-1] == "virtio-blk-pci,drive=boot,serial=ingot-boot,bootindex=0"
+    assert not {"-kernel", "-initrd", "-append"} & set(words)
+
+
+def test_a_cd_is_in_a_drive() -> None:
+    words = command(boot=ImageBoot(Path("/b/store.iso"), "iso"))
+    assert words[-4:] == [
+        *("-device", "virtio-scsi-pci,id=scsi"),
+        *("-device", "scsi-cd,bus=scsi.0,drive=boot,bootindex=0"),
+    ]
+
+
+def test_uefi_has_a_variable_store_of_the_machine_s_own() -> None:
+    words = command(uefi=True, boot=ImageBoot(Path("/b/store.iso"), "iso"))
+    assert after(words, "-machine") == ["q35,pflash0=uefi,pflash1=uefi-vars"]
+    assert after(words, "-blockdev")[:2] == [
+        (
+            '{"driver":"file","node-name":"uefi","filename":"/usr/share/OVMF/OVMF_CODE_4M.fd",'
+            '"read-only":true}'
+        ),
+        '{"driver":"file","node-name":"uefi-vars","filename":"uefi-vars.fd"}',
+    ]
+    assert "-kernel" in command(uefi=True)
+
+
+def test_uefi_needs_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(qemu, "OVMF_CODE", tmp_path / "absent.fd")
+    QemuRunner().validate(MACHINE)
+    with pytest.raises(MissingToolError) as caught:
+        QemuRunner().validate(changed(uefi=True))
+    assert caught.value.hint == "install the Debian package ovmf"
+
+
+def test_an_address_that_cannot_reach_the_guest_is_refused() -> None:
+    tap = parse_networks(["tap=tap0"], "u")
+    address = parse_address("10.1.2.3")
+    image = ImageBoot(Path("/b/store.iso"), "iso")
+    QemuRunner().validate(changed(address=address, networks=tap))
+    QemuRunner().validate(changed(address=address, boot=image))
+    with pytest.raises(UsageError, match="--ip reaches the guest on its kernel command line"):
+        QemuRunner().validate(changed(address=address, networks=tap, boot=image))
+
+
 def test_nothing_in_the_command_is_longer_than_a_socket_name_may_be() -> None:
     deep = Path("/" + "long/" * 40)
     names = [word for word in command(directory=deep) if "path=" in word]
@@ -178,7 +245,7 @@ def test_other_architectures_are_refused() -> None:
 def test_a_command_line_the_kernel_would_cut_is_refused() -> None:
     QemuRunner().validate(MACHINE)
     with pytest.raises(UsageError, match="too long"):
-        QemuRunner().validate(msgspec.structs.replace(MACHINE, command_line="x" * 2040))
+        QemuRunner().validate(changed(boot=KernelBoot(Path("/k"), Path("/i"), "x" * 2040)))
 
 
 def test_a_missing_hypervisor_names_its_package(

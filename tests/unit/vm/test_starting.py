@@ -12,8 +12,9 @@ import pytest
 from ingot.base.errors import ConflictError, Error, MissingToolError, NotFoundError, UsageError
 from ingot.vm import lifecycle
 from ingot.vm.accel import Host
+from ingot.vm.build import Medium
 from ingot.vm.lifecycle import PowerDown, last_words, remove, stop_all, wait_ready
-from ingot.vm.machine import Machine
+from ingot.vm.machine import ImageBoot, KernelBoot, Machine
 from ingot.vm.networks import parse_publish
 from ingot.vm.request import Request
 from ingot.vm.runners.contract import Runner
@@ -25,6 +26,7 @@ class SleepRunner:
     """Machines that do nothing; the power button ends those that listen."""
 
     name = "sleep"
+    media: tuple[Medium, ...] = ("kernel", "iso")
 
     def __init__(self) -> None:
         self.installed = True
@@ -86,6 +88,7 @@ def starter(tmp_path: Path, machines: Machines, runner: SleepRunner) -> Starter:
         boot_id="boot",
         program="qemu",
         cache=tmp_path / "probe",
+        kernel=tmp_path / "vmlinuz",
     )
     checked: Runner = runner
     return Starter(machines, runner=checked, host=host, clock=FixedClock())
@@ -120,8 +123,23 @@ def test_a_start_records_the_process_and_the_spec(
     assert started.process.accelerator == "tcg"
     assert folder.read_spec() == started.spec
     assert (started.machine.memory_mib, started.machine.cpus) == (256, 1)
-    assert started.machine.command_line == "quiet"
+    assert isinstance(started.machine.boot, KernelBoot)
+    assert started.machine.boot.command_line == "quiet"
     assert (folder.path / "disk-0.img").stat().st_size == 1 << 20
+
+
+def test_an_image_is_booted_and_its_firmware_kept(
+    starter: Starter, machines: Machines, runner: SleepRunner, tmp_path: Path
+) -> None:
+    (tmp_path / "other.iso").write_bytes(b"image")
+    started = starter.start(Request(prefix=str(tmp_path / "other.iso"), uefi=True))
+    assert started.machine.boot == ImageBoot(tmp_path / "other.iso", "iso")
+    assert started.machine.uefi
+    stop(started, runner)
+    again = starter.start(Request(name="other"))
+    assert (again.machine.boot, again.machine.uefi) == (started.machine.boot, True)
+    stop(again, runner)
+    assert not starter.start(Request(name="other", uefi=False)).machine.uefi
 
 
 def test_a_refusal_leaves_nothing_behind(

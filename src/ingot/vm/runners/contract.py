@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Protocol
 
+from ingot.vm.build import Medium
 from ingot.vm.machine import Machine
 
 
@@ -17,6 +18,8 @@ class Runner(Protocol):
     """
 
     name: str
+    media: tuple[Medium, ...]
+    """What it boots, in its order of preference."""
 
     def available(self) -> None:
         """Make sure that the hypervisor is installed.

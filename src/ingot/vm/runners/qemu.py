@@ -1,38 +1,45 @@
-"""QEMU: the command line that boots a machine, and its start and power button."""
+"""QEMU: machines as processes of this host, their start and their power button."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
+from ingot.base.atomic import write_atomically
 from ingot.base.errors import ConflictError, Error, MissingToolError, UsageError
 from ingot.vm import qmp
-from ingot.vm.agent import SOCKET_NAME as AGENT_SOCKET
-from ingot.vm.build import COMMAND_LINE_BYTES_MAX
-from ingot.vm.console import SOCKET_NAME as CONSOLE_SOCKET
-from ingot.vm.machine import Disk, Machine
+from ingot.vm.build import COMMAND_LINE_BYTES_MAX, Medium
+from ingot.vm.machine import KernelBoot, Machine
+from ingot.vm.runners.qemu_command import (
+    OVMF_CODE,
+    OVMF_VARIABLES,
+    PROGRAM,
+    UEFI_VARIABLES,
+    command,
+    kernel_command_line,
+)
 from ingot.vm.state import MachineFolder
 from ingot.vm.taps import open_bridge_tap
 
-PROGRAM = "qemu-system-x86_64"
 PACKAGE = "qemu-system-x86"
 
 _ARCHES = ("amd64", "x86_64")
 _START_TIMEOUT_S = 60.0
 _START_POLL_S = 0.02
 _LOG_TAIL_BYTES = 4096
+_FIRST_DESCRIPTOR = 3
 
 
 class QemuRunner:
     """Machines as QEMU processes on this host."""
 
     name = "qemu"
+    media: tuple[Medium, ...] = ("kernel", "qcow2", "raw", "iso")
 
     def available(self) -> None:
         """Make sure that QEMU is installed."""
@@ -42,43 +49,41 @@ class QemuRunner:
             )
 
     def validate(self, machine: Machine) -> None:
-        """Refuse other architectures, and command lines the kernel would cut off."""
+        """Refuse other architectures, and what the machine has no way to tell its guest."""
+        name = f"machine {machine.name!r}"
         if machine.arch not in _ARCHES:
-            raise UsageError(
-                f"machine {machine.name!r}: QEMU runs builds for amd64 here, not {machine.arch}"
+            raise UsageError(f"{name}: QEMU runs builds for amd64 here, not {machine.arch}")
+        if machine.uefi and not (OVMF_CODE.is_file() and OVMF_VARIABLES.is_file()):
+            raise MissingToolError(
+                f"{name} needs UEFI firmware, and {OVMF_CODE} is not there",
+                hint="install the Debian package ovmf",
             )
-        if len(kernel_command_line(machine).encode()) >= COMMAND_LINE_BYTES_MAX:
-            raise UsageError(f"machine {machine.name!r}: the kernel command line is too long")
+        if isinstance(machine.boot, KernelBoot):
+            text = kernel_command_line(machine, machine.boot)
+            if len(text.encode()) >= COMMAND_LINE_BYTES_MAX:
+                raise UsageError(f"{name}: the kernel command line is too long")
+        elif machine.address is not None and machine.networks[0].kind != "user":
+            raise UsageError(
+                f"{name}: --ip reaches the guest on its kernel command line, and it boots from"
+                f" {machine.boot.path}, which has its own",
+                hint="boot the kernel of the build (--boot kernel), or give the address by DHCP",
+            )
 
-    def command(self, machine: Machine, taps: Sequence[int] = ()) -> list[str]:
-        """Return QEMU's command line; sockets and logs are relative to the machine's folder.
-
-        Args:
-            machine: the machine.
-            taps: the descriptors of the taps of its bridge networks, in their order.
-        """
-        return [
-            PROGRAM,
-            *("-name", machine.name, "-uuid", machine.uuid),
-            *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
-            *("-machine", "q35", *_processor(machine), "-m", str(machine.memory_mib)),
-            *_SANDBOX,
-            *("-pidfile", "qemu.pid"),
-            *("-kernel", str(machine.kernel), "-initrd", str(machine.initrd)),
-            *("-append", kernel_command_line(machine)),
-            *("-object", "rng-random,id=rng,filename=/dev/urandom"),
-            *("-device", "virtio-rng-pci,rng=rng"),
-            *_control(),
-            *_networks(machine, taps),
-            *(word for index, disk in enumerate(machine.disks) for word in _disk(index, disk)),
-        ]
+    def command(self, machine: Machine) -> list[str]:
+        """Return QEMU's command line; the taps of bridges, made at the start, count from 3."""
+        bridges = sum(network.kind == "bridge" for network in machine.networks)
+        return command(machine, range(_FIRST_DESCRIPTOR, _FIRST_DESCRIPTOR + bridges))
 
     def run(self, machine: Machine) -> subprocess.Popen[bytes]:
         """Start QEMU in a session of its own and return once its monitor answers."""
         folder = MachineFolder(machine.directory)
+        variables = machine.directory / UEFI_VARIABLES
+        if machine.uefi and not variables.exists():
+            # What the firmware keeps, such as boot entries and keys, is the machine's own.
+            write_atomically(variables, OVMF_VARIABLES.read_bytes(), mode=0o600)
         with folder.hypervisor_log.open("wb") as log, _bridge_taps(machine) as taps:
             process = subprocess.Popen(
-                self.command(machine, taps),
+                command(machine, taps),
                 pass_fds=taps,
                 cwd=machine.directory,
                 stdin=subprocess.DEVNULL,
@@ -100,56 +105,6 @@ class QemuRunner:
         qmp.execute(directory, "system_powerdown")
 
 
-_LOGFILE = "logfile=console.log,logappend=on"
-
-# The process may not gain privileges, start programs, or use system calls that are long obsolete.
-_SANDBOX = (
-    "-sandbox",
-    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
-)
-
-
-def kernel_command_line(machine: Machine) -> str:
-    """Return the build's command line and what the machine adds to it.
-
-    `panic=-1` makes a panicked kernel reboot, which `-no-reboot` turns into the end of QEMU, so
-    that a dead machine is seen as such. `no_timer_check`: an emulated timer on a busy host may
-    tick too late for the kernel's check at start, which then panics ("IO-APIC + timer doesn't
-    work"); seen once in some hundred boots.
-    """
-    words = [machine.command_line, "panic=-1"]
-    if machine.accelerator != "kvm":
-        words.append("no_timer_check")
-    if machine.address is not None:
-        static = machine.address
-        beside = f",{static.gateway or ''},{static.dns or ''}".rstrip(",")
-        words.append(f"ingot.ip={static.address}/{static.prefix_length}{beside}")
-    return " ".join(word for word in words if word)
-
-
-def _processor(machine: Machine) -> tuple[str, ...]:
-    if machine.accelerator == "kvm":
-        return ("-accel", "kvm", "-cpu", "host", "-smp", str(machine.cpus))
-    # One thread is as fast as several for one processor; `max` has RDRAND, without which the
-    # guest waits seconds for randomness.
-    threads = "single" if machine.cpus == 1 else "multi"
-    return ("-accel", f"tcg,thread={threads}", "-cpu", "max", "-smp", str(machine.cpus))
-
-
-def _control() -> list[str]:
-    return [
-        *("-chardev", f"socket,id=qmp,path={qmp.SOCKET_NAME},server=on,wait=off"),
-        *("-mon", "chardev=qmp,mode=control"),
-        *("-chardev", f"socket,id=console,path={CONSOLE_SOCKET},server=on,wait=off,{_LOGFILE}"),
-        *("-serial", "chardev:console"),
-        *("-device", "virtio-serial-pci"),
-        *("-chardev", "file,id=status,path=status.jsonl,append=on"),
-        *("-device", "virtserialport,chardev=status,name=ingot.status"),
-        *("-chardev", f"socket,id=agent,path={AGENT_SOCKET},server=on,wait=off"),
-        *("-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"),
-    ]
-
-
 @contextlib.contextmanager
 def _bridge_taps(machine: Machine) -> Iterator[list[int]]:
     """Yield the descriptors of new taps on the machine's bridges; QEMU inherits them."""
@@ -160,56 +115,6 @@ def _bridge_taps(machine: Machine) -> Iterator[list[int]]:
                 taps.append(open_bridge_tap(network))
                 stack.callback(os.close, taps[-1])
         yield taps
-
-
-def _networks(machine: Machine, taps: Sequence[int]) -> Iterator[str]:
-    left = list(taps)
-    for index, network in enumerate(machine.networks):
-        if network.kind == "user":
-            words = _user_network(machine, first=index == 0)
-        elif network.kind == "tap":
-            words = ["tap", f"ifname={network.interface}", "script=no", "downscript=no"]
-        else:
-            words = ["tap", f"fd={left.pop(0)}"]
-        words.insert(1, f"id=net{index}")
-        yield from ("-netdev", ",".join(words))
-        # romfile= leaves out the network boot ROM, which would only cost time.
-        yield from ("-device", f"virtio-net-pci,netdev=net{index},mac={network.mac},romfile=")
-
-
-def _user_network(machine: Machine, *, first: bool) -> list[str]:
-    words = ["user"]
-    guest = ""
-    if first and machine.address is not None:
-        static = machine.address
-        guest = static.address
-        # The first lease of QEMU's DHCP server is then the very address.
-        words += [
-            f"net={static.network}",
-            f"host={static.gateway}",
-            f"dns={static.dns}",
-            f"dhcpstart={static.address}",
-        ]
-    words += [
-        f"hostfwd={port.protocol}:{port.host_address}:{port.host_port}-{guest}:{port.guest_port}"
-        for port in machine.ports
-    ]
-    return words
-
-
-def _disk(index: int, disk: Disk) -> list[str]:
-    # JSON, because a file name may hold the commas that QEMU's other syntax splits at.
-    protocol = "host_device" if disk.path.startswith("/dev/") else "file"
-    block = {
-        "driver": disk.format,
-        "node-name": f"disk{index}",
-        "discard": "unmap",
-        "file": {"driver": protocol, "filename": disk.path, "discard": "unmap"},
-    }
-    return [
-        *("-blockdev", json.dumps(block, separators=(",", ":"))),
-        *("-device", f"virtio-blk-pci,drive=disk{index},serial=ingot-{index}"),
-    ]
 
 
 def _await_monitor(machine: Machine, process: subprocess.Popen[bytes], log: Path) -> None:

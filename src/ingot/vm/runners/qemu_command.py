@@ -1,0 +1,176 @@
+"""The command line with which QEMU boots a machine. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from ingot.vm import qmp
+from ingot.vm.agent import SOCKET_NAME as AGENT_SOCKET
+from ingot.vm.console import SOCKET_NAME as CONSOLE_SOCKET
+from ingot.vm.machine import Disk, ImageBoot, KernelBoot, Machine
+
+PROGRAM = "qemu-system-x86_64"
+OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
+OVMF_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
+UEFI_VARIABLES = "uefi-vars.fd"
+"""The machine's own copy of the variable store, in its folder."""
+
+_PFLASH = ",pflash0=uefi,pflash1=uefi-vars"
+_LOGFILE = "logfile=console.log,logappend=on"
+
+# The process may not gain privileges, start programs, or use system calls that are long obsolete.
+_SANDBOX = (
+    "-sandbox",
+    "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+)
+
+
+def command(machine: Machine, taps: Sequence[int] = ()) -> list[str]:
+    """Return QEMU's command line; sockets and logs are relative to the machine's folder.
+
+    Args:
+        machine: the machine.
+        taps: the descriptors of the taps of its bridge networks, in their order.
+    """
+    return [
+        PROGRAM,
+        *("-name", machine.name, "-uuid", machine.uuid),
+        *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
+        *("-machine", f"q35{_PFLASH}" if machine.uefi else "q35"),
+        *(*_processor(machine), "-m", str(machine.memory_mib)),
+        *_SANDBOX,
+        *("-pidfile", "qemu.pid"),
+        *(_uefi() if machine.uefi else ()),
+        *(_kernel(machine, machine.boot) if isinstance(machine.boot, KernelBoot) else ()),
+        *("-object", "rng-random,id=rng,filename=/dev/urandom"),
+        *("-device", "virtio-rng-pci,rng=rng"),
+        *_control(),
+        *_networks(machine, taps),
+        *(word for index, disk in enumerate(machine.disks) for word in _disk(index, disk)),
+        *(_image(machine.boot) if isinstance(machine.boot, ImageBoot) else ()),
+    ]
+
+
+def kernel_command_line(machine: Machine, boot: KernelBoot) -> str:
+    """Return the build's command line and what the machine adds to it.
+
+    `panic=-1` makes a panicked kernel reboot, which `-no-reboot` turns into the end of QEMU, so
+    that a dead machine is seen as such. `no_timer_check`: an emulated timer on a busy host may
+    tick too late for the kernel's check at start, which then panics ("IO-APIC + timer doesn't
+    work"); seen once in some hundred boots.
+    """
+    words = [boot.command_line, "panic=-1"]
+    if machine.accelerator != "kvm":
+        words.append("no_timer_check")
+    if machine.address is not None:
+        static = machine.address
+        beside = f",{static.gateway or ''},{static.dns or ''}".rstrip(",")
+        words.append(f"ingot.ip={static.address}/{static.prefix_length}{beside}")
+    return " ".join(word for word in words if word)
+
+
+def _processor(machine: Machine) -> tuple[str, ...]:
+    if machine.accelerator == "kvm":
+        return ("-accel", "kvm", "-cpu", "host", "-smp", str(machine.cpus))
+    # One thread is as fast as several for one processor; `max` has RDRAND, without which the
+    # guest waits seconds for randomness.
+    threads = "single" if machine.cpus == 1 else "multi"
+    return ("-accel", f"tcg,thread={threads}", "-cpu", "max", "-smp", str(machine.cpus))
+
+
+def _control() -> list[str]:
+    return [
+        *("-chardev", f"socket,id=qmp,path={qmp.SOCKET_NAME},server=on,wait=off"),
+        *("-mon", "chardev=qmp,mode=control"),
+        *("-chardev", f"socket,id=console,path={CONSOLE_SOCKET},server=on,wait=off,{_LOGFILE}"),
+        *("-serial", "chardev:console"),
+        *("-device", "virtio-serial-pci"),
+        *("-chardev", "file,id=status,path=status.jsonl,append=on"),
+        *("-device", "virtserialport,chardev=status,name=ingot.status"),
+        *("-chardev", f"socket,id=agent,path={AGENT_SOCKET},server=on,wait=off"),
+        *("-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0"),
+    ]
+
+
+def _networks(machine: Machine, taps: Sequence[int]) -> Iterator[str]:
+    left = list(taps)
+    for index, network in enumerate(machine.networks):
+        if network.kind == "user":
+            words = _user_network(machine, first=index == 0)
+        elif network.kind == "tap":
+            words = ["tap", f"ifname={network.interface}", "script=no", "downscript=no"]
+        else:
+            words = ["tap", f"fd={left.pop(0)}"]
+        words.insert(1, f"id=net{index}")
+        yield from ("-netdev", ",".join(words))
+        # romfile= leaves out the network boot ROM, which would only cost time.
+        yield from ("-device", f"virtio-net-pci,netdev=net{index},mac={network.mac},romfile=")
+
+
+def _user_network(machine: Machine, *, first: bool) -> list[str]:
+    words = ["user"]
+    guest = ""
+    if first and machine.address is not None:
+        static = machine.address
+        guest = static.address
+        # The first lease of QEMU's DHCP server is then the very address.
+        words += [
+            f"net={static.network}",
+            f"host={static.gateway}",
+            f"dns={static.dns}",
+            f"dhcpstart={static.address}",
+        ]
+    words += [
+        f"hostfwd={port.protocol}:{port.host_address}:{port.host_port}-{guest}:{port.guest_port}"
+        for port in machine.ports
+    ]
+    return words
+
+
+def _uefi() -> list[str]:
+    code = {"driver": "file", "node-name": "uefi", "filename": str(OVMF_CODE), "read-only": True}
+    store = {"driver": "file", "node-name": "uefi-vars", "filename": UEFI_VARIABLES}
+    return [*("-blockdev", _json(code)), *("-blockdev", _json(store))]
+
+
+def _kernel(machine: Machine, boot: KernelBoot) -> list[str]:
+    return [
+        *("-kernel", str(boot.kernel), "-initrd", str(boot.initrd)),
+        *("-append", kernel_command_line(machine, boot)),
+    ]
+
+
+def _image(boot: ImageBoot) -> list[str]:
+    block = {
+        "driver": "qcow2" if boot.format == "qcow2" else "raw",
+        "node-name": "boot",
+        "read-only": True,
+        "file": {"driver": "file", "filename": str(boot.path), "read-only": True},
+    }
+    if boot.format == "iso":
+        # On virtio, since Debian's cloud kernel has no AHCI.
+        device = ["virtio-scsi-pci,id=scsi", "scsi-cd,bus=scsi.0,drive=boot,bootindex=0"]
+    else:
+        device = ["virtio-blk-pci,drive=boot,serial=ingot-boot,bootindex=0"]
+    return ["-blockdev", _json(block), *(word for each in device for word in ("-device", each))]
+
+
+def _disk(index: int, disk: Disk) -> list[str]:
+    protocol = "host_device" if disk.path.startswith("/dev/") else "file"
+    block = {
+        "driver": disk.format,
+        "node-name": f"disk{index}",
+        "discard": "unmap",
+        "file": {"driver": protocol, "filename": disk.path, "discard": "unmap"},
+    }
+    return [
+        *("-blockdev", _json(block)),
+        *("-device", f"virtio-blk-pci,drive=disk{index},serial=ingot-{index}"),
+    ]
+
+
+def _json(block: Mapping[str, object]) -> str:
+    # JSON, because a file name may hold the commas that QEMU's other syntax splits at.
+    return json.dumps(block, separators=(",", ":"))
