@@ -1,0 +1,130 @@
+"""Every output format starts under every firmware it is for, and is the same bytes twice."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingot.appliance.outputs import find_outputs
+
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("machines"), pytest.mark.timeout(900)]
+
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+ROOT = Path(__file__).resolve().parents[2]
+FORMATS = ",".join(find_outputs())
+BOOT_TIMEOUT_S = 240
+UEFI_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
+UEFI_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
+DISK = ("virtio-blk-pci,drive=medium,bootindex=0",)
+CD = ("ide-cd,drive=medium,bootindex=0",)
+QEMU_FORMATS = {".qcow2": "qcow2", ".vmdk": "vmdk", ".vhd": "vpc"}
+
+
+@dataclass(frozen=True)
+class Built:
+    folder: Path
+    manifest: dict[str, Any]
+
+    def file(self, name: str) -> dict[str, Any]:
+        return next(file for file in self.manifest["files"] if file["path"] == name)
+
+
+def build(cli: Cli, folder: Path) -> Built:
+    cli(
+        *("build", ROOT / "examples" / "hello.yml", "--dir", folder, "--format", FORMATS),
+        timeout_s=900,
+    )
+    return Built(folder, json.loads((folder / "hello.manifest.json").read_text()))
+
+
+@pytest.fixture(scope="module")
+def built(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return build(cli, tmp_path_factory.mktemp("outputs"))
+
+
+@pytest.fixture
+def boots(tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Start QEMU with a medium; returns the console's text once services are ready."""
+    machines: list[subprocess.Popen[bytes]] = []
+
+    def start(built: Built, firmware: str, *arguments: str) -> str:
+        console, status = tmp_path / "console", tmp_path / "status"
+        command = [
+            *("qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-cpu", "max"),
+            *("-smp", "1", "-m", str(built.manifest["memory_mib"])),
+            *("-nodefaults", "-display", "none", "-no-reboot", "-serial", f"file:{console}"),
+            *("-device", "virtio-serial-pci", "-chardev", f"file,id=status,path={status}"),
+            *("-device", "virtserialport,chardev=status,name=ingot.status"),
+            *("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="),
+            *arguments,
+        ]
+        if firmware == "uefi":
+            variables = tmp_path / "variables"
+            shutil.copyfile(UEFI_VARIABLES, variables)
+            flash = "if=pflash,format=raw"
+            command += ["-drive", f"{flash},unit=0,readonly=on,file={UEFI_CODE}"]
+            command += ["-drive", f"{flash},unit=1,file={variables}"]
+        machine = subprocess.Popen(command)
+        machines.append(machine)
+        deadline = time.monotonic() + BOOT_TIMEOUT_S
+        while machine.poll() is None and time.monotonic() < deadline:
+            if status.exists() and '{"event":"ready"}' in status.read_text():
+                break
+            time.sleep(0.2)
+        return console.read_text(errors="replace") + status.read_text()
+
+    yield start
+    for machine in machines:
+        machine.kill()
+        machine.wait()
+
+
+def medium(path: Path, device: tuple[str, ...]) -> list[str]:
+    image_format = QEMU_FORMATS.get(path.suffix, "raw")
+    drive = f"if=none,id=medium,snapshot=on,format={image_format},file={path}"
+    return ["-drive", drive, *(word for text in device for word in ("-device", text))]
+
+
+BOOTS = [
+    pytest.param("hello-efi.img", "uefi", DISK),
+    pytest.param("hello.qcow2", "bios", DISK),
+    pytest.param("hello.iso", "bios", CD),
+    pytest.param("hello.iso", "bios", DISK, marks=pytest.mark.slow),
+    pytest.param("hello.iso", "uefi", CD, marks=pytest.mark.slow),
+    pytest.param("hello.iso", "uefi", DISK, marks=pytest.mark.slow),
+    pytest.param("hello-efi.iso", "uefi", CD, marks=pytest.mark.slow),
+    pytest.param("hello-efi.qcow2", "uefi", DISK, marks=pytest.mark.slow),
+    pytest.param("hello-bios.img", "bios", DISK, marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("name", "firmware", "device"), BOOTS)
+def test_a_medium_boots(
+    built: Built, boots: Callable[..., str], name: str, firmware: str, device: tuple[str, ...]
+) -> None:
+    assert firmware in built.file(name)["firmware"]
+    said = boots(built, firmware, *medium(built.folder / name, device))
+    assert '{"event":"ready"}' in said
+
+
+def test_every_medium_of_the_build_is_booted(built: Built) -> None:
+    listed = {(f["path"], firmware) for f in built.manifest["files"] for firmware in f["firmware"]}
+    assert listed == {(row.values[0], row.values[1]) for row in BOOTS}
+
+
+def test_another_build_has_the_same_bytes(cli: Cli, built: Built, tmp_path: Path) -> None:
+    umask = os.umask(0o077)
+    try:
+        again = build(cli, tmp_path / "another" / "place")
+    finally:
+        os.umask(umask)
+    assert again.manifest == built.manifest
+    assert len({file["sha256"] for file in built.manifest["files"]}) == len(built.manifest["files"])
