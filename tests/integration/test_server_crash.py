@@ -1,0 +1,182 @@
+"""The server's processes are killed at random and at named points; every promise is kept.
+
+A cycle starts `ingot server`, compares all it holds with the ledger of what earlier ones
+acknowledged, lets clients write, overwrite, copy, delete and upload in parts, and kills the whole
+family with SIGKILL: at a random moment, or after one of its workers died at a failpoint. Every
+few cycles the directory is swept offline, also by sweepers that die at failpoints of their own;
+after that each file of a blob must be named by a record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from ingot.base import failpoints
+from ingot.base.clock import SystemClock
+from ingot.store import keys
+from ingot.store.store import ObjectStore
+from ingot.testing.ledger import Ledger
+from ingot.testing.workload import Workload, client_of, read_everything
+
+BUCKET = "bucket"
+CLIENTS = 5
+SMOKE_CYCLES = 20
+LONG_SHARDS = 10
+LONG_CYCLES = 50
+# How often a point may be passed before it kills: at least what the start of a server takes, at
+# most about what the work of one cycle makes.
+SERVER_POINTS = {
+    "blob.written": (1, 20),
+    "blob.sealed": (1, 20),
+    "blob.cloned": (1, 3),
+    "blob.unlinked": (4, 6),
+    "catalog.flushed": (6, 60),
+    "catalog.committed": (6, 60),
+    "upload.completed": (1, 2),
+}
+SWEEPER_POINTS = ("blob.unlinked", "garbage.deleted", "sweep.deleted", "catalog.flushed")
+KILLED = "ended with -9"
+POINT_TIMEOUT_S = 1.5
+ORPHAN_CHECK_EVERY = 4
+
+# Collects all garbage and orphans of a directory that no server uses.
+SWEEPER = """
+import asyncio, sys
+from pathlib import Path
+from ingot.base.clock import SystemClock
+from ingot.store.store import ObjectStore
+
+class LaterClock(SystemClock):
+    def now_ns(self):
+        return super().now_ns() + 3600 * 10**9
+
+async def main():
+    store = ObjectStore.open(Path(sys.argv[1]), clock=LaterClock())
+    await store.maintenance.sweep()
+    await store.maintenance.collect()
+    store.close()
+
+asyncio.run(main())
+"""
+
+
+class Cycles:
+    """A series of cycles on one directory."""
+
+    def __init__(self, start_server, data_dir: Path, seed: int):
+        self.start_server = start_server
+        self.data_dir = data_dir
+        self.seed = seed
+        self.rng = random.Random(seed)
+        self.ledger = Ledger()
+        self.deaths = Counter()
+
+    def run(self, count: int) -> None:
+        for number in range(count):
+            point = self.rng.choice([None, None, None, *SERVER_POINTS])
+            armed = f"{point}:{self.rng.randint(*SERVER_POINTS[point])}" if point else ""
+            self.cycle(armed)
+            if number % ORPHAN_CHECK_EVERY == ORPHAN_CHECK_EVERY - 1:
+                self.sweep_and_die()
+                self.check_orphans()
+        server = self.start_server(self.data_dir)
+        client, transport = client_of(server.endpoint, server.access_key, server.secret_key)
+        self.ledger.reconcile(read_everything(client, BUCKET))
+        transport.close()
+        assert server.stop() == 0
+        self.check_orphans()
+
+    def cycle(self, armed: str) -> None:
+        server = self.start_server(self.data_dir, environment={failpoints.VARIABLE: armed})
+        client, transport = client_of(server.endpoint, server.access_key, server.secret_key)
+        self.ledger.reconcile(read_everything(client, BUCKET))
+        seed = self.rng.randrange(2**32)
+        workload = Workload(client, BUCKET, self.ledger, seed=seed, count=CLIENTS)
+        workload.start()
+        if armed:
+            self.deaths[armed.partition(":")[0] if self.died(server) else "missed"] += 1
+        time.sleep(self.rng.uniform(0.0, 0.2) if armed else self.rng.uniform(0.1, 0.8))
+        server.kill_hard()
+        self.deaths["killed"] += 1
+        workload.finish()
+        transport.close()
+
+    def died(self, server) -> bool:
+        deadline = time.monotonic() + POINT_TIMEOUT_S
+        while KILLED not in server.log():
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def sweep(self, armed: str) -> int:
+        environment = os.environ | {failpoints.VARIABLE: armed}
+        command = [sys.executable, "-c", SWEEPER, str(self.data_dir)]
+        return subprocess.run(command, env=environment, check=False).returncode
+
+    def sweep_and_die(self) -> None:
+        point = self.rng.choice(SWEEPER_POINTS)
+        if self.sweep(f"{point}:1"):
+            self.deaths[f"sweeper {point}"] += 1
+
+    def check_orphans(self) -> None:
+        assert self.sweep("") == 0
+        store = ObjectStore.open(self.data_dir, clock=SystemClock())
+        for upload in store.uploads.list(BUCKET).uploads:
+            asyncio.run(store.uploads.abort(BUCKET, upload.key, upload.record.upload_id))
+        partition = store.buckets.partition(BUCKET)
+        unnamed = stored_blob_ids(self.data_dir) - set(store.maintenance._referenced())
+        parts = store._catalog.scan(partition, keys.PARTS, keys.behind_prefix(keys.PARTS), limit=1)
+        store.close()
+        assert unnamed == set(), "orphans after the sweep"
+        assert parts == [], "parts without an upload"
+
+
+def stored_blob_ids(root: Path) -> set[str]:
+    ids = set()
+    for folder, _, files in os.walk(root / "blobs" / "data"):
+        session, group = folder.split("/")[-2:]
+        ids |= {f"{session}.{group}{file}" for file in files}
+    return ids
+
+
+def run_cycles(start_server, tmp_path, seed, count):
+    print(f"seed {seed}")
+    server = start_server(tmp_path / "data")
+    client, transport = client_of(server.endpoint, server.access_key, server.secret_key)
+    client.create_bucket(BUCKET)
+    transport.close()
+    assert server.stop() == 0
+    cycles = Cycles(start_server, tmp_path / "data", seed)
+    try:
+        cycles.run(count)
+    finally:
+        print(f"{cycles.ledger.acknowledgements} acknowledged, deaths: {dict(cycles.deaths)}")
+    assert cycles.ledger.acknowledgements > 10 * count, "the clients did something"
+    return cycles
+
+
+def test_twenty_kills_break_no_promise(start_server, tmp_path):
+    seed = random.SystemRandom().randrange(2**32)
+    cycles = run_cycles(start_server, tmp_path, seed, SMOKE_CYCLES)
+    assert cycles.deaths["killed"] == SMOKE_CYCLES
+    assert len(cycles.deaths) > 3, "failpoints were met"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("shard", range(LONG_SHARDS))
+def test_five_hundred_kills_break_no_promise(start_server, tmp_path, shard):
+    seed = random.SystemRandom().randrange(2**32)
+    cycles = run_cycles(start_server, tmp_path, seed, LONG_CYCLES)
+    points = {name for name in cycles.deaths if name in SERVER_POINTS}
+    assert len(points) >= len(SERVER_POINTS) // 2, "most failpoints were met"
