@@ -24,6 +24,8 @@ BOOT_TIMEOUT_S = 240
 UEFI_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 UEFI_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 DISK = ("virtio-blk-pci,drive=medium,bootindex=0",)
+# Of what hypervisors with these formats have; their disks are for the firmware alone.
+IDE = ("ide-hd,drive=medium,bootindex=0",)
 CD = ("ide-cd,drive=medium,bootindex=0",)
 QEMU_FORMATS = {".qcow2": "qcow2", ".vmdk": "vmdk", ".vhd": "vpc"}
 
@@ -103,6 +105,9 @@ BOOTS = [
     pytest.param("hello-efi.iso", "uefi", CD, marks=pytest.mark.slow),
     pytest.param("hello-efi.qcow2", "uefi", DISK, marks=pytest.mark.slow),
     pytest.param("hello-bios.img", "bios", DISK, marks=pytest.mark.slow),
+    pytest.param("hello.vmdk", "bios", IDE, marks=pytest.mark.slow),
+    pytest.param("hello.vhd", "bios", IDE, marks=pytest.mark.slow),
+    pytest.param("hello-dynamic.vhd", "bios", IDE, marks=pytest.mark.slow),
 ]
 
 

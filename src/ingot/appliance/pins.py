@@ -1,0 +1,73 @@
+"""Pins everything that an appliance is made of, or moves its pins; other appliances' stay."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingot.appliance.bundle import COMPONENT_PREFIX
+from ingot.appliance.images import find_component, get_image, sources
+from ingot.appliance.plan import image_references, with_data_steps
+from ingot.appliance.spec import read_appliance
+from ingot.debian.recipe import read_recipe
+from ingot.debian.session import Session
+from ingot.oci.manifest import platform_for
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """One image after locking.
+
+    Attributes:
+        digest: of its manifest or index; empty for a component, whose packages are pinned.
+        packages: how many packages and wheels it has.
+    """
+
+    reference: str
+    arch: str
+    digest: str
+    packages: int
+
+
+def lock_appliance(
+    path: Path, arches: Sequence[str], session: Session, *, update: bool
+) -> list[Pinned]:
+    """Resolve and fetch every image of the appliance file at `path`, and save the lock.
+
+    Args:
+        path: the appliance file.
+        arches: Debian's names of the architectures to resolve for.
+        session: its lock takes the pins.
+        update: forget the pins of this appliance before, and ask registries again.
+
+    Raises:
+        DocumentError: the appliance file or a component has mistakes.
+        Error: what fetching images and packages raises; the lock is unchanged then.
+    """
+    references = image_references(with_data_steps(read_appliance(path)))
+    if update:
+        _forget(references, path.parent, arches, session)
+    rows: list[Pinned] = []
+    with session.progress.task("images", total=len(references) * len(arches)) as task:
+        for arch in arches:
+            for reference in references:
+                image = get_image(reference, path.parent, arch, session)
+                digest = session.lock.image(reference) or ""
+                rows.append(Pinned(reference, arch, digest, len(image.packages)))
+                task.advance()
+    session.save_lock()
+    return rows
+
+
+def _forget(
+    references: Sequence[str], folder: Path, arches: Sequence[str], session: Session
+) -> None:
+    for reference in references:
+        if reference.startswith(COMPONENT_PREFIX):
+            component = find_component(reference.removeprefix(COMPONENT_PREFIX), folder)
+            session.lock.forget_closure(read_recipe(component).name)
+        else:
+            session.lock.forget_image(reference)
+            for arch in arches:
+                sources(folder, session).refresh(reference, platform_for(arch))
