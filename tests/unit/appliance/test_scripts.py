@@ -221,7 +221,7 @@ def test_a_late_service_is_named_and_still_waited_for(
 
 @pytest.mark.parametrize(
     ("code", "policy", "stays_down"),
-    [(1, "always", False), (0, "on-failure", True), (1, "on-failure", False), (1, "never", True)],
+    [(1, "always", False), (0, "always", False), (1, "on-failure", False), (1, "never", True)],
 )
 def test_the_policy_decides_whether_a_service_starts_again(
     shell: Callable[[str], str], tmp_path: Path, code: int, policy: str, stays_down: bool
@@ -237,6 +237,21 @@ def test_the_policy_decides_whether_a_service_starts_again(
     assert not (tmp_path / "state/ready/web").exists()
     assert (tmp_path / "state/failures/web").read_text() == "1\n"
     assert (tmp_path / "console").read_text().endswith("  last words\n")
+
+
+@pytest.mark.parametrize("policy", ["on-failure", "never"])
+def test_a_job_that_is_done_is_ready_and_stays_down(
+    shell: Callable[[str], str], tmp_path: Path, policy: str
+) -> None:
+    (tmp_path / "stop-order").write_text("other 10\njob 10\n")
+    shell(
+        "uptime_s > $STATE/failures/job.started; echo 999999 > $STATE/job.watch\n"
+        f"ended job 0 {policy}"
+    )
+    assert (tmp_path / "sv").exists()
+    assert (tmp_path / "state/ready/job").exists()
+    assert (tmp_path / "port").read_text() == '{"event":"service","name":"job","state":"ready"}\n'
+    assert (tmp_path / "console").read_text() == ""
 
 
 def test_a_long_life_forgets_earlier_deaths(shell: Callable[[str], str], tmp_path: Path) -> None:
