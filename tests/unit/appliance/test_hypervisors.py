@@ -35,13 +35,15 @@ def assert_same_disk(raw: Path, image: Path, image_format: str) -> None:
 
 
 def test_a_vmdk_is_the_same_disk_twice(raw: Path, tmp_path: Path) -> None:
-    images = [tmp_path / "one.vmdk", tmp_path / "two.vmdk"]
+    # A VMDK holds its own file's name.
+    images = [tmp_path / "one" / "disk.vmdk", tmp_path / "two" / "disk.vmdk"]
     for image in images:
+        image.parent.mkdir()
         write_vmdk(raw, image, "name")
     assert images[0].read_bytes() == images[1].read_bytes()
     assert_same_disk(raw, images[0], "vmdk")
-    write_vmdk(raw, tmp_path / "other.vmdk", "other")
-    assert (tmp_path / "other.vmdk").read_bytes() != images[0].read_bytes()
+    write_vmdk(raw, tmp_path / "disk.vmdk", "other")
+    assert (tmp_path / "disk.vmdk").read_bytes() != images[0].read_bytes()
 
 
 @pytest.mark.parametrize("dynamic", [False, True])
