@@ -54,6 +54,10 @@ if TYPE_CHECKING:
 @click.option(
     "--uefi/--no-uefi", default=None, help="UEFI firmware, or BIOS.  [default: what BUILD needs]"
 )
+@click.option("--data", metavar="TEXT", help="Metadata for the guest; '' takes it away.")
+@click.option(
+    "--data-file", metavar="FILE", help="Metadata for the guest, from a file; - is standard input."
+)
 @click.option(
     "--accel", type=click.Choice(["auto", "kvm", "tcg"]), help="How its processor is run."
 )
@@ -81,6 +85,7 @@ def run(
       ingot run store --disk size=4G --publish 9000:9000 --publish 9001:9001 --wait
       ingot run build/store --name second --ip 192.168.65.101 --mem 512M --detach
       ingot run --boot iso --uefi store
+      ingot run store --data-file settings.json --detach
       ingot run store --network bridge=br0 --ip 10.1.2.3/24,gateway=10.1.2.1 --detach
     """
     from ingot.cli._machines import starter
@@ -112,6 +117,8 @@ def _request(
     accel: Any,
     boot: Any,
     uefi: bool | None,
+    data: str | None,
+    data_file: str | None,
     reset: bool,
 ) -> Request:
     from ingot.vm.machine import parse_cpus, parse_memory_mib
@@ -130,8 +137,29 @@ def _request(
         accelerator=accel,
         boot=boot,
         uefi=uefi,
+        metadata=_metadata(data, data_file),
         reset=reset,
     )
+
+
+def _metadata(text: str | None, file: str | None) -> bytes | None:
+    """Return what the guest is told; None if nothing was said about it.
+
+    Raises:
+        UsageError: both are given, or the file cannot be read.
+    """
+    from ingot.base.errors import UsageError
+    from ingot.vm.request import METADATA_BYTES_MAX
+
+    if file is None:
+        return None if text is None else text.encode()
+    if text is not None:
+        raise UsageError("--data and --data-file are two ways to say one thing; give one")
+    try:
+        with click.open_file(file, "rb") as stream:
+            return stream.read(METADATA_BYTES_MAX + 1)
+    except OSError as error:
+        raise UsageError(f"--data-file {file}: {error.strerror}") from error
 
 
 def _run_attached(printer: Printer, request: Request) -> None:

@@ -103,6 +103,7 @@ class MachineSpec(msgspec.Struct, frozen=True, kw_only=True):
         networks: its network cards; None is one on the user network.
         boot: which of the build's forms it boots; None is the first that its runner can.
         uefi: whether it has UEFI firmware; None is what the build's form needs.
+        has_metadata: whether its guest is given the `metadata` file of the machine's folder.
     """
 
     schema: int = SPEC_SCHEMA
@@ -118,6 +119,7 @@ class MachineSpec(msgspec.Struct, frozen=True, kw_only=True):
     accelerator: AcceleratorChoice = "auto"
     boot: BootChoice | None = None
     uefi: bool | None = None
+    has_metadata: bool = False
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +141,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     ports: tuple[PublishedPort, ...]
     networks: tuple[Network, ...]
     address: StaticAddress | None
+    has_metadata: bool
     accelerator: Accelerator
 
 

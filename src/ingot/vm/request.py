@@ -20,6 +20,9 @@ from ingot.vm.machine import (
 )
 from ingot.vm.nics import check_networks, default_networks, parse_networks
 
+METADATA_BYTES_MAX = 1 << 20
+"""Of what a guest is told; it holds all of it in memory."""
+
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """The flags of one `ingot run`; what is None or empty was not given.
@@ -29,6 +32,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
         name: the machine's name, if not the build's.
         disks: the `--disk` texts in order, parsed when the machine's folder is known.
         networks: the `--network` texts in order, parsed when the machine's identity is known.
+        metadata: what the guest is told; empty takes away what it was told before.
         reset: forget what earlier runs asked for; the disks themselves stay.
     """
 
@@ -43,6 +47,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     accelerator: AcceleratorChoice | None = None
     boot: BootChoice | None = None
     uefi: bool | None = None
+    metadata: bytes | None = None
     reset: bool = False
 
 
@@ -91,6 +96,8 @@ def apply(
         UsageError: an option is malformed or contradicts another, or a new machine has no build.
     """
     name = machine_name(request)
+    if request.metadata is not None and len(request.metadata) > METADATA_BYTES_MAX:
+        raise UsageError(f"the metadata has more than {METADATA_BYTES_MAX >> 20} MiB")
     if kept is None:
         if build is None:
             raise UsageError(f"machine {name!r} is new: say which build it boots")
@@ -110,6 +117,7 @@ def apply(
         "accelerator": request.accelerator,
         "boot": request.boot,
         "uefi": request.uefi,
+        "has_metadata": None if request.metadata is None else bool(request.metadata),
     }
     given = {key: value for key, value in changes.items() if value is not None}
     spec = msgspec.structs.replace(base, **given)

@@ -9,6 +9,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingot.base.atomic import write_atomically
 from ingot.base.clock import Clock
 from ingot.base.errors import ConflictError, Error
 from ingot.vm import accel
@@ -102,7 +103,11 @@ class Starter:
         check_interfaces(machine.networks)
         for disk in spec.disks:
             prepare(disk)
+        if request.metadata:
+            write_atomically(folder.metadata_path, request.metadata, mode=0o600)
         folder.write_spec(spec)
+        if not spec.has_metadata:
+            folder.metadata_path.unlink(missing_ok=True)
         _clear_last_run(folder)
         child = self._runner.run(machine)
         process = self._record(child, choice, folder)
@@ -145,6 +150,7 @@ def resolve(spec: MachineSpec, build: Build, choice: accel.Choice, directory: Pa
         ports=spec.ports,
         networks=networks,
         address=complete(spec.address, networks) if spec.address is not None else None,
+        has_metadata=spec.has_metadata,
         accelerator=choice.accelerator,
     )
 

@@ -19,6 +19,9 @@ from ingot.base.errors import ConflictError, Error, NotFoundError
 from ingot.vm.machine import SPEC_SCHEMA, Accelerator, MachineSpec, check_name
 
 MACHINES_MAX = 4096
+METADATA_NAME = "metadata"
+"""The file in a machine's folder with what its user tells its guest."""
+
 _LOCK_ATTEMPTS = 5
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -57,6 +60,7 @@ class MachineFolder:
         self.previous_console_log = path / "console.log.1"
         self.status_path = path / "status.jsonl"
         self.hypervisor_log = path / "qemu.log"
+        self.metadata_path = path / METADATA_NAME
 
     def exists(self) -> bool:
         """Tell whether a machine of this name was ever started."""

@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -164,3 +165,23 @@ def test_neither_names_nor_all_is_an_error(host: Any, verb: str) -> None:
     assert "which machine?" in host.ingot(verb, code=2).stderr
     assert "which machine?" in host.ingot(verb, "--all", "demo", code=2).stderr
     assert host.ingot(verb, "--all").stdout == ""
+
+
+def test_metadata_reaches_the_machine_and_not_the_process_list(host: Any) -> None:
+    host.build("demo")
+    settings = host.home / "settings"
+    settings.write_text("topsecret")
+    host.ingot("run", "demo", "--detach", "--data-file", settings)
+    pid = host.machines()["demo"]["pid"]
+    words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    assert words[words.index(b"-fw_cfg") + 1] == b"name=opt/ingot/data,file=metadata"
+    assert not any(b"topsecret" in word for word in words)
+    assert (host.folder("demo") / "metadata").read_text() == "topsecret"
+    host.ingot("kill", "demo")
+    host.ingot("run", "demo", "--detach", "--data", "")
+    assert not (host.folder("demo") / "metadata").exists()
+    host.ingot("kill", "demo")
+    result = host.ingot("run", "demo", "--data", "x", "--data-file", settings, code=2)
+    assert "give one" in result.stderr
+    result = host.ingot("run", "demo", "--data-file", "absent", code=2)
+    assert "--data-file absent: No such file" in result.stderr

@@ -29,6 +29,7 @@ MACHINE = Machine(
     ports=(),
     networks=default_networks("7f9c24e8-3b12-4a5e-9d0e-1c2b3a4d5e6f"),
     address=None,
+    has_metadata=False,
     accelerator="tcg",
 )
 
@@ -210,6 +211,10 @@ def test_uefi_has_a_variable_store_of_the_machine_s_own() -> None:
         '{"driver":"file","node-name":"uefi-vars","filename":"uefi-vars.fd"}',
     ]
     assert "-kernel" in command(uefi=True)
+
+
+def test_metadata_comes_by_a_file() -> None:
+    assert after(command(has_metadata=True), "-fw_cfg") == ["name=opt/ingot/data,file=metadata"]
 
 
 def test_uefi_needs_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

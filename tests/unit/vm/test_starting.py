@@ -142,6 +142,33 @@ def test_an_image_is_booted_and_its_firmware_kept(
     assert not starter.start(Request(name="other", uefi=False)).machine.uefi
 
 
+def test_metadata_is_kept_for_the_owner_s_eyes_until_it_is_taken_away(
+    starter: Starter, build: str, runner: SleepRunner
+) -> None:
+    started = start(starter, build, metadata=b"secret")
+    path = started.folder.metadata_path
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"secret", 0o600)
+    stop(started, runner)
+    again = starter.start(Request(name="demo"))
+    assert again.machine.has_metadata
+    assert path.read_bytes() == b"secret"
+    stop(again, runner)
+    without = starter.start(Request(name="demo", metadata=b""))
+    assert not without.machine.has_metadata
+    assert not path.exists()
+    stop(without, runner)
+    with pytest.raises(UsageError, match="more than 1 MiB"):
+        starter.start(Request(name="demo", metadata=bytes((1 << 20) + 1)))
+    assert not path.exists()
+
+
+def test_a_reset_takes_the_metadata_away(starter: Starter, build: str, runner: SleepRunner) -> None:
+    started = start(starter, build, metadata=b"secret")
+    stop(started, runner)
+    assert not starter.start(Request(name="demo", reset=True)).machine.has_metadata
+    assert not started.folder.metadata_path.exists()
+
+
 def test_a_refusal_leaves_nothing_behind(
     starter: Starter, build: str, machines: Machines, runner: SleepRunner
 ) -> None:

@@ -10,6 +10,7 @@ from ingot.vm import qmp
 from ingot.vm.agent import SOCKET_NAME as AGENT_SOCKET
 from ingot.vm.console import SOCKET_NAME as CONSOLE_SOCKET
 from ingot.vm.machine import Disk, ImageBoot, KernelBoot, Machine
+from ingot.vm.state import METADATA_NAME
 
 PROGRAM = "qemu-system-x86_64"
 OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
@@ -18,6 +19,9 @@ UEFI_VARIABLES = "uefi-vars.fd"
 """The machine's own copy of the variable store, in its folder."""
 
 _PFLASH = ",pflash0=uefi,pflash1=uefi-vars"
+# By a file and not by the command line, which every user of the host can read.
+_METADATA = ("-fw_cfg", f"name=opt/ingot/data,file={METADATA_NAME}")
+
 _LOGFILE = "logfile=console.log,logappend=on"
 
 # The process may not gain privileges, start programs, or use system calls that are long obsolete.
@@ -44,6 +48,7 @@ def command(machine: Machine, taps: Sequence[int] = ()) -> list[str]:
         *("-pidfile", "qemu.pid"),
         *(_uefi() if machine.uefi else ()),
         *(_kernel(machine, machine.boot) if isinstance(machine.boot, KernelBoot) else ()),
+        *(_METADATA if machine.has_metadata else ()),
         *("-object", "rng-random,id=rng,filename=/dev/urandom"),
         *("-device", "virtio-rng-pci,rng=rng"),
         *_control(),
