@@ -36,7 +36,7 @@ def s3_compatibility() -> str:
             "",
             f"## Known and answered with `NotImplemented` (501): {len(UNIMPLEMENTED)}",
             "",
-            "Such a request never does something else instead: `PUT key?acl` does not overwrite the",
+            "Such a request never does something else instead: `PUT key?acl` overwrites no",
             "object.",
             "",
             "| operation | request |",
@@ -68,8 +68,8 @@ def server_settings() -> str:
             "|---|---|---|",
             *rows,
             "",
-            "`ingot server keys` prints the root keys: those in the environment, else the pair that",
-            "was generated for the directory.",
+            "`ingot server keys` prints the root keys: those in the environment, else the pair",
+            "that was generated for the directory.",
             "",
         ]
     )

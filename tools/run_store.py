@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 OUTPUT = ROOT / ".run"
@@ -30,12 +31,12 @@ def ingot(*arguments: str | Path, capture: bool = False) -> str:
     return result.stdout or ""
 
 
-def running() -> dict[str, object] | None:
+def running() -> dict[str, Any] | None:
     """Return what `ingot ps` knows of the machine, if it runs."""
     for line in ingot("ps", "--json", capture=True).splitlines():
         machine = json.loads(line)
         if machine["name"] == MACHINE:
-            return dict(machine)
+            return dict[str, Any](machine)
     return None
 
 
@@ -49,7 +50,8 @@ def main() -> None:
     options = parser.parse_args()
 
     began_s = time.monotonic()
-    if running() is None:
+    machine = running()
+    if machine is None:
         OUTPUT.mkdir(exist_ok=True)
         ingot("build", ROOT / "examples/store.yml", "--dir", OUTPUT)
         built_s = time.monotonic()
@@ -60,16 +62,19 @@ def main() -> None:
         )
         booted_s = time.monotonic()
         print(f"built in {built_s - began_s:.1f} s, ready after {booted_s - built_s:.1f} s")
+        machine = running()
+        assert machine is not None, "the machine ended right after its start"
     else:
         print(f"the machine {MACHINE!r} runs already")
 
     keys = json.loads(
         ingot("exec", MACHINE, "store", "ingot", "server", "keys", "--json", capture=True)
     )
-    endpoint = f"http://127.0.0.1:{options.port}"
+    ports = {port["guest_port"]: port["host_port"] for port in machine["ports"]}
+    endpoint = f"http://127.0.0.1:{ports[9000]}"
     print(f"""
   S3 endpoint   {endpoint}
-  Console       http://127.0.0.1:{options.console_port}
+  Console       http://127.0.0.1:{ports[9001]}
   Access key    {keys["access_key"]}
   Secret key    {keys["secret_key"]}
 

@@ -36,7 +36,7 @@ def _imports(path: Path) -> set[str]:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            # Modules started by name: `python -m ingot.server.worker`, "module:attribute".
+            # Modules started by name: `python -m ingot.server.process.worker`, "module:attribute".
             names.add(node.value.split(":")[0])
     return names
 
