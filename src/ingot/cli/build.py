@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ingot.base.errors import UsageError
 from ingot.base.units import format_duration, format_size
+from ingot.cli._images import make_session, only_file, source_options
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
     from ingot.appliance.manifest import Manifest
-
-_LOCK = "ingot.lock"
 
 
 @click.command()
@@ -36,25 +34,18 @@ _LOCK = "ingot.lock"
     help="Output format; repeat it or list several with commas. Default: kernel+initrd.",
 )
 @click.option("--arch", metavar="ARCH", help="Debian's name of the architecture to build for.")
-@click.option("--mirror", metavar="URL", help="Debian archive to use instead of the host's.")
-@click.option("--suite", metavar="NAME", help="Release of the archive, such as bookworm.")
-@click.option(
-    "--keyring",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Public keys that may sign the archive.",
-)
-@click.option("--offline", is_flag=True, help="Never use the network; the caches must have all.")
 @click.option(
     "--compress-level",
     type=click.IntRange(1, 22),
     metavar="1-22",
     help="Level of zstd: higher is smaller and slower. Default: fast.",
 )
+@source_options
 @output_options
 def build(printer: Printer, file: Path | None, folder: Path, **options: Any) -> None:
     """Build the appliance that FILE describes (the only .yml file here if not given).
 
-    Pins of packages are kept in ingot.lock beside FILE. No root, no Docker.
+    Pins of packages and images are kept in ingot.lock beside FILE. No root, no Docker.
 
     \b
     Examples:
@@ -67,9 +58,8 @@ def build(printer: Printer, file: Path | None, folder: Path, **options: Any) -> 
     from ingot.appliance.build import FORMAT_DEFAULT, BuildOptions
     from ingot.appliance.build import build as run_build
     from ingot.debian.machine import host_machine
-    from ingot.debian.session import ArchiveOptions, Session
 
-    path = file or _only_file(Path())
+    path = file or only_file(Path(), "build")
     formats = tuple(
         name.strip() for given in options["formats"] for name in given.split(",") if name.strip()
     )
@@ -80,17 +70,9 @@ def build(printer: Printer, file: Path | None, folder: Path, **options: Any) -> 
         formats=formats or (FORMAT_DEFAULT,),
         compress_level=options["compress_level"],
     )
-    archive = ArchiveOptions(
-        mirror=options["mirror"], suite=options["suite"], keyring=options["keyring"]
-    )
     started_s = time.monotonic()
     with printer.progress() as progress:
-        session = Session(
-            options=archive,
-            lock_path=path.parent / _LOCK,
-            offline=options["offline"],
-            progress=progress,
-        )
+        session = make_session(path, options, progress)
         manifest = run_build(path, build_options, session)
     _report(printer, folder, manifest, time.monotonic() - started_s)
 
@@ -107,14 +89,3 @@ def _report(printer: Printer, folder: Path, manifest: Manifest, duration_s: floa
         }
         printer.data(document, f"{path}  {format_size(built.size_bytes)}")
     printer.note(f"built {manifest.name} in {format_duration(duration_s)}")
-
-
-def _only_file(folder: Path) -> Path:
-    found = sorted(folder.glob("*.yml"))
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(path.name for path in found)
-    raise UsageError(
-        f"there are {len(found)} .yml files here: {names}" if found else "there is no .yml file",
-        hint="name the appliance file: ingot build FILE.yml",
-    )

@@ -23,6 +23,8 @@ OBJECTS = "Objects"
 
 COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("build", APPLIANCES, "build:build", "Build an appliance from its YAML."),
+    CommandRow("lock", APPLIANCES, "lock:lock", "Pin images and packages of an appliance."),
+    CommandRow("cache", APPLIANCES, "cache:cache", "Keep container images for builds."),
     CommandRow("run", APPLIANCES, "run:run", "Boot a built appliance as a machine."),
     CommandRow("start", APPLIANCES, "start:start", "Start stopped machines again."),
     CommandRow("ps", APPLIANCES, "ps:ps", "List machines."),

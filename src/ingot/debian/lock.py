@@ -122,9 +122,22 @@ class Lock:
             self._document.wheels[file_name] = sha256
             self.changed = True
 
+    def forget_closure(self, name: str) -> None:
+        """Drop what a component resolved to, with its packages' pins, on every architecture."""
+        for architecture, closures in self._document.closures.items():
+            closure = closures.pop(name, None)
+            for package in closure.packages if closure is not None else ():
+                self._document.packages[architecture].pop(package, None)
+        self.changed = True
+
     def image(self, reference: str) -> str | None:
         """Return the pinned digest of an image."""
         return self._document.images.get(reference)
+
+    def forget_image(self, reference: str) -> None:
+        """Drop the digest of an image."""
+        self._document.images.pop(reference, None)
+        self.changed = True
 
     def pin_image(self, reference: str, digest: str) -> None:
         """Note the digest of an image's manifest or index, which all architectures share."""

@@ -18,6 +18,7 @@ from ingot.oci.files import Files, open_files
 from ingot.oci.manifest import (
     CONFIG_TYPE,
     DOCUMENT_BYTES_MAX,
+    INDEX_DEPTH_MAX,
     LAYER_TYPE,
     MANIFEST_TYPE,
     REF_NAME,
@@ -181,23 +182,31 @@ def document(layout: Layout, descriptor: Descriptor, what: str) -> bytes:
     return b"".join(verified([data], descriptor.digest, what))
 
 
-def manifests(layout: Layout, root: Descriptor, what: str) -> Iterator[tuple[Descriptor, Manifest]]:
-    """Yield every image below a root: itself, or all of its index; raises as `document` does.
+def documents(
+    layout: Layout, root: Descriptor, what: str, depth: int = INDEX_DEPTH_MAX
+) -> Iterator[tuple[Descriptor, Manifest | Index]]:
+    """Yield a root and every manifest and index below it; raises as `document` does.
 
-    Images of an index that the layout does not have are left out: a store may hold one platform.
+    Those below that the layout does not have are left out: a store may hold one platform.
     """
     found = decode_manifest(document(layout, root, what), what)
+    yield root, found
     if isinstance(found, Manifest):
-        yield root, found
         return
+    if depth == 0:
+        raise ManifestError(f"{what} nests indexes too deeply")
     for child in found.manifests:
-        try:
-            data = document(layout, child, what)
-        except NotFoundError:
-            continue
-        manifest = decode_manifest(data, what)
-        if isinstance(manifest, Manifest):
-            yield child, manifest
+        if is_present(layout, child):
+            yield from documents(layout, child, what, depth - 1)
+
+
+def is_present(layout: Layout, part: Descriptor) -> bool:
+    """Say whether a layout has a blob."""
+    try:
+        layout.blob(part)
+    except NotFoundError:
+        return False
+    return True
 
 
 def find_image(layout: Layout, name: str, what: str) -> Descriptor:

@@ -25,6 +25,7 @@ REF_NAME = "org.opencontainers.image.ref.name"
 # distribution-spec, "Pushing Manifests": a registry takes at least this much.
 DOCUMENT_BYTES_MAX = 4 * MIB
 LAYERS_MAX = 512
+INDEX_DEPTH_MAX = 3
 
 # Debian's names of architectures where they differ from Go's.
 _GO_NAMES = {

@@ -16,6 +16,7 @@ from ingot.base.retry import Backoff
 from ingot.base.units import GIB
 from ingot.oci.digest import check_digest
 from ingot.oci.manifest import (
+    INDEX_DEPTH_MAX,
     Descriptor,
     Index,
     Manifest,
@@ -29,7 +30,6 @@ from ingot.oci.registry import RegistryClient
 from ingot.oci.store import ImageStore
 
 DOWNLOADS_AT_ONCE = 4
-INDEX_DEPTH_MAX = 3
 BLOB_BYTES_MAX = 32 * GIB
 _RETRIES = Backoff(attempts=5)
 

@@ -17,6 +17,7 @@ from ingot.oci.image import Image, ImageConfig
 from ingot.oci.layers import layer_entries, stack
 from ingot.oci.layout import Layout, document, find_image, open_layout
 from ingot.oci.manifest import (
+    INDEX_DEPTH_MAX,
     ConfigDocument,
     Descriptor,
     Index,
@@ -29,7 +30,7 @@ from ingot.oci.manifest import (
     select,
 )
 from ingot.oci.packages import installed_packages
-from ingot.oci.pull import INDEX_DEPTH_MAX, pull
+from ingot.oci.pull import pull
 from ingot.oci.reference import Reference, parse_reference
 from ingot.oci.registry import RegistryClient
 from ingot.oci.store import ImageStore

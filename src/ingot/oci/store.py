@@ -20,7 +20,7 @@ from ingot.base.atomic import atomic_writer, fsync_directory, write_atomically
 from ingot.base.errors import NotFoundError
 from ingot.oci.digest import check_digest, check_hash, hex_of, new_hash, verified
 from ingot.oci.layers import LAYERS_FOLDER
-from ingot.oci.layout import document, manifests
+from ingot.oci.layout import document, documents
 from ingot.oci.manifest import (
     REF_NAME,
     ConfigDocument,
@@ -177,13 +177,15 @@ class ImageStore:
         blobs: set[str] = set()
         layers: set[str] = set()
         for root in self.images():
-            blobs.add(hex_of(root.digest))
-            for image, manifest in manifests(self, root, _name(root)):
-                parts = (image, manifest.config, *manifest.layers)
-                blobs |= {hex_of(part.digest) for part in parts}
-                if self.has(manifest.config.digest):
-                    data = document(self, manifest.config, _name(root))
-                    diff_ids = decode(data, ConfigDocument, _name(root)).rootfs.diff_ids
+            name = _name(root)
+            for part, found in documents(self, root, name):
+                blobs.add(hex_of(part.digest))
+                if isinstance(found, Index):
+                    continue
+                blobs |= {hex_of(blob.digest) for blob in (found.config, *found.layers)}
+                if self.has(found.config.digest):
+                    data = document(self, found.config, name)
+                    diff_ids = decode(data, ConfigDocument, name).rootfs.diff_ids
                     layers |= {hex_of(diff_id) for diff_id in diff_ids}
         return blobs, layers
 

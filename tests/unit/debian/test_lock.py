@@ -64,3 +64,27 @@ def test_what_is_no_lock_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "ingot.lock").write_text(text)
     with pytest.raises(UsageError):
         Lock.load(tmp_path / "ingot.lock")
+
+
+def test_images_are_pinned_and_forgotten(tmp_path: Path) -> None:
+    lock = Lock()
+    lock.pin_image("alpine:3", "sha256:1")
+    lock.save(tmp_path / "ingot.lock")
+    again = Lock.load(tmp_path / "ingot.lock")
+    assert again.image("alpine:3") == "sha256:1"
+    assert again.image("alpine:4") is None
+    again.pin_image("alpine:3", "sha256:1")
+    assert not again.changed
+    again.forget_image("alpine:3")
+    assert again.changed
+    assert again.image("alpine:3") is None
+
+
+def test_a_forgotten_closure_leaves_the_packages_of_others() -> None:
+    lock = Lock()
+    lock.pin_closure("a", "amd64", WANTED, [APP])
+    lock.pin_closure("b", "amd64", WANTED, [LIB])
+    lock.forget_closure("a")
+    assert lock.packages("amd64") == {"lib": LIB}
+    assert lock.closure("a", "amd64", WANTED) == []
+    assert lock.closure("b", "amd64", WANTED) == ["lib"]
