@@ -11,8 +11,8 @@ from ingot.cli._objects import Reporter, transfer_options
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
-    from ingot.client.addresses import Address
     from ingot.client.mirror import Mirror
+    from ingot.client.trees import Tree
 
 
 @click.command()
@@ -111,22 +111,22 @@ def mirror(
         if remove and not allow_empty_source:
             job.refuse_emptying()
         if watch:
-            _watch(reporter, job, origin, period_s, stack)
+            _watch(reporter, job, pair.source, period_s, stack)
         else:
             reporter.show(job.run())
     reporter.finish(summary=True)
 
 
 def _watch(
-    reporter: Reporter, job: Mirror, origin: Address, period_s: float, stack: ExitStack
+    reporter: Reporter, job: Mirror, source: Tree, period_s: float, stack: ExitStack
 ) -> None:
     """Carry changes over until a signal or an error ends it."""
     from ingot.base.clock import SystemClock
-    from ingot.client.addresses import LocalAddress
+    from ingot.client.localtree import LocalTree
     from ingot.client.watch import FolderWatcher, PendingChanges, Watch
 
     pending = PendingChanges()
-    if isinstance(origin, LocalAddress):
+    if isinstance(source, LocalTree):
         # Before the first comparison, so that nothing falls between the two.
-        stack.enter_context(FolderWatcher(origin.path, pending))
+        stack.enter_context(FolderWatcher(source.root, pending, source.admits))
     reporter.show(Watch(job, pending, period_s=period_s, clock=SystemClock()).run())

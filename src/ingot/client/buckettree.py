@@ -78,6 +78,8 @@ class BucketTree:
         if not below:
             yield from self._listed(self._prefix)
             return
+        if not self._selection.admits(below):
+            return
         try:
             info = self._client.head_object(self._folder.bucket, self._prefix + below)
         except NotFoundError:

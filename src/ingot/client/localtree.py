@@ -68,6 +68,14 @@ class LocalTree:
         elif identity != self._identity:
             raise Error(f"another folder took the place of {self.root} meanwhile")
 
+    def admits(self, name: str) -> bool:
+        """Tell whether a file of this name takes part: it is selected, and no unfinished download.
+
+        Files that downloads write until they are whole are nobody's content yet.
+        """
+        unfinished = any(_IN_PROGRESS.fullmatch(segment) for segment in name.split("/"))
+        return not unfinished and self._selection.admits(name)
+
     def lacks(self, name: str) -> bool:
         """Tell whether this is still the folder that was checked, and has nothing of this name.
 
@@ -135,7 +143,7 @@ class LocalTree:
         if not below:
             yield from self._walk("", self.root)
             return
-        if not self._selection.admits(below):
+        if not self.admits(below):
             return
         if not self._follow_links and (link := _link_above(self.root, below)):
             yield Obstacle(link, "is a symbolic link", is_failure=False)
@@ -177,7 +185,7 @@ class LocalTree:
         with os.scandir(folder) as scan:
             for item in scan:
                 name = prefix + item.name
-                if self._selection.admits(name) and not _IN_PROGRESS.fullmatch(item.name):
+                if self.admits(name):
                     # `a/` sorts among its siblings where `a/…` will stand: after `a-` and `a.`.
                     folder_like = item.is_dir(follow_symlinks=self._follow_links)
                     names.append(name + "/" if folder_like else name)

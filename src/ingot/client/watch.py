@@ -88,7 +88,7 @@ class PendingChanges:
 def outermost(names: Iterable[str]) -> Iterator[str]:
     """Yield the names that no other one of them is a folder of, in order."""
     above = AncestorStack()
-    for name in sorted(names):
+    for name in sorted(set(names)):
         if above.above(name) is None:
             above.remember(name)
             yield name
@@ -105,11 +105,18 @@ class FolderWatcher:
     Args:
         root: the folder.
         pending: where names go.
+        admits: tells which names are of interest.
     """
 
-    def __init__(self, root: Path, pending: PendingChanges) -> None:
+    def __init__(
+        self,
+        root: Path,
+        pending: PendingChanges,
+        admits: Callable[[str], bool] = lambda _: True,
+    ) -> None:
         self._root = root.resolve()
         self._pending = pending
+        self._admits = admits
         self._stop = Stop()
         self._ready = threading.Event()
         self._failure: BaseException | None = None
@@ -167,7 +174,8 @@ class FolderWatcher:
                 restarted = False
                 self._pending.add_everything()
             if changes:
-                self._pending.add(self._name(path) for _, path in changes)
+                names = (self._name(path) for _, path in changes)
+                self._pending.add(name for name in names if not name or self._admits(name))
 
     def _name(self, path: str) -> str:
         relative = Path(path).relative_to(self._root).as_posix()
@@ -209,10 +217,10 @@ class Watch:
                 Later failures of the network or of the keys are waited out; a source or bucket
                 that goes away ends the watch.
         """
+        compared_s = self._clock.monotonic_s()
         with closing(self._runner.run()) as events:
             yield from (event for event in events if not _is_in_flux(event))
         yield Noted("watching for changes; stop with Ctrl-C")
-        compared_s = self._clock.monotonic_s()
         while True:
             changes = self._pending.take(self._wait_s(compared_s))
             if not changes and self._wait_s(compared_s) > 0:

@@ -6,9 +6,12 @@ import contextlib
 import json
 import os
 import random
+import select
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -172,6 +175,22 @@ class Remote:
     def put(self, key: str, body: bytes = b"", **attributes: Any) -> None:
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, **attributes)
 
+    def put_parts(self, key: str, data: bytes, part_bytes: int, algorithm: str) -> None:
+        """Upload in parts, as another client would cut and sum them up."""
+        name = {"Bucket": self.bucket, "Key": key}
+        started = self.s3.create_multipart_upload(**name, ChecksumAlgorithm=algorithm)
+        name["UploadId"] = started["UploadId"]
+        field_name = f"Checksum{algorithm}"
+        parts = []
+        for number, start in enumerate(range(0, len(data), part_bytes), 1):
+            body = data[start : start + part_bytes]
+            answer = self.s3.upload_part(
+                **name, PartNumber=number, Body=body, ChecksumAlgorithm=algorithm
+            )
+            part = {name: answer[name] for name in ("ETag", field_name)}
+            parts.append({"PartNumber": number, **part})
+        self.s3.complete_multipart_upload(**name, MultipartUpload={"Parts": parts})
+
     def put_all(self, bodies: dict[str, bytes]) -> None:
         for key, body in bodies.items():
             self.put(key, body)
@@ -249,6 +268,55 @@ def outage(
 def files() -> Files:
     """Makes and reads folders of this machine."""
     return Files()
+
+
+class CuttingProxy:
+    """Passes connections on to the server, and cuts each answer after some bytes."""
+
+    def __init__(self, port: int, cut_after_bytes: int) -> None:
+        self._target = ("127.0.0.1", port)
+        self._cut_after_bytes = cut_after_bytes
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.cuts = 0
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                with client, socket.create_connection(self._target) as server:
+                    self._pass_on(client, server)
+
+    def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
+        passed = 0
+        while True:
+            ready, _, _ = select.select([client, server], [], [], 30)
+            for one in ready:
+                data = one.recv(65536)
+                if not data:
+                    return
+                (server if one is client else client).sendall(data)
+                passed += len(data) if one is server else 0
+            if passed > self._cut_after_bytes:
+                self.cuts += 1
+                return
+
+
+@pytest.fixture
+def cutting_proxy(server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[CuttingProxy]:
+    """The shared server behind a line that breaks every 3 MB, as the alias `cut`."""
+    proxy = CuttingProxy(server.port, 3_000_000)
+    keys = f"{server.access_key}:{server.secret_key}"
+    monkeypatch.setenv("MC_HOST_cut", f"http://{keys}@127.0.0.1:{proxy.port}")
+    yield proxy
+    proxy.close()
 
 
 @pytest.fixture

@@ -384,6 +384,29 @@ class TestMirror:
         again = cli("mirror", "--remove", f"{remote.address}/src", f"{remote.address}/dst")
         assert (again.code, again.out) == (0, "")
 
+    def test_objects_cut_into_other_parts_are_the_same_and_changed_ones_are_not(
+        self, cli: Any, remote: Any
+    ) -> None:
+        data = os.urandom(11 * MIB)
+        changed = data[:-1] + bytes([data[-1] ^ 1])
+        cuts = {"CRC32": 5 * MIB, "CRC64NVME": 6 * MIB, "CRC32C": 11 * MIB, "SHA256": 7 * MIB}
+        for algorithm, part_bytes in cuts.items():
+            remote.put_parts(f"src/{algorithm}", data, part_bytes, algorithm)
+            remote.put(f"dst/{algorithm}", data)
+            remote.put_parts(f"src/changed-{algorithm}", data, part_bytes, algorithm)
+            remote.put(f"dst/changed-{algorithm}", changed)
+        # Two composite checksums of one algorithm, of other cuts.
+        remote.put_parts("src/both", data, 5 * MIB, "SHA256")
+        remote.put_parts("dst/both", data, 6 * MIB, "SHA256")
+        source, target = f"{remote.address}/src", f"{remote.address}/dst"
+        planned = cli("mirror", "--overwrite", "--dry-run", source, target)
+        copied = {line.split(" -> ")[0].removeprefix(source) for line in planned.out.splitlines()}
+        # Where neither side keeps a checksum of all bytes, nobody can tell: it is copied once.
+        assert copied == {f"/changed-{algorithm}" for algorithm in cuts} | {"/both"}
+        assert cli("mirror", "--overwrite", source, target).code == 0
+        again = cli("mirror", "--overwrite", source, target)
+        assert (again.code, again.out) == (0, "")
+
     def test_contents_are_compared_whatever_the_etags_say(
         self, cli: Any, remote: Any, tmp_path: Path
     ) -> None:
@@ -391,32 +414,7 @@ class TestMirror:
         data = os.urandom(6 * MIB)
         (tmp_path / "src").mkdir()
         (tmp_path / "src" / "odd").write_bytes(data)
-        upload = remote.s3.create_multipart_upload(
-            Bucket=remote.bucket, Key="odd", ChecksumAlgorithm="CRC32"
-        )
-        parts = []
-        for number, piece in enumerate((data[: 5 * MIB + 7], data[5 * MIB + 7 :]), 1):
-            answer = remote.s3.upload_part(
-                Bucket=remote.bucket,
-                Key="odd",
-                UploadId=upload["UploadId"],
-                PartNumber=number,
-                Body=piece,
-                ChecksumAlgorithm="CRC32",
-            )
-            parts.append(
-                {
-                    "PartNumber": number,
-                    "ETag": answer["ETag"],
-                    "ChecksumCRC32": answer["ChecksumCRC32"],
-                }
-            )
-        remote.s3.complete_multipart_upload(
-            Bucket=remote.bucket,
-            Key="odd",
-            UploadId=upload["UploadId"],
-            MultipartUpload={"Parts": parts},
-        )
+        remote.put_parts("odd", data, 5 * MIB + 7, "CRC32")
         # Nothing the service says can be compared with the file, so it is copied once …
         first = cli("mirror", "--overwrite", "src", remote.address)
         assert (0, f"src/odd -> {remote.address}/odd\n") == (first.code, first.out)
@@ -443,6 +441,17 @@ class TestFailures:
             ["mb", f"{wrong_keys}/{remote.bucket}"],
         ]
         assert {4} == {cli(*command).code for command in commands}
+
+    @pytest.mark.parametrize("target", ["-", "down"])
+    def test_a_line_that_breaks_is_picked_up_where_it_broke(
+        self, cli: Any, remote: Any, cutting_proxy: Any, tmp_path: Path, target: str
+    ) -> None:
+        data = os.urandom(10 * MIB)
+        remote.put("big", data)
+        result = cli("cp", f"cut/{remote.bucket}/big", target)
+        assert result.code == 0
+        assert data == (result.raw if target == "-" else (tmp_path / "down").read_bytes())
+        assert cutting_proxy.cuts >= 3
 
     def test_no_network_is_told_apart(
         self, cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -88,6 +90,31 @@ class TestAlias:
     ) -> None:
         feed(monkeypatch, data)
         assert cli("alias", "set", "mine", server.endpoint).code == 2
+
+    def test_keys_are_asked_for_on_a_terminal_and_the_secret_is_not_echoed(
+        self, home: Path, server: Any
+    ) -> None:
+        terminal, side = os.openpty()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ingot", "alias", "set", "mine", server.endpoint],
+            stdin=side,
+            stdout=subprocess.PIPE,
+            stderr=side,
+            text=True,
+        )
+        os.close(side)
+        shown = b""
+        with os.fdopen(terminal, "r+b", buffering=0) as screen:
+            for question, answer in (
+                (b"Access key: ", server.access_key),
+                (b"Secret key: ", server.secret_key),
+            ):
+                while question not in shown:
+                    shown += screen.read(1024)
+                screen.write(f"{answer}\n".encode())
+            out, _ = process.communicate(timeout=30)
+        assert (process.returncode, out) == (0, f"added mine ({server.endpoint})\n")
+        assert server.secret_key.encode() not in shown
 
     def test_keys_come_from_the_environment(
         self, cli: Any, server: Any, monkeypatch: pytest.MonkeyPatch

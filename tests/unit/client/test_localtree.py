@@ -117,12 +117,13 @@ def test_excluded_names_and_downloads_in_progress_are_not_there(tmp_path: Path) 
         ("gone", []),
         ("a-b/x", []),
         ("x.skip", []),
+        (".d.0123456789ab.tmp", []),
     ],
 )
 def test_below_a_name_are_that_file_or_that_folder(
     tmp_path: Path, below: str, expected: list[str]
 ) -> None:
-    fill(tmp_path, "a/b", "a/c/d", "a-b", "x.skip")
+    fill(tmp_path, "a/b", "a/c/d", "a-b", "x.skip", ".d.0123456789ab.tmp")
     assert expected == names(LocalTree(tmp_path, Selection(("*.skip",))), below)
 
 
