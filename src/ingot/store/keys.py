@@ -12,6 +12,11 @@ import secrets
 # The partition that lists the buckets: name → BucketRecord.
 BUCKETS = "buckets"
 
+# The partition of the background work. Its only key is a mark that is at one of two places;
+# where means nothing, moving it does.
+MAINTENANCE = "maintenance"
+MARKS = (b"even", b"odd")
+
 # Keys of a bucket's partition. The fence exists from the bucket's first commit to its last;
 # every commit in between demands it, so nothing can be written to a deleted bucket.
 FENCE = b"b"

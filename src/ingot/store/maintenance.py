@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager
 from ingot.base import failpoints
 from ingot.base.errors import Error
 from ingot.store import keys
+from ingot.store.catalog.contract import Put
 from ingot.store.core import Core
 from ingot.store.records import decode_garbage, decode_part, decode_upload
 from ingot.store.uploads import Uploads
@@ -70,12 +71,14 @@ class Maintenance:
 
     async def sweep(self) -> int:
         """Remove what ended sessions left unfinished; return how many blobs that were."""
-        if not await self._bodies.run(self._blobs.ended_sessions):
+        ended = await self._bodies.run(self._blobs.ended_sessions)
+        if not ended:
             return 0
+        await self._settle_catalog()
         for partition in await self._partitions():
             for upload_id in await self._bodies.run(self._ended_uploads, partition):
                 await self._uploads.clear_parts(partition, upload_id)
-        return await self._bodies.run(self._delete_orphans)
+        return await self._bodies.run(self._delete_orphans, ended)
 
     async def collect(self) -> int:
         """Delete the blobs of the garbage queue that are due; return how many."""
@@ -101,6 +104,21 @@ class Maintenance:
         else:
             if orphans or collected:
                 _log.info("store.maintenance.done orphans=%d garbage=%d", orphans, collected)
+
+    async def _settle_catalog(self) -> None:
+        """Make sure that no unfinished commit of a dead process comes into force any more.
+
+        A writer that died between logging a commit and publishing it leaves one that nobody sees
+        while the catalog stays open somewhere, but that counts again when it is opened anew. A
+        commit of our own takes its place in the log: from here on it either is visible or never
+        will be, and what the catalog says about the blobs of ended sessions is final.
+        """
+        # Each time the mark moves, so that there is always something to write; a commit that
+        # deletes goes through on a full device too.
+        here, there = keys.MARKS
+        if await self._bodies.run(self._catalog.get, keys.MAINTENANCE, here) is None:
+            here, there = there, here
+        await self._catalog.commit(keys.MAINTENANCE, puts=[Put(there, b"")], deletes=[here])
 
     async def _partitions(self) -> list[str]:
         names = await self._bodies.run(lambda: list(self._catalog.partitions()))
@@ -137,13 +155,11 @@ class Maintenance:
                 with_parts.discard(decode_upload(value).upload_id)
         return with_parts
 
-    def _delete_orphans(self) -> int:
+    def _delete_orphans(self, ended: Sequence[str]) -> int:
         count = 0
         with contextlib.ExitStack() as claims:
             sessions = [
-                session
-                for session in self._blobs.ended_sessions()
-                if claims.enter_context(self._blobs.claim(session))
+                session for session in ended if claims.enter_context(self._blobs.claim(session))
             ]
             left = itertools.chain.from_iterable(map(self._blobs.blob_ids, sessions))
             while orphans := set(itertools.islice(left, _ORPHANS_MAX)):
