@@ -32,8 +32,8 @@ def get_image(reference: str, folder: Path, arch: str, session: Session) -> Imag
         component = find_component(reference.removeprefix(COMPONENT_PREFIX), folder)
         return build_component(component, arch=arch, session=session)
     pin = session.lock.image(reference)
-    image, digest = sources(folder, session).get(reference, platform_for(arch), pin)
-    session.lock.pin_image(reference, digest)
+    image = sources(folder, session).get(reference, platform_for(arch), pin)
+    session.lock.pin_image(reference, image.digest)
     return image
 
 

@@ -53,8 +53,7 @@ def lock_appliance(
         for arch in arches:
             for reference in references:
                 image = get_image(reference, path.parent, arch, session)
-                digest = session.lock.image(reference) or ""
-                rows.append(Pinned(reference, arch, digest, len(image.packages)))
+                rows.append(Pinned(reference, arch, image.digest, len(image.packages)))
                 task.advance()
     session.save_lock()
     return rows

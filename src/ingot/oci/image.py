@@ -51,9 +51,11 @@ class Image:
     Attributes:
         reference: how the appliance's YAML named it, such as `component:store`.
         packages: ordered by kind and name.
+        digest: of its manifest or index, or of a folder's tree; empty for a component.
     """
 
     reference: str
     config: ImageConfig
     tree: Tree
     packages: tuple[ImagePackage, ...] = ()
+    digest: str = ""

@@ -55,8 +55,8 @@ class ImageSources:
     offline: bool = False
     progress: Progress = SILENT
 
-    def get(self, text: str, platform: Platform, pin: str | None = None) -> tuple[Image, str]:
-        """Return an image for a platform, and the digest of its root to pin.
+    def get(self, text: str, platform: Platform, pin: str | None = None) -> Image:
+        """Return an image for a platform.
 
         Args:
             text: the reference; one without digest is taken from the store where it is there.
@@ -73,16 +73,16 @@ class ImageSources:
         kind, path, name = split_source(text)
         if kind == "registry":
             store, root = self._from_registry(parse_reference(text), platform, pin)
-            return load_image(store, root, platform, text, self.cache_dir), root.digest
+            return load_image(store, root, platform, text, self.cache_dir)
         if kind == "dir" and not (self.folder / path / "manifest.json").exists():
             tree = folder_tree(_existing(self.folder / path))
             digest = f"sha256:{tree.digest()}"
             _check_pin(text, digest, pin)
-            return Image(text, ImageConfig(), tree, installed_packages(tree)), digest
+            return Image(text, ImageConfig(), tree, installed_packages(tree), digest)
         layout = open_layout(self.folder / path)
         root = find_image(layout, name, text)
         _check_pin(text, root.digest, pin)
-        return load_image(layout, root, platform, text, self.cache_dir), root.digest
+        return load_image(layout, root, platform, text, self.cache_dir)
 
     def refresh(self, text: str, platform: Platform) -> None:
         """Fetch what a reference of a registry means now; others are read anew by every `get`.
@@ -154,7 +154,7 @@ def load_image(
     with ThreadPoolExecutor(_LAYERS_AT_ONCE) as pool:
         layers = list(pool.map(entries, zip(manifest.layers, diff_ids, strict=True)))
     tree = stack(layers)
-    return Image(text, image_config(config), tree, installed_packages(tree))
+    return Image(text, image_config(config), tree, installed_packages(tree), root.digest)
 
 
 def _manifest(layout: Layout, root: Descriptor, platform: Platform, text: str) -> Manifest:

@@ -68,12 +68,13 @@ def login(folder: Path, running: RunningRegistry, password: str = PASSWORD) -> d
 def test_an_image_by_tag_then_offline(shared, image: SmallImage, sources: ImageSources) -> None:
     name = fresh()
     digest = push(shared.url, name, [image], {})
-    found, pin = sources.get(f"{shared.name}/{name}", AMD64)
+    found = sources.get(f"{shared.name}/{name}", AMD64)
+    pin = found.digest
     assert name_text(found) == b"top"
     assert found.config.cmd == ("/bin/app",)
     assert pin == digest
     sources.offline = True
-    again, _ = sources.get(f"{shared.name}/{name}", AMD64)
+    again = sources.get(f"{shared.name}/{name}", AMD64)
     assert again.tree.digest() == found.tree.digest()
 
 
@@ -87,12 +88,13 @@ def test_an_index_brings_one_platform(shared, image, arm, sources: ImageSources)
     name = fresh()
     digest = push(shared.url, name, [arm, image], {})
     reference = f"{shared.name}/{name}"
-    found, pin = sources.get(reference, AMD64)
+    found = sources.get(reference, AMD64)
+    pin = found.digest
     assert (name_text(found), pin) == (b"top", digest)
     store = ImageStore(sources.cache_dir)
     assert not store.has(digest_of(arm.config()))
     # Another platform of the same pin is fetched when it is asked for.
-    other, _ = sources.get(reference, platform_for("arm64"), pin)
+    other = sources.get(reference, platform_for("arm64"), pin)
     assert name_text(other) == b"arm"
     with pytest.raises(NotFoundError, match="no image for linux/s390x"):
         sources.get(reference, platform_for("s390x"), pin)
@@ -102,14 +104,14 @@ def test_the_cache_comes_first_and_a_pin_decides(shared, image, arm, sources) ->
     name = fresh()
     reference = f"{shared.name}/{name}"
     first = push(shared.url, name, [image], {})
-    assert sources.get(reference, AMD64)[1] == first
+    assert sources.get(reference, AMD64).digest == first
     changed = SmallImage([image.layers[0]])
     second = push(shared.url, name, [changed], {})
-    assert sources.get(reference, AMD64)[1] == first
+    assert sources.get(reference, AMD64).digest == first
     sources.refresh(reference, AMD64)
-    assert sources.get(reference, AMD64)[1] == second
+    assert sources.get(reference, AMD64).digest == second
     # The pin still means the first, which the registry has by digest.
-    assert sources.get(reference, AMD64, first)[1] == first
+    assert sources.get(reference, AMD64, first).digest == first
     with pytest.raises(ConflictError):
         sources.get(f"{reference}@{second}", AMD64, first)
 
@@ -294,7 +296,7 @@ def test_a_mirror_serves_instead(shared, mirror: Mirror, image, tmp_path: Path) 
     name = fresh()
     push(shared.url, name, [image], {})
     sources = sources_in(tmp_path, mirrors=(("registry.invalid", mirror.url),))
-    found, _ = sources.get(f"registry.invalid/{name}", AMD64)
+    found = sources.get(f"registry.invalid/{name}", AMD64)
     assert name_text(found) == b"top"
 
 
@@ -303,7 +305,7 @@ def test_a_mirror_without_the_image_is_passed_over(shared, mirror, image, tmp_pa
     push(shared.url, name, [image], {})
     mirror.behind = f"{shared.url}/nowhere"
     sources = sources_in(tmp_path, mirrors=((shared.name, mirror.url),))
-    found, _ = sources.get(f"{shared.name}/{name}", AMD64)
+    found = sources.get(f"{shared.name}/{name}", AMD64)
     assert name_text(found) == b"top"
     assert mirror.log
 
@@ -313,7 +315,7 @@ def test_a_broken_transfer_goes_on_where_it_stopped(shared, mirror, image, tmp_p
     push(shared.url, name, [image], {})
     mirror.cuts = 2
     sources = sources_in(tmp_path, mirrors=(("registry.invalid", mirror.url),))
-    found, _ = sources.get(f"registry.invalid/{name}", AMD64)
+    found = sources.get(f"registry.invalid/{name}", AMD64)
     assert name_text(found) == b"top"
     ranges = [wanted for _, wanted in mirror.log if wanted]
     assert ranges == ["bytes=100000-", "bytes=200000-"]
@@ -330,7 +332,7 @@ def test_bytes_of_another_digest_are_not_kept(shared, mirror, image, tmp_path: P
     kept = [path.name for path in (sources.cache_dir / "images/blobs").rglob("*")]
     assert not [file for file in kept if file.startswith(hex_of(large))]
     mirror.flip = False
-    assert name_text(sources.get(f"registry.invalid/{name}", AMD64)[0]) == b"top"
+    assert name_text(sources.get(f"registry.invalid/{name}", AMD64)) == b"top"
 
 
 def test_our_own_store_behind_a_registry(
@@ -352,5 +354,6 @@ def test_our_own_store_behind_a_registry(
     }
     with registry(tmp_path / "registry", storage=storage) as running:
         digest = push(running.url, "app:1", [image], {})
-        found, pin = sources_in(tmp_path).get(f"{running.name}/app:1", AMD64)
+        found = sources_in(tmp_path).get(f"{running.name}/app:1", AMD64)
+        pin = found.digest
     assert (name_text(found), pin) == (b"top", digest)

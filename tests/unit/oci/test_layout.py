@@ -42,7 +42,8 @@ AMD64 = platform_for("amd64")
 
 
 def check(sources: ImageSources, text: str) -> str:
-    found, digest = sources.get(text, AMD64)
+    found = sources.get(text, AMD64)
+    digest = found.digest
     assert found.reference == text
     assert found.config.entrypoint == ("/bin/app",)
     assert found.config.env == ("A=b",)
@@ -79,7 +80,7 @@ def test_an_index_by_platform(image: SmallImage, sources: ImageSources, tmp_path
     arm = SmallImage([BASE], architecture="arm64")
     write_layout(tmp_path / "layout", {"app": [arm, image]})
     check(sources, "oci:layout")
-    found, _ = sources.get("oci:layout", platform_for("arm64"))
+    found = sources.get("oci:layout", platform_for("arm64"))
     assert "bin/app" not in found.tree
     with pytest.raises(NotFoundError) as caught:
         sources.get("oci:layout", platform_for("riscv64"))
@@ -125,7 +126,8 @@ def test_a_plain_folder(sources: ImageSources, tmp_path: Path) -> None:
     (root / "bin/app").chmod(0o700)
     (root / "bin/sh").symlink_to("app")
     (root / "kernel").write_bytes(b"k")
-    found, digest = sources.get("dir:root", AMD64)
+    found = sources.get("dir:root", AMD64)
+    digest = found.digest
     rows = [(e.path, e.kind, e.mode, e.uid) for e in found.tree]
     assert rows == [
         ("bin", "directory", 0o755, 0),
@@ -141,7 +143,7 @@ def test_a_plain_folder(sources: ImageSources, tmp_path: Path) -> None:
 def test_a_pin_that_no_longer_matches(image: SmallImage, sources, tmp_path: Path) -> None:
     write_layout(tmp_path / "layout", {"app": [image]})
     digest = digest_of(image.manifest())
-    assert sources.get("oci:layout", AMD64, digest)[1] == digest
+    assert sources.get("oci:layout", AMD64, digest).digest == digest
     with pytest.raises(ConflictError) as caught:
         sources.get("oci:layout", AMD64, "sha256:" + "0" * 64)
     assert caught.value.hint is not None
@@ -227,7 +229,7 @@ def test_packages_of_foreign_images(sources: ImageSources, tmp_path: Path) -> No
         member("lib/apk/db/installed", apk),
     )
     write_layout(tmp_path / "layout", {"app": [SmallImage([tar])]})
-    found, _ = sources.get("oci:layout", AMD64)
+    found = sources.get("oci:layout", AMD64)
     assert [(p.kind, p.name, p.version) for p in found.packages] == [
         ("apk", "busybox", "1.36"),
         ("apk", "musl", "1.2.5-r0"),

@@ -53,7 +53,7 @@ def test_a_layout_comes_in_under_its_names(store, image, tmp_path: Path) -> None
     blobs = [path for path in (store.root / "blobs").rglob("*") if path.is_file()]
     assert found.size_bytes == sum(path.stat().st_size for path in blobs)
     sources = ImageSources(cache_dir=store.cache_dir, offline=True)
-    assert "bin/app" in sources.get("app:1", AMD64)[0].tree
+    assert "bin/app" in sources.get("app:1", AMD64).tree
 
 
 def test_docker_archives_come_in(store: ImageStore, image: SmallImage, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_collection_keeps_what_names_need(store, image, tmp_path: Path) -> None:
     # Manifest, configuration and the layer of its own; of that also the unpacked form.
     assert collected.files == 5
     assert len(whole) - len(files(store)) == 5
-    assert "etc/name" in sources.get("small:1", AMD64)[0].tree
+    assert "etc/name" in sources.get("small:1", AMD64).tree
     store.remove_name("docker.io/library/small:1")
     store.collect(grace_s=0)
     assert files(store) == {"index.json", "oci-layout", "lock"}
