@@ -53,6 +53,16 @@ PEERS = (
         ],
         {"MINIO_ROOT_USER": ACCESS_KEY, "MINIO_ROOT_PASSWORD": SECRET_KEY, "MINIO_BROWSER": "off"},
     ),
+    # Its writes are not synced to the device: what it says of PUT is no like-for-like.
+    Peer(
+        "rclone",
+        "rclone",
+        lambda program, data, port: [
+            *(program, "serve", "s3", str(data), "--addr", f"127.0.0.1:{port}"),
+            *("--vfs-cache-mode", "writes", "--cache-dir", f"{data}.cache"),
+        ],
+        {"RCLONE_AUTH_KEY": f'"{ACCESS_KEY},{SECRET_KEY}"'},  # a list in CSV
+    ),
 )
 
 
@@ -75,6 +85,15 @@ class Server:
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):
                 pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
                 total += pages * os.sysconf("SC_PAGE_SIZE")
+        return total
+
+    def pss_bytes(self) -> int:
+        """Return what the family takes of the machine (shared pages counted once)."""
+        total = 0
+        for pid in _family(self.process.pid):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+                total += int(rollup.partition("\nPss:")[2].split()[0]) * 1024
         return total
 
 
@@ -111,6 +130,8 @@ def running(peer: Peer) -> Iterator[Server]:
             process.kill()
             process.wait()
         shutil.rmtree(data)
+        shutil.rmtree(f"{data}.cache", ignore_errors=True)
+        Path(f"{data}.log").unlink()
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int) -> None:

@@ -6,44 +6,31 @@ Example: AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… python -m bench.load --
 from __future__ import annotations
 
 import argparse
-import asyncio
+import itertools
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import uvloop
 
-from bench.load.connection import Connection, Request, Tally
-from bench.load.signing import Target, endless
+from bench.load.connection import Request, Tally, run
+from bench.load.sequences import list_all, upload_in_parts
+from bench.load.signing import Payload, Target
+from bench.load.workloads import preparation, requests
 from ingot.base.units import parse_duration, parse_size
 
+OPERATIONS = ("get", "head", "put", "delete", "mixed", "list", "multipart")
 _DURATION_S_MAX = 600.0  # well within the 15 minutes that signatures are good for
 _PERCENTILES = (50, 90, 99, 99.9)
 _OWN_ANSWER = 409  # the bucket is there already
+_PREPARED_TOGETHER = 10_000
 
 
-async def run(
-    target: Target, requests: Iterator[Request], connections: int, may_go_on: Callable[[], bool]
-) -> Tally:
-    """Send requests over `connections` connections until they end, and return what came back."""
-    tally = Tally()
-    loop = asyncio.get_running_loop()
-    opened = [
-        await loop.create_connection(
-            lambda: Connection(requests, tally, may_go_on), target.host, target.port
-        )
-        for _ in range(connections)
-    ]
-    await asyncio.gather(*(protocol.ended for _, protocol in opened))
-    return tally
-
-
-async def send_all(target: Target, requests: list[Request], connections: int, what: str) -> None:
+async def send_all(target: Target, wanted: list[Request], connections: int, what: str) -> None:
     """Send each request once and stop the program unless all succeed."""
-    tally = await run(target, iter(requests), min(connections, len(requests)), lambda: True)
+    tally = await run(target, iter(wanted), min(connections, len(wanted)), lambda: True)
     failures = {s: n for s, n in tally.statuses.items() if s >= 300 and s != _OWN_ANSWER}
     if failures:
         answer = tally.first_failure.decode(errors="replace")
@@ -58,31 +45,42 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         os.environ["AWS_SECRET_ACCESS_KEY"],
         arguments.region,
     )
-    size_bytes = parse_size(arguments.size)
-    body = os.urandom(size_bytes)
+    payload = Payload.random(parse_size(arguments.size), signed=not arguments.unsigned_payload)
     paths = [f"/{arguments.bucket}/load/{index:08d}" for index in range(arguments.objects)]
-    puts = [
-        target.request("PUT", path, body, sign_payload=not arguments.unsigned_payload)
-        for path in paths
-    ]
-    await send_all(target, [target.request("PUT", f"/{arguments.bucket}")], 1, "CreateBucket")
-    if arguments.op != "put":
-        await send_all(target, puts, arguments.connections, "PutObject")
-        puts = [target.request(arguments.op.upper(), path) for path in paths]
-    requests_total = 0 if arguments.op == "put" else arguments.objects
-    for duration_s in (arguments.warmup_s, arguments.duration_s):
-        started_s = time.perf_counter()
-        end_s = started_s + duration_s
-        tally = await run(
-            target,
-            endless(puts),
-            arguments.connections,
-            lambda end_s=end_s: time.perf_counter() < end_s,
-        )
-        elapsed_s = time.perf_counter() - started_s
-        requests_total += len(tally.latencies_s)
-    document = figures(arguments, size_bytes, tally, elapsed_s)
-    return document | {"requests_total": requests_total}
+    if arguments.phase != "measure":
+        await send_all(target, [target.request("PUT", f"/{arguments.bucket}")], 1, "CreateBucket")
+        puts = preparation(target, arguments.op, paths, payload)
+        while some := list(itertools.islice(puts, _PREPARED_TOGETHER)):
+            await send_all(target, some, arguments.connections, "PutObject")
+        if arguments.phase == "prepare":
+            return {"failures": {}}
+    return await _measure_prepared(arguments, target, paths, payload)
+
+
+async def _measure_prepared(
+    arguments: argparse.Namespace, target: Target, paths: list[str], payload: Payload
+) -> dict[str, Any]:
+    connections = arguments.connections
+    wanted = requests(target, arguments.op, paths, payload)
+
+    async def go_on_for(duration_s: float) -> Tally:
+        end_s = time.perf_counter() + duration_s
+        if arguments.op == "list":
+            return list_all(target, arguments.bucket, lambda: time.perf_counter() < end_s)
+        if arguments.op == "multipart":
+            return await upload_in_parts(
+                target, paths[0], payload, connections, lambda: time.perf_counter() < end_s
+            )
+        return await run(target, wanted, connections, lambda: time.perf_counter() < end_s)
+
+    # Each key is deleted once, which leaves nothing to warm up with.
+    warm_up = arguments.warmup_s and arguments.op != "delete"
+    warmed = len((await go_on_for(arguments.warmup_s)).latencies_s) if warm_up else 0
+    started_s = time.perf_counter()
+    tally = await go_on_for(arguments.duration_s)
+    elapsed_s = time.perf_counter() - started_s
+    document = figures(arguments, len(payload.data), tally, elapsed_s)
+    return document | {"requests_total": warmed + len(tally.latencies_s)}
 
 
 def figures(
@@ -94,14 +92,15 @@ def figures(
     if not count:
         raise SystemExit("no request was answered in time")
     failures = {str(s): n for s, n in tally.statuses.items() if s >= 300}
-    bytes_moved = count * size_bytes if arguments.op != "head" else 0
+    moves_bytes = arguments.op in {"get", "put", "multipart"}
+    bytes_moved = count * size_bytes if moves_bytes else 0
     return {
         "op": arguments.op,
         "size_bytes": size_bytes,
         "connections": arguments.connections,
         "duration_s": round(elapsed_s, 3),
         "requests": count,
-        "requests_per_s": round(count / elapsed_s, 1),
+        "requests_per_s": round(count / elapsed_s, 3),
         "mib_per_s": round(bytes_moved / elapsed_s / (1 << 20), 1),
         "latency_ms": {
             f"p{rank:g}": round(latencies[min(count - 1, int(count * rank / 100))] * 1000, 3)
@@ -119,13 +118,14 @@ def main() -> int:
     parser.add_argument("--endpoint", default="http://127.0.0.1:9000")
     parser.add_argument("--region", default="us-east-1")
     parser.add_argument("--bucket", default="bench-load")
-    parser.add_argument("--op", choices=["get", "head", "put"], default="get")
+    parser.add_argument("--op", choices=OPERATIONS, default="get")
     parser.add_argument("--size", default="4K", help="object size, such as 4K or 16M")
     parser.add_argument("--objects", type=int, default=1000, help="how many keys to go round")
-    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--connections", type=int, default=32, help="for multipart also the parts")
     parser.add_argument("--duration", dest="duration_s", type=parse_duration, default=10.0)
     parser.add_argument("--warmup", dest="warmup_s", type=parse_duration, default=1.0)
     parser.add_argument("--unsigned-payload", action="store_true")
+    parser.add_argument("--phase", choices=["all", "prepare", "measure"], default="all")
     arguments = parser.parse_args()
     if arguments.duration_s + arguments.warmup_s > _DURATION_S_MAX:
         parser.error(f"signatures made ahead limit a run to {_DURATION_S_MAX:g} s")

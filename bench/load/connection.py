@@ -11,10 +11,20 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, cast
+from typing import NamedTuple, Protocol, cast
 
 _CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
 _HEAD_BYTES_MAX = 64 * 1024
+
+
+class Address(Protocol):
+    """Where connections go."""
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
 
 
 class Request(NamedTuple):
@@ -36,6 +46,10 @@ class Tally:
     received_bytes: int = 0
     statuses: dict[int, int] = field(default_factory=dict)
     first_failure: bytes = b""
+
+    def count(self, status: int, times: int = 1) -> None:
+        """Note answers."""
+        self.statuses[status] = self.statuses.get(status, 0) + times
 
 
 class Connection(asyncio.Protocol):
@@ -108,9 +122,25 @@ class Connection(asyncio.Protocol):
         head, rest = self._head[: end + 2], self._head[end + 4 :]
         self._head = b""
         status = int(head[9:12])
-        self._tally.statuses[status] = self._tally.statuses.get(status, 0) + 1
+        self._tally.count(status)
         self._failed = status >= 300 and not self._tally.first_failure
         length = _CONTENT_LENGTH.search(head)
         self._remaining_bytes = int(length[1]) if length and self._answer_has_body else 0
         self._in_body = True
         return rest
+
+
+async def run(
+    address: Address, requests: Iterator[Request], connections: int, may_go_on: Callable[[], bool]
+) -> Tally:
+    """Send requests over `connections` connections until they end, and return what came back."""
+    tally = Tally()
+    loop = asyncio.get_running_loop()
+    opened = [
+        await loop.create_connection(
+            lambda: Connection(requests, tally, may_go_on), address.host, address.port
+        )
+        for _ in range(connections)
+    ]
+    await asyncio.gather(*(protocol.ended for _, protocol in opened))
+    return tally

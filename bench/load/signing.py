@@ -6,14 +6,37 @@ A signature stays good for 15 minutes, so a run must be shorter than that.
 from __future__ import annotations
 
 import hashlib
+import os
 import time
-from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from bench.load.connection import Request
 from ingot.base.secret import Secret
-from ingot.s3.sigv4 import EMPTY_SHA256, UNSIGNED_PAYLOAD, Credentials, sign_headers
+from ingot.s3.sigv4 import (
+    EMPTY_SHA256,
+    UNSIGNED_PAYLOAD,
+    Credentials,
+    Query,
+    canonical_query,
+    sign_headers,
+)
+
+
+class Payload(NamedTuple):
+    """A body that many requests share, and what stands for it in their signatures."""
+
+    data: bytes
+    sha256: str
+
+    @classmethod
+    def random(cls, size_bytes: int, *, signed: bool) -> Payload:
+        """Make a body of random bytes."""
+        data = os.urandom(size_bytes)
+        return cls(data, hashlib.sha256(data).hexdigest() if signed else UNSIGNED_PAYLOAD)
+
+
+NOTHING = Payload(b"", EMPTY_SHA256)
 
 
 class Target(NamedTuple):
@@ -33,33 +56,32 @@ class Target(NamedTuple):
         keys = Credentials(access_key, Secret(secret_key))
         return cls(parts.hostname, parts.port or 80, keys, region)
 
-    def request(
-        self, method: str, path: str, body: bytes = b"", *, sign_payload: bool = True
-    ) -> Request:
-        """Return one signed request; `path` needs no escaping."""
-        if not sign_payload:
-            payload_hash = UNSIGNED_PAYLOAD
-        else:
-            payload_hash = hashlib.sha256(body).hexdigest() if body else EMPTY_SHA256
+    def headers(self, method: str, path: str, payload: Payload, query: Query) -> dict[str, str]:
+        """Return the headers of a signed request."""
         headers = {"host": f"{self.host}:{self.port}"}
-        if method == "PUT":
-            headers["content-length"] = str(len(body))
-        signed = sign_headers(
+        if method in {"PUT", "POST"}:
+            headers["content-length"] = str(len(payload.data))
+        return sign_headers(
             self.credentials,
             method=method,
             path=path,
-            query=[],
+            query=query,
             headers=headers,
-            payload_hash=payload_hash,
+            payload_hash=payload.sha256,
             region=self.region,
             now_ns=time.time_ns(),
-        )
-        lines = "".join(f"{name}: {value}\r\n" for name, value in signed.headers.items())
-        head = f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode()
-        return Request(head, body, answer_has_body=method != "HEAD")
+        ).headers
+
+    def request(
+        self, method: str, path: str, payload: Payload = NOTHING, query: Query = ()
+    ) -> Request:
+        """Return one signed request; `path` needs no escaping."""
+        signed = self.headers(method, path, payload, query)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in signed.items())
+        head = f"{method} {address(path, query)} HTTP/1.1\r\n{lines}\r\n".encode()
+        return Request(head, payload.data, answer_has_body=method != "HEAD")
 
 
-def endless(requests: list[Request]) -> Iterator[Request]:
-    """Yield the requests in turn, for ever."""
-    while True:
-        yield from requests
+def address(path: str, query: Query) -> str:
+    """Return the target of a request line."""
+    return f"{path}?{canonical_query(query)}" if query else path

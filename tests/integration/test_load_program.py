@@ -44,6 +44,28 @@ def test_figures(server: Any, bucket: str, s3: Any, operation: str, size: str) -
     assert {item["Size"] for item in listed} == {figures["size_bytes"]}
 
 
+@pytest.mark.parametrize("operation", ["delete", "mixed", "list"])
+def test_other_operations(server: Any, bucket: str, s3: Any, operation: str) -> None:
+    done = run_load(server, "--bucket", bucket, "--op", operation, "--objects", "40")
+
+    figures = json.loads(done.stdout)
+    assert (done.returncode, figures["failures"]) == (0, {})
+    assert figures["requests"] == 40 if operation == "delete" else figures["requests"] > 0
+    listed = s3.list_objects_v2(Bucket=bucket)
+    prepared = [o for o in listed.get("Contents", []) if not o["Key"].endswith(".fleeting")]
+    assert len(prepared) == (0 if operation == "delete" else 40)
+
+
+def test_multipart(server: Any, bucket: str, s3: Any) -> None:
+    done = run_load(server, "--bucket", bucket, "--op", "multipart", "--size", "20M")
+
+    figures = json.loads(done.stdout)
+    assert (done.returncode, figures["failures"]) == (0, {})
+    (listed,) = s3.list_objects_v2(Bucket=bucket)["Contents"]
+    assert listed["Size"] == 20 << 20
+    assert listed["ETag"].endswith('-4"')
+
+
 def test_failures_are_reported_and_end_with_1(server: Any, bucket: str) -> None:
     import dataclasses
 
