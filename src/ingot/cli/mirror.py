@@ -11,7 +11,9 @@ from ingot.cli._objects import Reporter, transfer_options
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
-    from ingot.client.mirror import Mirror
+    from ingot.client.connections import Connections
+    from ingot.client.entries import Selection
+    from ingot.client.mirror import Mirror, Pair
     from ingot.client.trees import Tree
 
 
@@ -71,38 +73,28 @@ def mirror(
       ingot mirror --dry-run --remove store/photos ./copy
       ingot mirror --exclude '*.tmp' store/photos backup/photos
     """
-    from ingot.base.clock import SystemClock
     from ingot.base.errors import UsageError
     from ingot.base.progress import SILENT
     from ingot.base.units import parse_duration
-    from ingot.client.addresses import LocalAddress, check_intended_local, parse_address
-    from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections
-    from ingot.client.copier import Copier
-    from ingot.client.copying import open_pair
-    from ingot.client.digests import ContentDigests
     from ingot.client.entries import Selection
     from ingot.client.execute import Conduct
+    from ingot.client.localtree import LocalTree
     from ingot.client.mirror import Mirror
 
     if watch and dry_run:
         raise UsageError("--watch and --dry-run exclude each other")
-    book = AliasBook.default()
-    origin, goal = parse_address(source, book), parse_address(target, book)
-    if isinstance(goal, LocalAddress):
-        check_intended_local(goal, book)
+    poll_s, rescan_s = parse_duration(interval), parse_duration(rescan)
     conduct = Conduct(overwrite=overwrite, dry_run=dry_run, attempts=attempts, workers=workers)
-    period_s = parse_duration(rescan if isinstance(origin, LocalAddress) else interval)
     reporter = Reporter(printer, dry_run=dry_run)
     with ExitStack() as stack:
         connections = stack.enter_context(Connections())
-        copier = Copier(connections, ContentDigests(SystemClock()), keep_times=preserve)
-        pair = open_pair(
-            origin,
-            goal,
+        pair = _pair(
             connections,
-            copier,
-            selection=Selection(exclude),
+            source,
+            target,
+            Selection(exclude),
+            keep_times=preserve,
             follow_links=follow_symlinks,
         )
         # A watch has no end that a bar could run towards.
@@ -111,10 +103,37 @@ def mirror(
         if remove and not allow_empty_source:
             job.refuse_emptying()
         if watch:
+            period_s = rescan_s if isinstance(pair.source, LocalTree) else poll_s
             _watch(reporter, job, pair.source, period_s, stack)
         else:
             reporter.show(job.run())
     reporter.finish(summary=True)
+
+
+def _pair(
+    connections: Connections,
+    source: str,
+    target: str,
+    selection: Selection,
+    *,
+    keep_times: bool,
+    follow_links: bool,
+) -> Pair:
+    from ingot.base.clock import SystemClock
+    from ingot.client.addresses import LocalAddress, check_intended_local, parse_address
+    from ingot.client.aliases import AliasBook
+    from ingot.client.copier import Copier
+    from ingot.client.copying import open_pair
+    from ingot.client.digests import ContentDigests
+
+    book = AliasBook.default()
+    origin, goal = parse_address(source, book), parse_address(target, book)
+    if isinstance(goal, LocalAddress):
+        check_intended_local(goal, book)
+    copier = Copier(connections, ContentDigests(SystemClock()), keep_times=keep_times)
+    return open_pair(
+        origin, goal, connections, copier, selection=selection, follow_links=follow_links
+    )
 
 
 def _watch(
