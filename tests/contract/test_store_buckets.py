@@ -130,7 +130,7 @@ def test_a_deletion_that_a_crash_interrupted_is_finished(with_store):
 
 
 def test_more_buckets_than_are_remembered(with_store, monkeypatch):
-    monkeypatch.setattr("ingot.store.buckets._PARTITIONS_CACHED_MAX", 2)
+    monkeypatch.setattr("ingot.store.buckets._PLACES_CACHED_MAX", 2)
 
     async def test(store):
         for index in range(5):

@@ -38,8 +38,8 @@ class RefusedError(Exception):
     """What a precondition of these tests raises."""
 
 
-def refuse_unless(expected, etag):
-    if etag != expected:
+def refuse_unless(expected, found):
+    if (None if found is None else found.etag) != expected:
         raise RefusedError
 
 

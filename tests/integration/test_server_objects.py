@@ -204,14 +204,14 @@ def test_many_objects_are_deleted_at_once(s3: Any, bucket: str, quiet: bool) -> 
     wanted = [
         {"Key": "k0"},
         {"Key": "none & <none>"},
-        {"Key": "k1", "VersionId": "v"},
+        {"Key": "k" * 1025},
         {"Key": "k2"},
     ]
     answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": wanted, "Quiet": quiet})
 
     deleted = [item["Key"] for item in answer.get("Deleted", [])]
     assert deleted == ([] if quiet else ["k0", "none & <none>", "k2"])
-    assert [(e["Key"], e["Code"]) for e in answer["Errors"]] == [("k1", "NoSuchVersion")]
+    assert [(e["Key"], e["Code"]) for e in answer["Errors"]] == [("k" * 1025, "KeyTooLongError")]
     assert [o["Key"] for o in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["k1"]
 
 

@@ -24,10 +24,19 @@ def change_file(path, statement):
     connection.close()
 
 
+def test_an_older_format_is_taken_over(tmp_path):
+    SqliteCatalog(tmp_path).close()
+    change_file(tmp_path, "PRAGMA user_version = 1")
+    SqliteCatalog(tmp_path).close()
+    connection = sqlite3.connect(tmp_path / "catalog.sqlite")
+    assert connection.execute("PRAGMA user_version").fetchone() == (SCHEMA_VERSION,)
+    connection.close()
+
+
 def test_a_newer_format_is_refused(tmp_path):
     SqliteCatalog(tmp_path).close()
     change_file(tmp_path, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    with pytest.raises(StoreFormatError, match="format 2"):
+    with pytest.raises(StoreFormatError, match=f"format {SCHEMA_VERSION + 1}"):
         SqliteCatalog(tmp_path)
 
 

@@ -55,6 +55,9 @@ ERRORS: dict[str, ErrorRow] = {
         "You did not provide the number of bytes specified by the Content-Length HTTP header.",
     ),
     "InternalError": ErrorRow(500, "An internal error occurred. Try again."),
+    "IllegalVersioningConfigurationException": ErrorRow(
+        400, "The versioning configuration that you specified is not valid."
+    ),
     "InvalidAccessKeyId": ErrorRow(
         403, "The access key ID that you provided does not exist in our records."
     ),
@@ -149,6 +152,9 @@ class S3Error(Error):
         code: a row of `ERRORS`.
         message: what to say instead of the row's text.
         fields: further elements of the error document (`BucketName="b"`, `Key="k"`).
+
+    Attributes:
+        headers: what the answer carries besides, by lower-case name.
     """
 
     def __init__(self, code: str, message: str | None = None, **fields: str) -> None:
@@ -157,3 +163,4 @@ class S3Error(Error):
         self.code = code
         self.status = row.status
         self.fields = fields
+        self.headers: dict[str, str] = {}

@@ -15,6 +15,8 @@ HEADER_BYTES_MAX = 8 * 1024
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
 STORAGE_CLASS_HEADER = "x-amz-storage-class"
 STANDARD = "STANDARD"
+VERSION_ID_HEADER = "x-amz-version-id"
+DELETE_MARKER_HEADER = "x-amz-delete-marker"
 
 CONTENT_HEADERS = (
     "cache-control",

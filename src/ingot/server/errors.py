@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from ingot.s3.dates import format_http_date
 from ingot.s3.documents.error import ErrorDocument, render
 from ingot.s3.errors import S3Error
+from ingot.s3.headers import DELETE_MARKER_HEADER, VERSION_ID_HEADER
 from ingot.server.request import Message, Request
 from ingot.server.response import Response, document, empty
 from ingot.store import errors as store
@@ -29,7 +31,7 @@ def failure(
     elif known.status >= 500 and not isinstance(error, S3Error):
         _log.error("%s %r failed: %s", scope["method"], scope["raw_path"], error)
     if scope["method"] == "HEAD" or known.status == 304:
-        return empty(known.status)
+        return empty(known.status, known.headers)
     fields = dict(known.fields)
     if request is not None:
         if request.bucket:
@@ -48,6 +50,7 @@ def failure(
             )
         ),
         status=known.status,
+        headers=known.headers,
     )
 
 
@@ -69,6 +72,25 @@ def _of_bucket(code: str) -> Callable[[store.BucketError], S3Error]:
     return lambda error: S3Error(code, BucketName=error.bucket)
 
 
+def _deleted(error: store.DeletedError) -> S3Error:
+    known = S3Error("NoSuchKey", BucketName=error.bucket, Key=error.key)
+    known.headers = _marker_headers(error.version_id)
+    return known
+
+
+def _delete_marker(error: store.DeleteMarkerError) -> S3Error:
+    known = S3Error("MethodNotAllowed", Method="GET", ResourceType="DeleteMarker")
+    known.headers = _marker_headers(error.version_id) | {
+        "allow": "DELETE",
+        "last-modified": format_http_date(error.modified_ns),
+    }
+    return known
+
+
+def _marker_headers(version_id: str) -> dict[str, str]:
+    return {DELETE_MARKER_HEADER: "true", VERSION_ID_HEADER: version_id}
+
+
 def _digest_mismatch(error: store.DigestMismatchError) -> S3Error:
     # Bodies are verified before the store has them: this is about a completed upload.
     if error.name == "size":
@@ -87,6 +109,8 @@ _MAPPING: dict[type, Callable[..., S3Error]] = {
     store.NoSuchKeyError: lambda error: S3Error(
         "NoSuchKey", BucketName=error.bucket, Key=error.key
     ),
+    store.DeletedError: _deleted,
+    store.DeleteMarkerError: _delete_marker,
     store.NoSuchVersionError: lambda error: S3Error(
         "NoSuchVersion", Key=error.key, VersionId=error.version_id
     ),

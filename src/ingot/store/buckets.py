@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+from typing import NamedTuple
 
 from ingot.base.clock import Clock
 from ingot.store import keys
 from ingot.store.catalog.contract import Catalog, Check, CommitConflictError, EmptyRange, Put
 from ingot.store.errors import BucketExistsError, BucketNotEmptyError, NoSuchBucketError
+from ingot.store.keys import Versioning
 from ingot.store.records import SCHEMA, BucketRecord, decode_bucket, encode
 
-FENCE_CHECK = Check(keys.FENCE, keys.FENCE_VALUE)
+_PLACES_CACHED_MAX = 10_000
+_FENCE_CHECKS = {state: Check(keys.FENCE, state.value) for state in Versioning}
 
-_PARTITIONS_CACHED_MAX = 10_000
+
+class BucketPlace(NamedTuple):
+    """Where a bucket's objects are, and by which rules they are written.
+
+    Attributes:
+        partition: the bucket's partition.
+        versioning: as its fence said when it was read.
+        fence: demands that it says so still; part of every commit.
+    """
+
+    partition: str
+    versioning: Versioning
+    fence: Check
 
 
 class Buckets:
@@ -26,7 +42,7 @@ class Buckets:
     def __init__(self, catalog: Catalog, clock: Clock) -> None:
         self._catalog = catalog
         self._clock = clock
-        self._partitions: dict[str, str] = {}
+        self._places: dict[str, BucketPlace] = {}
 
     async def create(self, name: str) -> BucketRecord:
         """Create a bucket; the name was checked by the caller.
@@ -38,7 +54,7 @@ class Buckets:
             raise BucketExistsError(name)
         record = BucketRecord(SCHEMA, secrets.token_hex(8), self._clock.now_ns())
         partition = keys.bucket_partition(record.bucket_id)
-        await self._catalog.commit(partition, puts=[Put(keys.FENCE, keys.FENCE_VALUE)])
+        await self._catalog.commit(partition, puts=[Put(keys.FENCE, Versioning.OFF.value)])
         try:
             await self._catalog.commit(
                 keys.BUCKETS,
@@ -81,47 +97,79 @@ class Buckets:
         empty = [
             EmptyRange(space, keys.behind_prefix(space)) for space in (keys.OBJECTS, keys.VERSIONS)
         ]
-        try:
-            await self._catalog.commit(
-                keys.bucket_partition(record.bucket_id),
-                checks=[FENCE_CHECK, *empty],
-                deletes=[keys.FENCE],
-            )
-        except CommitConflictError as error:
-            if await self._living(name) is None:
-                raise NoSuchBucketError(name) from error
-            raise BucketNotEmptyError(name) from error
+        while (place := self._place(record)) is not None:
+            try:
+                await self._catalog.commit(
+                    place.partition, checks=[place.fence, *empty], deletes=[keys.FENCE]
+                )
+            except CommitConflictError as error:
+                if place == self._place(record):
+                    raise BucketNotEmptyError(name) from error
+            else:
+                await self._unlist(name, record)
+                return
         await self._unlist(name, record)
+        raise NoSuchBucketError(name)
 
-    def partition(self, name: str) -> str:
-        """Return a bucket's partition, perhaps of a bucket that is gone by now.
+    def versioning(self, name: str) -> Versioning:
+        """Return how a bucket keeps versions now.
 
-        That is safe: a partition is never used again, writes to it fail at its fence (then call
+        Raises:
+            NoSuchBucketError: there is no bucket of that name.
+        """
+        return self.refresh(name).versioning
+
+    async def set_versioning(self, name: str, versioning: Versioning) -> None:
+        """Let a bucket keep versions, or keep no new ones; writes that began before obey too.
+
+        Raises:
+            NoSuchBucketError: there is no bucket of that name.
+        """
+        assert versioning is not Versioning.OFF, (
+            "a bucket's versions are suspended, never forgotten"
+        )
+        put = Put(keys.FENCE, versioning.value)
+        while (place := self.refresh(name)).versioning is not versioning:
+            with contextlib.suppress(CommitConflictError):
+                await self._catalog.commit(place.partition, checks=[place.fence], puts=[put])
+
+    def place(self, name: str) -> BucketPlace:
+        """Return a bucket's place as it was once; the bucket may have changed or gone since.
+
+        That is safe: a partition is never used again, writes to it fail at the fence (then call
         `refresh`), and a reader that finds nothing calls `refresh` too.
 
         Raises:
             NoSuchBucketError: there is no bucket of that name.
         """
-        partition = self._partitions.get(name)
-        if partition is None:
-            partition = keys.bucket_partition(self.get(name).bucket_id)
-            if len(self._partitions) >= _PARTITIONS_CACHED_MAX:
-                self._partitions.clear()
-            self._partitions[name] = partition
-        return partition
+        return self._places.get(name) or self.refresh(name)
 
-    def refresh(self, name: str) -> str:
-        """Return a bucket's partition from the catalog.
+    def partition(self, name: str) -> str:
+        """Return the partition of a bucket's place; see `place`."""
+        return self.place(name).partition
+
+    def refresh(self, name: str) -> BucketPlace:
+        """Return a bucket's place from the catalog.
 
         Raises:
             NoSuchBucketError: there is no bucket of that name, or it is being deleted.
         """
-        self._partitions.pop(name, None)
-        partition = self.partition(name)
-        if self._catalog.get(partition, keys.FENCE) is None:
-            del self._partitions[name]
+        self._places.pop(name, None)
+        place = self._place(self.get(name))
+        if place is None:
             raise NoSuchBucketError(name)
-        return partition
+        if len(self._places) >= _PLACES_CACHED_MAX:
+            self._places.clear()
+        self._places[name] = place
+        return place
+
+    def _place(self, record: BucketRecord) -> BucketPlace | None:
+        partition = keys.bucket_partition(record.bucket_id)
+        fence = self._catalog.get(partition, keys.FENCE)
+        if fence is None:
+            return None
+        versioning = Versioning(fence)
+        return BucketPlace(partition, versioning, _FENCE_CHECKS[versioning])
 
     async def _living(self, name: str) -> BucketRecord | None:
         """Return the record of a bucket with a fence; finish the deletion of one without."""
@@ -129,13 +177,13 @@ class Buckets:
         if value is None:
             return None
         record = decode_bucket(value)
-        if self._catalog.get(keys.bucket_partition(record.bucket_id), keys.FENCE) is not None:
+        if self._place(record) is not None:
             return record
         await self._unlist(name, record)
         return None
 
     async def _unlist(self, name: str, record: BucketRecord) -> None:
-        self._partitions.pop(name, None)
+        self._places.pop(name, None)
         checks = [Check(name.encode(), encode(record))]
         try:
             await self._catalog.commit(keys.BUCKETS, checks=checks, deletes=[name.encode()])

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from ingot.base.clock import Clock
 from ingot.store import keys
-from ingot.store.buckets import FENCE_CHECK, Buckets
+from ingot.store.buckets import BucketPlace, Buckets
 from ingot.store.catalog.contract import Catalog, Check, CommitConflictError, Put
 from ingot.store.errors import StoreBusyError
+from ingot.store.keys import NULL_VERSION, Versioning
 from ingot.store.records import (
+    NO_ATTRIBUTES,
     SCHEMA,
     GarbageRecord,
+    ListedRecord,
     ObjectRecord,
-    decode_manifest,
-    decode_object,
+    decode_listed,
     encode,
 )
+from ingot.store.versions import Edit, Stored, Versions
 
-# Called with the ETag of the object under the key now (None when there is none); it raises what
-# the writer is to be told when the write must not happen.
-Precondition = Callable[[str | None], None]
+# Called with the object under the key now (None when there is none); it raises what the writer
+# is to be told when the write must not happen.
+Precondition = Callable[[ListedRecord | None], None]
 
 # Each round lets one of the contenders for a key through, so this many may contend.
 COMMIT_ATTEMPTS_MAX = 1000
@@ -54,6 +57,22 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     released: Sequence[str] = ()
 
 
+class Removed(NamedTuple):
+    """What deleting did.
+
+    Attributes:
+        version_id: of the version that was removed, or of the delete marker that was added;
+            `None` where there are no versions.
+        delete_marker: whether that is a delete marker.
+    """
+
+    version_id: str | None = None
+    delete_marker: bool = False
+
+
+_NOTHING_REMOVED = Removed()
+
+
 class Changes:
     """Commits changes to the objects of a store."""
 
@@ -64,24 +83,27 @@ class Changes:
         self._buckets = buckets
         self._clock = clock
         self._garbage_delay_ns = int(garbage_delay_s * _NS_PER_S)
+        self.versions = Versions(catalog)
 
-    async def attempt(self, bucket: str, step: Callable[[str], Awaitable[Result]]) -> Result:
+    async def attempt(
+        self, bucket: str, step: Callable[[BucketPlace], Awaitable[Result]]
+    ) -> Result:
         """Do a step that reads and commits, again for as long as others are faster.
 
         Args:
             bucket: the bucket's name.
-            step: called with the bucket's partition; every commit of it demands the fence.
+            step: called with the bucket's place; every commit of it demands the fence.
 
         Raises:
             NoSuchBucketError: the bucket does not exist.
             StoreBusyError: others were faster too often.
         """
-        partition = self._buckets.partition(bucket)
+        place = self._buckets.place(bucket)
         for _ in range(COMMIT_ATTEMPTS_MAX):
             try:
-                return await step(partition)
+                return await step(place)
             except CommitConflictError:
-                partition = self._buckets.refresh(bucket)
+                place = self._buckets.refresh(bucket)
         raise StoreBusyError(f"too many writers change the same in bucket {bucket!r}")
 
     async def apply(
@@ -92,7 +114,7 @@ class Changes:
         *,
         precondition: Precondition | None = None,
     ) -> ObjectRecord | None:
-        """Replace the object under a key and return the new record.
+        """Replace the object under a key, or add a version, and return the new record.
 
         Args:
             bucket: the bucket's name.
@@ -100,44 +122,86 @@ class Changes:
             plan: called with the bucket's partition, anew for each attempt.
             precondition: see `Precondition`; what it saw is what is replaced.
 
+        Returns:
+            The record as it was written: the object's, or the delete marker's where the plan
+            removes the object of a bucket with versions; else `None`.
+
         Raises:
             NoSuchBucketError: the bucket does not exist.
             StoreBusyError: others were faster too often.
         """
-        object_key = keys.object_key(key)
 
-        async def step(partition: str) -> ObjectRecord | None:
-            old = self._catalog.get(partition, object_key)
+        async def step(place: BucketPlace) -> ObjectRecord | None:
+            current = self._current(place, key)
             if precondition is not None:
-                precondition(None if old is None else decode_object(old).etag)
-            wanted = plan(partition)
-            if wanted.record is not None or old is not None:
-                await self._commit(partition, object_key, old, wanted)
-            return wanted.record
+                precondition(None if current is None else decode_listed(current.value))
+            wanted = plan(place.partition)
+            edit = Edit(place)
+            edit.checks += wanted.checks
+            edit.released += wanted.released
+            record = self._edit(edit, key, current, wanted)
+            for other in wanted.deletes:
+                edit.delete(other)
+            await self._commit(edit)
+            return record
 
         return await self.attempt(bucket, step)
 
-    async def remove_all(self, bucket: str, names: Iterable[str]) -> None:
+    async def remove_all(self, bucket: str, names: Iterable[str]) -> dict[str, Removed]:
         """Remove the objects of many keys in one commit; those that are not there are done."""
-        object_keys = {keys.object_key(name) for name in names}
+        distinct = dict.fromkeys(names)
         self._buckets.refresh(bucket)
 
-        async def step(partition: str) -> None:
-            checks = [FENCE_CHECK]
-            deletes: list[bytes] = []
-            released: list[str] = []
-            for object_key in object_keys:
-                old = self._catalog.get(partition, object_key)
-                if old is not None:
-                    checks.append(Check(object_key, old))
-                    deletes.append(object_key)
-                    released += self.blob_ids(partition, object_key, old)
-            if deletes:
-                await self._catalog.commit(
-                    partition, checks=checks, puts=self.garbage(released), deletes=deletes
-                )
+        async def step(place: BucketPlace) -> dict[str, Removed]:
+            edit = Edit(place)
+            removed = {}
+            for key in distinct:
+                current = self._current(place, key)
+                marker = self._edit(edit, key, current, Plan(record=None))
+                removed[key] = removed_by(marker)
+            await self._commit(edit)
+            return removed
 
-        await self.attempt(bucket, step)
+        return await self.attempt(bucket, step)
+
+    async def remove_versions(
+        self,
+        bucket: str,
+        wanted: Mapping[str, Collection[str]],
+        *,
+        precondition: Precondition | None = None,
+    ) -> dict[tuple[str, str], Removed]:
+        """Remove versions in one commit; those that are not there are done.
+
+        Args:
+            bucket: the bucket's name.
+            wanted: the ids of the versions to remove by their keys.
+            precondition: called with each version (`None` where there is none).
+
+        Returns:
+            What was done for each key and version id.
+
+        Raises:
+            NoSuchBucketError: the bucket does not exist.
+            Exception: what the precondition raised.
+        """
+        self._buckets.refresh(bucket)
+
+        async def step(place: BucketPlace) -> dict[tuple[str, str], Removed]:
+            edit = Edit(place)
+            outcome = {}
+            for key, version_ids in wanted.items():
+                found = self.versions.remove(edit, key, version_ids)
+                for version_id in version_ids:
+                    record = found.get(version_id)
+                    if precondition is not None:
+                        precondition(record)
+                    marker = record is not None and record.delete_marker
+                    outcome[key, version_id] = Removed(version_id, marker)
+            await self._commit(edit)
+            return outcome
+
+        return await self.attempt(bucket, step)
 
     def garbage(self, blob_ids: Sequence[str]) -> list[Put]:
         """Return the entries of the garbage queue for blobs that lose their record."""
@@ -152,33 +216,51 @@ class Changes:
             for at in range(0, len(blob_ids), GARBAGE_BLOBS_MAX)
         ]
 
-    def blob_ids(self, partition: str, key: bytes, value: bytes) -> list[str]:
-        """Return the blobs of an object record, reading its manifest if it has one."""
-        record = decode_object(value)
-        if record.blob is not None:
-            return [record.blob.id]
-        if record.layout != "manifest":
-            return []
-        stored = self._catalog.get_with_attachment(partition, key)
-        if stored is None or stored[0] != value or stored[1] is None:
-            return []  # changed meanwhile: the commit that asked will not go through
-        return [part.blob.id for part in decode_manifest(stored[1]) if part.blob is not None]
+    def _current(self, place: BucketPlace, key: str) -> Stored | None:
+        object_key = keys.object_key(key)
+        if place.versioning is Versioning.OFF:
+            value = self._catalog.get(place.partition, object_key)
+            return None if value is None else Stored(value, None)
+        # What is attached moves with the record when it becomes an older version.
+        found = self._catalog.get_with_attachment(place.partition, object_key)
+        return None if found is None else Stored(*found)
 
-    async def _commit(
-        self, partition: str, object_key: bytes, old: bytes | None, wanted: Plan
-    ) -> None:
-        released = [*wanted.released]
-        if old is not None:
-            released += self.blob_ids(partition, object_key, old)
-        puts = self.garbage(released)
-        deletes = wanted.deletes
-        if wanted.record is None:
-            deletes = [*deletes, object_key]
-        else:
-            puts.append(Put(object_key, encode(wanted.record), wanted.attachment))
-        await self._catalog.commit(
-            partition,
-            checks=(FENCE_CHECK, Check(object_key, old), *wanted.checks),
-            puts=puts,
-            deletes=deletes,
-        )
+    def _edit(
+        self, edit: Edit, key: str, current: Stored | None, wanted: Plan
+    ) -> ObjectRecord | None:
+        if edit.place.versioning is Versioning.OFF:
+            self.versions.replace(edit, key, current, wanted.record, wanted.attachment)
+            return wanted.record
+        record = wanted.record or _delete_marker(self._clock.now_ns())
+        return self.versions.add(edit, key, current, record, wanted.attachment)
+
+    async def _commit(self, edit: Edit) -> None:
+        puts, deletes = edit.puts, edit.deletes
+        if puts or deletes:
+            puts += self.garbage(edit.released)
+            await self._catalog.commit(
+                edit.place.partition, checks=edit.checks, puts=puts, deletes=deletes
+            )
+
+
+def removed_by(marker: ObjectRecord | None) -> Removed:
+    """Return what a deletion did that named no version."""
+    return _NOTHING_REMOVED if marker is None else Removed(marker.version_id, delete_marker=True)
+
+
+def _delete_marker(now_ns: int) -> ObjectRecord:
+    return ObjectRecord(
+        schema=SCHEMA,
+        version_id=NULL_VERSION,
+        delete_marker=True,
+        modified_ns=now_ns,
+        size_bytes=0,
+        etag="",
+        checksum_type="",
+        checksums={},
+        layout="inline",
+        blob=None,
+        part_count=0,
+        upload_id="",
+        attributes=NO_ATTRIBUTES,
+    )

@@ -9,8 +9,8 @@ from ingot.base.limits import PARTS_MAX
 from ingot.store import keys
 from ingot.store.catalog.contract import Catalog, Check
 from ingot.store.changes import Plan
+from ingot.store.keys import NULL_VERSION
 from ingot.store.manifest import CompletedPart, Expected, build_manifest
-from ingot.store.objects import NULL_VERSION
 from ingot.store.records import SCHEMA, ObjectRecord, decode_part, decode_upload, encode
 
 

@@ -52,6 +52,24 @@ class NoSuchKeyError(BucketError, NotFoundError):
         self.key = key
 
 
+class DeletedError(NoSuchKeyError):
+    """The latest version of the object is a delete marker."""
+
+    def __init__(self, bucket: str, key: str, version_id: str) -> None:
+        super().__init__(bucket, key)
+        self.version_id = version_id
+
+
+class DeleteMarkerError(BucketError, ConflictError):
+    """The version asked for is a delete marker, which has no content."""
+
+    def __init__(self, bucket: str, key: str, version_id: str, modified_ns: int) -> None:
+        super().__init__(f"version {version_id} of {bucket}/{key} is a delete marker", bucket)
+        self.key = key
+        self.version_id = version_id
+        self.modified_ns = modified_ns
+
+
 class NoSuchVersionError(BucketError, NotFoundError):
     """The object has no such version."""
 

@@ -7,6 +7,7 @@ keeps their order and their prefixes, and leaves `\1` as a separator that sorts 
 
 from __future__ import annotations
 
+import enum
 import secrets
 
 # The partition that lists the buckets: name → BucketRecord.
@@ -17,12 +18,15 @@ BUCKETS = "buckets"
 MAINTENANCE = "maintenance"
 MARKS = (b"even", b"odd")
 
-# Keys of a bucket's partition. The fence exists from the bucket's first commit to its last;
-# every commit in between demands it, so nothing can be written to a deleted bucket.
+# Keys of a bucket's partition. The fence exists from the bucket's first commit to its last, and
+# its value says how the bucket keeps versions. Every commit in between demands it, so nothing can
+# be written to a deleted bucket, or by the rules of before a change of versioning.
 FENCE = b"b"
-FENCE_VALUE = b"open"
+# Changes whenever a record moves from `v/` to `o/`: who reads both learns that it must read again.
+PROMOTED = b"m"
 OBJECTS = b"o/"
 VERSIONS = b"v/"
+NULLS = b"n/"
 UPLOADS = b"u/"
 PARTS = b"p/"
 GARBAGE = b"g/"
@@ -30,6 +34,17 @@ GARBAGE = b"g/"
 SEPARATOR = b"\1"
 _ESCAPES = ((b"\2", b"\2\4"), (b"\1", b"\2\3"), (b"\0", b"\2\2"))
 _BUCKET_PARTITION = "bucket/"
+
+NULL_VERSION = "null"
+_TIME_NS_MAX = (1 << 64) - 1
+
+
+class Versioning(enum.Enum):
+    """How a bucket keeps versions; the value is its fence."""
+
+    OFF = b"open"
+    ENABLED = b"enabled"
+    SUSPENDED = b"suspended"
 
 
 def bucket_partition(bucket_id: str) -> str:
@@ -62,6 +77,36 @@ def unescape(escaped: bytes) -> bytes:
 def object_key(key: str) -> bytes:
     """Return where an object's current version is."""
     return OBJECTS + escape(key)
+
+
+def version_place(version_id: str, modified_ns: int) -> str:
+    """Return what orders a version among those of its key, the newest first.
+
+    A version's id is its place. The null version's place is made of its time.
+    """
+    if version_id != NULL_VERSION:
+        return version_id
+    return f"{_TIME_NS_MAX - modified_ns:016x}{NULL_VERSION}"
+
+
+def new_version_id(modified_ns: int) -> str:
+    """Return an id that no other version has, and that sorts before those of older ones."""
+    return f"{_TIME_NS_MAX - modified_ns:016x}{secrets.token_hex(8)}"
+
+
+def version_key(key: str, place: str) -> bytes:
+    """Return where a version of an object is that is not the current object."""
+    return versions_prefix(key) + place.encode()
+
+
+def versions_prefix(key: str) -> bytes:
+    """Return what the keys of all these versions of an object begin with."""
+    return VERSIONS + escape(key) + SEPARATOR
+
+
+def null_key(key: str) -> bytes:
+    """Return where the place of an object's null version stands while that is under `v/`."""
+    return NULLS + escape(key)
 
 
 def upload_key(key: str, upload_id: str) -> bytes:

@@ -50,7 +50,7 @@ class Maintenance:
         self._catalog = core.catalog
         self._bodies = core.bodies
         self._blobs = core.bodies.blobs
-        self._changes = core.changes
+        self._versions = core.changes.versions
         self._clock = core.clock
         self._uploads = uploads
         self._lock = lock
@@ -176,13 +176,23 @@ class Maintenance:
         """Yield the id of every blob that a record names."""
         for partition in self._catalog.partitions():
             # A blob's references move from left to right (part, object, version, garbage), each
-            # time in one commit: read in this order, none is missed while it moves.
-            for space in (keys.PARTS, keys.OBJECTS, keys.VERSIONS, keys.GARBAGE):
-                for key, value in self._rows(partition, space):
-                    if space in (keys.OBJECTS, keys.VERSIONS):
-                        yield from self._changes.blob_ids(partition, key, value)
-                    else:
-                        yield from _blob_ids(space, value)
+            # time in one commit: read in this order, none is missed while it moves. Only a
+            # promoted version moves from right to left, and leaves a mark.
+            before = None
+            while before is None or before != self._mark(partition):
+                before = self._mark(partition)
+                for space in (keys.PARTS, keys.OBJECTS, keys.VERSIONS, keys.GARBAGE):
+                    yield from self._referenced_by(partition, space)
+
+    def _mark(self, partition: str) -> bytes:
+        return self._catalog.get(partition, keys.PROMOTED) or b""
+
+    def _referenced_by(self, partition: str, space: bytes) -> Iterator[str]:
+        for key, value in self._rows(partition, space):
+            if space in (keys.OBJECTS, keys.VERSIONS):
+                yield from self._versions.blob_ids(partition, key, value)
+            else:
+                yield from _blob_ids(space, value)
 
     def _rows(self, partition: str, space: bytes) -> Iterator[Row]:
         start, stop = space, keys.behind_prefix(space)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 
 import msgspec
 
@@ -10,12 +10,19 @@ from ingot.s3.checksums import FULL_OBJECT
 from ingot.store import keys
 from ingot.store.blobs.contract import BlobRef
 from ingot.store.bodies import Body
-from ingot.store.changes import Plan, Precondition
+from ingot.store.changes import Plan, Precondition, Removed, removed_by
 from ingot.store.core import Core
-from ingot.store.errors import NoSuchKeyError, NoSuchVersionError
+from ingot.store.errors import (
+    DeletedError,
+    DeleteMarkerError,
+    NoSuchKeyError,
+    NoSuchVersionError,
+)
+from ingot.store.keys import NULL_VERSION
 from ingot.store.listing import position_after, walk
-from ingot.store.pages import ListedObject, Page
+from ingot.store.pages import ListedObject, Page, VersionsPage
 from ingot.store.records import (
+    NO_ATTRIBUTES,
     SCHEMA,
     Attributes,
     Layout,
@@ -26,9 +33,7 @@ from ingot.store.records import (
     decode_object,
     encode,
 )
-
-NULL_VERSION = "null"
-NO_ATTRIBUTES = Attributes()
+from ingot.store.version_listing import VersionsQuery, list_versions
 
 
 class StoredObject:
@@ -93,24 +98,38 @@ class Objects:
         self._clock = core.clock
 
     def get(self, bucket: str, key: str, *, version_id: str | None = None) -> StoredObject:
-        """Return an object with what `read` needs of the catalog.
+        """Return an object, or one of its versions, with what `read` needs of the catalog.
 
         Raises:
             NoSuchBucketError: the bucket does not exist.
-            NoSuchKeyError: it holds no such object.
+            NoSuchKeyError: it holds no such object; a `DeletedError` if there was one.
             NoSuchVersionError: the object has no such version.
+            DeleteMarkerError: the version is a delete marker.
         """
+        if version_id is not None:
+            return self._version(bucket, key, version_id)
         object_key = keys.object_key(key)
         stored = self._catalog.get_with_attachment(self._buckets.partition(bucket), object_key)
         if stored is None:
             # The remembered partition may be that of a bucket which was deleted and made anew.
-            stored = self._catalog.get_with_attachment(self._buckets.refresh(bucket), object_key)
+            partition = self._buckets.refresh(bucket).partition
+            stored = self._catalog.get_with_attachment(partition, object_key)
+            if stored is None:
+                newest = self._changes.versions.newest(partition, key)
+                if newest is not None and newest.delete_marker:
+                    raise DeletedError(bucket, key, newest.version_id)
+                raise NoSuchKeyError(bucket, key)
+        return StoredObject(bucket, key, decode_object(stored[0]), stored[1])
+
+    def _version(self, bucket: str, key: str, version_id: str) -> StoredObject:
+        partition = self._buckets.refresh(bucket).partition
+        stored = self._changes.versions.find(partition, key, version_id)
         if stored is None:
-            raise NoSuchKeyError(bucket, key)
-        record = decode_object(stored[0])
-        if version_id is not None and version_id != record.version_id:
             raise NoSuchVersionError(bucket, key, version_id)
-        return StoredObject(bucket, key, record, stored[1])
+        record = decode_object(stored.value)
+        if record.delete_marker:
+            raise DeleteMarkerError(bucket, key, version_id, record.modified_ns)
+        return StoredObject(bucket, key, record, stored.attachment)
 
     def read(
         self, stored: StoredObject, start: int = 0, length: int | None = None
@@ -162,8 +181,7 @@ class Objects:
         )
         plan = Plan(record=record, attachment=body.inline)
         async with self._bodies.handed_over(blob):
-            await self._changes.apply(bucket, key, lambda _: plan, precondition=precondition)
-        return record
+            return await self._put(bucket, key, plan, precondition)
 
     async def copy(
         self,
@@ -203,13 +221,14 @@ class Objects:
             attachment = encode(_with_blobs(source.parts, clones))
         plan = Plan(record=record, attachment=attachment)
         async with self._bodies.handed_over(*clones):
-            await self._changes.apply(bucket, key, lambda _: plan, precondition=precondition)
-        return record
+            return await self._put(bucket, key, plan, precondition)
 
     async def delete(
         self, bucket: str, key: str, *, precondition: Precondition | None = None
-    ) -> None:
-        """Delete an object; deleting what is not there is no error.
+    ) -> Removed:
+        """Delete an object, or add a delete marker where the bucket keeps versions.
+
+        Deleting what is not there is no error.
 
         Raises:
             NoSuchBucketError: the bucket does not exist.
@@ -217,15 +236,66 @@ class Objects:
         """
         self._buckets.refresh(bucket)
         plan = Plan(record=None)
-        await self._changes.apply(bucket, key, lambda _: plan, precondition=precondition)
+        marker = await self._changes.apply(bucket, key, lambda _: plan, precondition=precondition)
+        return removed_by(marker)
 
-    async def delete_many(self, bucket: str, names: Iterable[str]) -> None:
-        """Delete the objects of many keys, all or none.
+    async def delete_many(self, bucket: str, names: Iterable[str]) -> dict[str, Removed]:
+        """Delete the objects of many keys, all or none; return what was done for each.
 
         Raises:
             NoSuchBucketError: the bucket does not exist.
         """
-        await self._changes.remove_all(bucket, names)
+        return await self._changes.remove_all(bucket, names)
+
+    async def delete_versions(
+        self,
+        bucket: str,
+        wanted: Mapping[str, Collection[str]],
+        *,
+        precondition: Precondition | None = None,
+    ) -> dict[tuple[str, str], Removed]:
+        """Remove versions for good, all or none; the newest that stays is the object then.
+
+        Args:
+            bucket: the bucket's name.
+            wanted: version ids by key; those that do not exist are removed already.
+            precondition: about each of the versions.
+
+        Returns:
+            What was done for each key and version id.
+
+        Raises:
+            NoSuchBucketError: the bucket does not exist.
+            Exception: what the precondition raised.
+        """
+        return await self._changes.remove_versions(bucket, wanted, precondition=precondition)
+
+    def list_versions(
+        self,
+        bucket: str,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        after_key: str = "",
+        after_version_id: str = "",
+        limit: int = 1000,
+    ) -> VersionsPage:
+        """List versions in the order of keys, those of one key from the newest to the oldest.
+
+        Args:
+            bucket: the bucket's name.
+            prefix: as for `list`, and so are `delimiter` and `limit`.
+            delimiter: see there.
+            after_key: only versions behind this key are shown.
+            after_version_id: a version of `after_key`: only what is behind it is shown.
+            limit: see there.
+
+        Raises:
+            NoSuchBucketError: the bucket does not exist.
+        """
+        place = self._buckets.refresh(bucket)
+        query = VersionsQuery(prefix, delimiter, after_key, after_version_id, limit)
+        return list_versions(self._catalog, place, query)
 
     def list(
         self,
@@ -248,7 +318,7 @@ class Objects:
         Raises:
             NoSuchBucketError: the bucket does not exist.
         """
-        partition = self._buckets.refresh(bucket)
+        partition = self._buckets.refresh(bucket).partition
         position = position_after(keys.OBJECTS, after, prefix, delimiter) if after else b""
         entries, truncated = walk(
             self._catalog,
@@ -270,6 +340,13 @@ class Objects:
         if entries:
             last = entries[-1] if isinstance(entries[-1], str) else entries[-1].key
         return Page(objects, prefixes, truncated, last)
+
+    async def _put(
+        self, bucket: str, key: str, plan: Plan, precondition: Precondition | None
+    ) -> ObjectRecord:
+        record = await self._changes.apply(bucket, key, lambda _: plan, precondition=precondition)
+        assert record is not None, "a plan with a record leaves one"
+        return record
 
 
 def _with_blobs(parts: tuple[PartRecord, ...], blobs: Iterable[BlobRef]) -> tuple[PartRecord, ...]:

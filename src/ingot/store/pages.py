@@ -30,6 +30,32 @@ class Page(NamedTuple):
     next_after: str
 
 
+class ListedVersion(NamedTuple):
+    """A version, an object or a delete marker, in a listing of versions."""
+
+    key: str
+    record: ListedRecord
+    is_latest: bool
+
+
+class VersionsPage(NamedTuple):
+    """A page of versions, ordered by key and then from the newest to the oldest.
+
+    Attributes:
+        versions: objects and delete markers.
+        prefixes: the common prefixes, in order.
+        truncated: whether more follow.
+        next_key: the key or common prefix of the last entry.
+        next_version_id: what goes on behind the last entry; it stays good when that is deleted.
+    """
+
+    versions: list[ListedVersion]
+    prefixes: list[str]
+    truncated: bool
+    next_key: str
+    next_version_id: str
+
+
 class ListedUpload(NamedTuple):
     """An upload in a listing."""
 

@@ -31,6 +31,9 @@ class Attributes(msgspec.Struct, frozen=True, array_like=True):
     metadata: dict[str, str] = {}
 
 
+NO_ATTRIBUTES: Final = Attributes()
+
+
 class BucketRecord(msgspec.Struct, frozen=True, array_like=True):
     """A bucket; `bucket_id` names the catalog partition of its objects and is never reused."""
 

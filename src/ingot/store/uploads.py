@@ -11,7 +11,7 @@ from ingot.base.limits import PARTS_MAX
 from ingot.store import keys
 from ingot.store.blobs.contract import BlobRef
 from ingot.store.bodies import Body
-from ingot.store.buckets import FENCE_CHECK
+from ingot.store.buckets import BucketPlace
 from ingot.store.catalog.contract import Check, CommitConflictError, Put
 from ingot.store.changes import Plan, Precondition
 from ingot.store.completion import Completion, plan_completion
@@ -19,9 +19,10 @@ from ingot.store.core import Core
 from ingot.store.errors import NoSuchUploadError
 from ingot.store.listing import position_after, walk
 from ingot.store.manifest import NOTHING_EXPECTED, CompletedPart, Expected
-from ingot.store.objects import NO_ATTRIBUTES, Objects, StoredObject
+from ingot.store.objects import Objects, StoredObject
 from ingot.store.pages import ListedUpload, PartsPage, UploadsPage
 from ingot.store.records import (
+    NO_ATTRIBUTES,
     SCHEMA,
     Attributes,
     ObjectRecord,
@@ -80,8 +81,8 @@ class Uploads:
         )
         put = Put(keys.upload_key(key, upload.upload_id), encode(upload))
 
-        async def step(partition: str) -> None:
-            await self._catalog.commit(partition, checks=[FENCE_CHECK], puts=[put])
+        async def step(place: BucketPlace) -> None:
+            await self._catalog.commit(place.partition, checks=[place.fence], puts=[put])
 
         await self._changes.attempt(bucket, step)
         return upload
@@ -93,7 +94,9 @@ class Uploads:
             NoSuchBucketError: the bucket does not exist.
             NoSuchUploadError: there is no such upload of that key.
         """
-        return decode_upload(self._find(self._buckets.refresh(bucket), bucket, key, upload_id))
+        return decode_upload(
+            self._find(self._buckets.refresh(bucket).partition, bucket, key, upload_id)
+        )
 
     async def put_part(
         self, bucket: str, key: str, upload_id: str, number: int, body: Body
@@ -162,7 +165,7 @@ class Uploads:
             NoSuchBucketError: the bucket does not exist.
             NoSuchUploadError: there is no such upload.
         """
-        partition = self._buckets.refresh(bucket)
+        partition = self._buckets.refresh(bucket).partition
         upload = decode_upload(self._find(partition, bucket, key, upload_id))
         if limit <= 0:
             return PartsPage(upload, [], truncated=False)
@@ -218,7 +221,7 @@ class Uploads:
             NoSuchBucketError: the bucket does not exist.
             NoSuchUploadError: there is no such upload.
         """
-        partition = self._buckets.refresh(bucket)
+        partition = self._buckets.refresh(bucket).partition
         found = self._find(partition, bucket, key, upload_id)
         name = keys.upload_key(key, upload_id)
         try:
@@ -249,7 +252,7 @@ class Uploads:
             position = position_after(keys.UPLOADS, after_key, prefix, delimiter)
         entries, truncated = walk(
             self._catalog,
-            self._buckets.refresh(bucket),
+            self._buckets.refresh(bucket).partition,
             keys.UPLOADS,
             prefix=prefix,
             delimiter=delimiter,
@@ -290,21 +293,22 @@ class Uploads:
 
     def _completed(self, bucket: str, key: str, upload_id: str) -> ObjectRecord | None:
         """Return the object that the upload has become already, if it is still there."""
-        value = self._catalog.get(self._buckets.refresh(bucket), keys.object_key(key))
+        value = self._catalog.get(self._buckets.refresh(bucket).partition, keys.object_key(key))
         record = None if value is None else decode_object(value)
         return record if record is not None and record.upload_id == upload_id else None
 
     async def _commit_part(self, bucket: str, key: str, upload_id: str, part: PartRecord) -> None:
         part_key = keys.part_key(upload_id, part.number)
 
-        async def step(partition: str) -> None:
+        async def step(place: BucketPlace) -> None:
+            partition = place.partition
             found = self._find(partition, bucket, key, upload_id)
             old = self._catalog.get(partition, part_key)
             unchanged = [Check(keys.upload_key(key, upload_id), found), Check(part_key, old)]
             released = _blob_ids([] if old is None else [old])
             await self._catalog.commit(
                 partition,
-                checks=[FENCE_CHECK, *unchanged],
+                checks=[place.fence, *unchanged],
                 puts=[Put(part_key, encode(part)), *self._changes.garbage(released)],
             )
 

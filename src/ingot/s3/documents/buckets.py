@@ -8,6 +8,9 @@ from typing import NamedTuple
 from ingot.s3 import xml
 from ingot.s3.dates import format_iso8601
 from ingot.s3.documents.common import Owner, parse_instant, parse_owner, render_owner
+from ingot.s3.errors import S3Error
+
+VERSIONING_STATUSES = ("Enabled", "Suspended")
 
 
 class Bucket(NamedTuple):
@@ -97,6 +100,22 @@ def parse_location(data: bytes) -> str:
 def render_versioning(status: str | None) -> bytes:
     """Write VersioningConfiguration; a bucket that never had versioning has no status."""
     return xml.document("VersioningConfiguration", xml.leaf("Status", status))
+
+
+def parse_put_versioning(data: bytes) -> str:
+    """Read the VersioningConfiguration of PutBucketVersioning as its status.
+
+    Raises:
+        S3Error: `MalformedXML`, `IllegalVersioningConfigurationException` for another status than
+            `Enabled` and `Suspended`, `NotImplemented` for MFA delete.
+    """
+    root = xml.parse(data, "VersioningConfiguration")
+    status = root.optional("Status")
+    if status not in VERSIONING_STATUSES:
+        raise S3Error("IllegalVersioningConfigurationException")
+    if root.get("MfaDelete", "Disabled") != "Disabled":
+        raise S3Error("NotImplemented", "MFA delete is not implemented.")
+    return status
 
 
 def parse_versioning(data: bytes) -> str | None:

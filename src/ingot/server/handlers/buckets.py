@@ -11,8 +11,14 @@ from ingot.server.health import RESERVED_BUCKET
 from ingot.server.request import Request
 from ingot.server.response import Response, document, empty
 from ingot.server.service import Service
+from ingot.store.keys import Versioning
 
 DEFAULT_REGION = "us-east-1"
+_STATUSES = {
+    Versioning.OFF: None,
+    Versioning.ENABLED: "Enabled",
+    Versioning.SUSPENDED: "Suspended",
+}
 _BUCKETS_MAX = 10_000
 _CONFIGURATION_BYTES_MAX = 64 * 1024
 
@@ -73,6 +79,16 @@ async def get_bucket_location(request: Request, service: Service) -> Response:
 
 
 async def get_bucket_versioning(request: Request, service: Service) -> Response:
-    """Say that the bucket never had versioning."""
+    """Say whether the bucket keeps versions; nothing if it never did."""
+    versioning = service.store.buckets.versioning(request.bucket)
+    return document(documents.render_versioning(_STATUSES[versioning]))
+
+
+async def put_bucket_versioning(request: Request, service: Service) -> Response:
+    """Let the bucket keep versions, or keep no new ones."""
     service.store.buckets.get(request.bucket)
-    return document(documents.render_versioning(None))
+    body = await read_document(request, size_bytes_max=_CONFIGURATION_BYTES_MAX)
+    wanted = documents.parse_put_versioning(body)
+    versioning = next(state for state, status in _STATUSES.items() if status == wanted)
+    await service.store.buckets.set_versioning(request.bucket, versioning)
+    return empty(200)

@@ -14,6 +14,7 @@ from ingot.s3.headers import (
     DEFAULT_CONTENT_TYPE,
     STANDARD,
     STORAGE_CLASS_HEADER,
+    VERSION_ID_HEADER,
     format_user_metadata,
     parse_content_headers,
     parse_user_metadata,
@@ -21,12 +22,12 @@ from ingot.s3.headers import (
 from ingot.server.request import Request
 from ingot.server.response import Headers, header
 from ingot.store.changes import Precondition
+from ingot.store.keys import NULL_VERSION
 from ingot.store.records import Attributes, ListedRecord, ObjectRecord
 
 # Everything belongs to one account; its canonical id has the form that Amazon's have.
 OWNER = Owner(id="696e676f74" + "0" * 54, display_name="ingot")
 
-NULL_VERSION = "null"
 _PRIVATE_ACLS = frozenset({"private", "bucket-owner-full-control", "bucket-owner-read"})
 # Asking for protection and getting none would be worse than an error.
 _REFUSED_HEADERS = (
@@ -59,23 +60,26 @@ def refuse_unsupported(request: Request) -> None:
         raise S3Error("InvalidStorageClass", StorageClassRequested=headers[STORAGE_CLASS_HEADER])
 
 
-def check_version(request: Request) -> None:
-    """Accept only the version that an unversioned object has.
+def version_id_of(request: Request) -> str | None:
+    """Return the version that the request names, if it names one.
 
     Raises:
-        S3Error: `NoSuchVersion`.
+        S3Error: `InvalidArgument` when it names an empty one.
     """
-    check_version_id(request.parameters.get("versionId"))
+    version_id = request.parameters.get("versionId")
+    if version_id is not None and not version_id:
+        raise S3Error(
+            "InvalidArgument",
+            "Version id cannot be the empty string",
+            ArgumentName="versionId",
+            ArgumentValue="",
+        )
+    return version_id
 
 
-def check_version_id(version_id: str | None) -> None:
-    """Accept `null`, the only version there is without versioning, or none at all.
-
-    Raises:
-        S3Error: `NoSuchVersion`.
-    """
-    if version_id not in (None, NULL_VERSION):
-        raise S3Error("NoSuchVersion", VersionId=version_id)
+def version_headers(version_id: str) -> Headers:
+    """Return the header that names a version that was made; the null version goes unnamed."""
+    return [] if version_id == NULL_VERSION else [header(VERSION_ID_HEADER, version_id)]
 
 
 def attributes_of(request: Request) -> Attributes:
@@ -95,12 +99,14 @@ def precondition_of(request: Request) -> Precondition | None:
     if "if-match" not in request.headers and "if-none-match" not in request.headers:
         return None
     conditions = parse_conditions(request.headers)
-    return lambda etag: check_write(conditions, etag)
+    return lambda found: check_write(conditions, None if found is None else found.etag)
 
 
 def object_headers(record: ObjectRecord, *, with_checksums: bool) -> Headers:
     """Return the headers that GET and HEAD answer for an object, but for its length."""
     headers = validators(record)
+    if record.version_id != NULL_VERSION:
+        headers.append(header(VERSION_ID_HEADER, record.version_id))
     stored = record.attributes.headers
     if "content-type" not in stored:
         headers.append((b"content-type", DEFAULT_CONTENT_TYPE.encode()))

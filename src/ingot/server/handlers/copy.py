@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from ingot.base.limits import COPY_BYTES_MAX, PART_BYTES_MAX
 from ingot.s3.conditions import check_copy_source, parse_conditions
@@ -18,10 +19,13 @@ from ingot.server.handlers.common import (
     checksum_value,
     precondition_of,
     refuse_unsupported,
+    version_headers,
 )
 from ingot.server.request import Request
-from ingot.server.response import Response, document
+from ingot.server.response import Response, document, header
 from ingot.server.service import Service
+from ingot.store.errors import DeleteMarkerError
+from ingot.store.keys import NULL_VERSION
 from ingot.store.objects import StoredObject
 
 _RANGE_HEADER = f"{COPY_SOURCE}-range"
@@ -39,7 +43,8 @@ async def copy_object(request: Request, service: Service) -> Response:
             "The specified copy source is larger than the maximum allowable size for a copy"
             f" source: {COPY_BYTES_MAX}",
         )
-    if (source.bucket, source.key) == (request.bucket, request.key) and not replaces:
+    in_place = (source.bucket, source.key) == (request.bucket, request.key)
+    if in_place and not replaces and "?" not in request.headers[COPY_SOURCE]:
         raise S3Error(
             "InvalidRequest",
             "This copy request is illegal because it is trying to copy an object to itself"
@@ -53,8 +58,12 @@ async def copy_object(request: Request, service: Service) -> Response:
         attributes=attributes_of(request) if replaces else None,
         precondition=precondition_of(request),
     )
-    return document(
-        documents.render(documents.CopyResult(record.etag, record.modified_ns, checksum_of(record)))
+    return _answer(
+        documents.render(
+            documents.CopyResult(record.etag, record.modified_ns, checksum_of(record))
+        ),
+        source,
+        version_headers(record.version_id),
     )
 
 
@@ -80,7 +89,17 @@ async def upload_part_copy(request: Request, service: Service) -> Response:
         length=part.length,
     )
     result = documents.CopyResult(record.etag, record.modified_ns, checksum_value(record.checksums))
-    return document(documents.render_part(result))
+    return _answer(documents.render_part(result), source)
+
+
+def _answer(
+    body: bytes, source: StoredObject, headers: Sequence[tuple[bytes, bytes]] = ()
+) -> Response:
+    response = document(body)
+    response.headers += headers
+    if source.record.version_id != NULL_VERSION:
+        response.headers.append(header(f"{COPY_SOURCE}-version-id", source.record.version_id))
+    return response
 
 
 def _source_range(request: Request, size_bytes: int) -> ByteRange:
@@ -110,7 +129,14 @@ def _find_source(request: Request, service: Service) -> StoredObject:
         NoSuchBucketError, NoSuchKeyError, NoSuchVersionError: there is no such object.
     """
     bucket, key, version_id = parse_copy_source(request.headers[COPY_SOURCE])
-    source = service.store.objects.get(bucket, key, version_id=version_id)
+    try:
+        source = service.store.objects.get(bucket, key, version_id=version_id)
+    except DeleteMarkerError as error:
+        raise S3Error(
+            "InvalidRequest",
+            "The source of a copy request may not specifically refer to a delete marker by"
+            " version id.",
+        ) from error
     conditions = parse_conditions(request.headers, prefix=f"{COPY_SOURCE}-")
     if conditions:
         check_copy_source(conditions, source.record.etag, source.record.modified_ns)

@@ -9,11 +9,13 @@ from ingot.base.limits import LIST_KEYS_MAX
 from ingot.s3.documents import listing as documents
 from ingot.s3.errors import S3Error
 from ingot.s3.headers import parse_count
-from ingot.server.handlers.common import NULL_VERSION, OWNER
+from ingot.server.handlers.common import OWNER
 from ingot.server.request import Request
 from ingot.server.response import Response, document
 from ingot.server.service import Service
-from ingot.store.pages import ListedObject, Page
+from ingot.store.pages import ListedObject, ListedVersion, Page
+
+_VERSION_ID_LENGTH_MAX = 32
 
 
 async def list_objects(request: Request, service: Service) -> Response:
@@ -74,28 +76,51 @@ async def list_objects_v2(request: Request, service: Service) -> Response:
 
 
 async def list_object_versions(request: Request, service: Service) -> Response:
-    """List the versions of a bucket's objects: each has one, `null`, as it was never versioned."""
+    """List the versions of a bucket's objects, of each key from the newest to the oldest."""
     parameters = request.parameters
+    prefix = parameters.get("prefix", "")
     key_marker = parameters.get("key-marker", "")
-    page, limit = _page(request, service, after=key_marker)
+    version_id_marker = parameters.get("version-id-marker", "")
+    if version_id_marker and not (key_marker and _is_version_id(version_id_marker)):
+        raise S3Error(
+            "InvalidArgument",
+            "Invalid version id specified"
+            if key_marker
+            else "A version-id marker cannot be specified without a key marker.",
+            ArgumentName="version-id-marker",
+            ArgumentValue=version_id_marker,
+        )
+    limit = parse_count("max-keys", parameters.get("max-keys"), limit=LIST_KEYS_MAX)
+    page = service.store.objects.list_versions(
+        request.bucket,
+        prefix=prefix,
+        delimiter=parameters.get("delimiter", ""),
+        after_key=key_marker,
+        after_version_id=version_id_marker,
+        limit=limit,
+    )
     return document(
         documents.render_versions(
             documents.VersionList(
                 bucket=request.bucket,
-                prefix=parameters.get("prefix", ""),
+                prefix=prefix,
                 delimiter=parameters.get("delimiter") or None,
                 max_keys=limit,
                 encoding_type=parameters.get("encoding-type"),
                 is_truncated=page.truncated,
-                versions=[_version(listed) for listed in page.objects],
+                versions=[_version(listed) for listed in page.versions],
                 common_prefixes=page.prefixes,
                 key_marker=key_marker,
-                version_id_marker=parameters.get("version-id-marker", ""),
-                next_key_marker=page.next_after if page.truncated else None,
-                next_version_id_marker=NULL_VERSION if page.truncated else None,
+                version_id_marker=version_id_marker,
+                next_key_marker=page.next_key if page.truncated else None,
+                next_version_id_marker=(page.next_version_id or None) if page.truncated else None,
             )
         )
     )
+
+
+def _is_version_id(text: str) -> bool:
+    return text.isascii() and text.isalnum() and len(text) <= _VERSION_ID_LENGTH_MAX
 
 
 def _page(request: Request, service: Service, *, after: str) -> tuple[Page, int]:
@@ -123,13 +148,14 @@ def _entry(listed: ListedObject, *, with_owner: bool) -> documents.Entry:
     )
 
 
-def _version(listed: ListedObject) -> documents.VersionEntry:
+def _version(listed: ListedVersion) -> documents.VersionEntry:
     record = listed.record
     return documents.VersionEntry(
         key=listed.key,
         version_id=record.version_id,
-        is_latest=True,
+        is_latest=listed.is_latest,
         modified_ns=record.modified_ns,
+        is_delete_marker=record.delete_marker,
         etag=record.etag,
         size_bytes=record.size_bytes,
         owner=OWNER,

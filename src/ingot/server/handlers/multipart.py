@@ -17,6 +17,7 @@ from ingot.server.handlers.common import (
     checksum_value,
     precondition_of,
     refuse_unsupported,
+    version_headers,
 )
 from ingot.server.request import Request
 from ingot.server.response import Headers, Response, document, empty, header
@@ -98,7 +99,9 @@ async def complete_multipart_upload(request: Request, service: Service) -> Respo
         etag=record.etag,
         checksum=checksum_of(record),
     )
-    return document(documents.render_completed(completed))
+    response = document(documents.render_completed(completed))
+    response.headers += version_headers(record.version_id)
+    return response
 
 
 async def abort_multipart_upload(request: Request, service: Service) -> Response:

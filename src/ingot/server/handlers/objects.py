@@ -11,21 +11,23 @@ from ingot.s3.conditions import check_read, parse_conditions
 from ingot.s3.dates import NS_PER_S, parse_http_date
 from ingot.s3.errors import S3Error
 from ingot.s3.etags import unquote_etag
-from ingot.s3.headers import parse_overrides, parse_part_number
+from ingot.s3.headers import VERSION_ID_HEADER, parse_overrides, parse_part_number
 from ingot.s3.ranges import ByteRange, format_content_range, parse_range
 from ingot.server.body import RequestBody
 from ingot.server.handlers.common import (
     attributes_of,
-    check_version,
     object_headers,
     precondition_of,
     refuse_unsupported,
     validators,
+    version_headers,
+    version_id_of,
 )
 from ingot.server.request import Request
 from ingot.server.response import Headers, Response, header
 from ingot.server.service import Service
 from ingot.server.upload import store_body
+from ingot.store.keys import NULL_VERSION
 from ingot.store.objects import StoredObject
 from ingot.store.records import ObjectRecord
 
@@ -45,6 +47,7 @@ async def put_object(request: Request, service: Service) -> Response:
     headers: Headers = [
         (b"etag", b'"%s"' % record.etag.encode("ascii")),
         (b"content-length", b"0"),
+        *version_headers(record.version_id),
     ]
     for name, value in record.checksums.items():
         headers.append(header(f"x-amz-checksum-{name.lower()}", value))
@@ -74,9 +77,8 @@ async def head_object(request: Request, service: Service) -> Response:
 def _head(request: Request, service: Service) -> tuple[Response, StoredObject, ByteRange]:
     """Return the answer without its body, the object, and the range the body is to be."""
     parameters, asked = request.parameters, request.headers
-    if parameters:
-        check_version(request)
-    found = service.store.objects.get(request.bucket, request.key)
+    version_id = version_id_of(request) if parameters else None
+    found = service.store.objects.get(request.bucket, request.key, version_id=version_id)
     record = found.record
     if not _modified(record, asked):
         return Response(304, validators(record)), found, _NOTHING
@@ -85,6 +87,8 @@ def _head(request: Request, service: Service) -> tuple[Response, StoredObject, B
     with_checksums = part is None and asked.get("x-amz-checksum-mode", "").upper() == "ENABLED"
     headers = object_headers(record, with_checksums=with_checksums)
     if parameters:
+        if version_id == NULL_VERSION:
+            headers.append(header(VERSION_ID_HEADER, version_id))
         overrides = {n.encode(): header(n, v) for n, v in parse_overrides(parameters).items()}
         headers = [pair for pair in headers if pair[0] not in overrides] + [*overrides.values()]
         if "partNumber" in parameters and record.part_count:

@@ -30,7 +30,7 @@ from ingot.store.space import Space
 
 # "INGO": tells a catalog from any other SQLite file.
 APPLICATION_ID = 0x494E474F
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 PAGE_BYTES = 4096
 CACHE_BYTES = 32 * MIB
@@ -263,6 +263,9 @@ def _prepare_schema(connection: sqlite3.Connection, path: Path) -> None:
         )
     elif application_id != APPLICATION_ID:
         raise StoreFormatError(f"{path} is no catalog of Ingot")
+    elif version < SCHEMA_VERSION:
+        # Versions brought new keys and no other tables: what is there is good as it is.
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     elif version > SCHEMA_VERSION:
         raise StoreFormatError(
             f"{path} has format {version}; this version reads up to {SCHEMA_VERSION}",

@@ -47,7 +47,11 @@ class Transaction:
         """Tell whether a check holds now."""
         if isinstance(check, Check):
             return self._get((partition, check.key)) == check.expected
-        self.flush()
+        if any(
+            at == partition and check.start <= key < check.stop
+            for at, key in (*self._puts, *self._deletes)
+        ):
+            self.flush()
         bounds = (partition, check.start, check.stop)
         return self._connection.execute(_ANY, bounds).fetchone() is None
 
