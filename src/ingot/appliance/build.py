@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ingot.appliance.contents import write_contents
 from ingot.appliance.images import get_image
-from ingot.appliance.manifest import Manifest, make_manifest, render
+from ingot.appliance.manifest import MANIFEST_SUFFIX, Manifest, make_manifest, render
 from ingot.appliance.outputs import Output, OutputFile, Target, find_output
 from ingot.appliance.plan import Plan, image_references, make_plan, with_data_steps
+from ingot.appliance.sbom import SBOM_PATH, render_sbom
 from ingot.appliance.spec import read_appliance
 from ingot.appliance.tools import find_tool
 from ingot.base.atomic import fsync_directory
@@ -21,10 +23,9 @@ from ingot.base.errors import UsageError
 from ingot.debian.modules import module_order
 from ingot.debian.session import Session
 from ingot.oci.image import Image
-from ingot.oci.tree import Tree
+from ingot.oci.tree import Tree, file
 
 FORMAT_DEFAULT = "kernel+initrd"
-MANIFEST_SUFFIX = ".manifest.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,13 @@ def build(path: Path, options: BuildOptions, session: Session) -> Manifest:
         _check(output, options.arch)
     appliance = with_data_steps(read_appliance(path))
     loaders = dict.fromkeys(loader for output in outputs for loader in output.loaders)
-    references = dict.fromkeys((*image_references(appliance), *loaders))
+    inside = image_references(appliance)
+    references = dict.fromkeys((*inside, *loaders))
     images = load_images(references, path.parent, options.arch, session)
     order = partial(module_order, cache_dir=session.cache_dir)
     plan = make_plan(appliance, images, arch=options.arch, module_order=order)
+    bill = render_sbom(plan.name, plan.arch, [images[reference] for reference in inside])
+    plan.root.add(file(SBOM_PATH, bill))
     trees = {loader: images[loader].tree for loader in loaders}
     return write_outputs(plan, outputs, options, session, trees)
 
@@ -102,6 +106,7 @@ def write_outputs(
             with session.progress.task(f"output {output.name}"):
                 files += output.write(plan, target)
             session.progress.note(f"output {output.name}")
+        files += write_contents(plan, target.folder, name)
         formats = [output.name for output in outputs]
         manifest = make_manifest(plan, name, formats, files, target.folder)
         (target.folder / f"{name}{MANIFEST_SUFFIX}").write_bytes(render(manifest))

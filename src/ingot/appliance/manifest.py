@@ -12,6 +12,7 @@ from ingot.appliance.outputs import Firmware, OutputFile, Role
 from ingot.appliance.plan import Plan
 
 CONSOLE = "ttyS0"
+MANIFEST_SUFFIX = ".manifest.json"
 
 _MEMORY_MIB_MIN = 128
 

@@ -134,7 +134,7 @@ def test_basic_logins(image: SmallImage, tmp_path: Path) -> None:
         with pytest.raises(DeniedError):
             sources_in(tmp_path, environment=wrong).get(reference, AMD64)
         right = login(tmp_path, running)
-        found, _ = sources_in(tmp_path, environment=right).get(reference, AMD64)
+        found = sources_in(tmp_path, environment=right).get(reference, AMD64)
         assert name_text(found) == b"top"
 
 
@@ -218,7 +218,7 @@ def test_tokens(image: SmallImage, tokens: TokenServer, tmp_path: Path) -> None:
         with pytest.raises(DeniedError):
             sources_in(tmp_path).get(reference, AMD64)
         environment = login(tmp_path, running)
-        found, _ = sources_in(tmp_path, environment=environment).get(reference, AMD64)
+        found = sources_in(tmp_path, environment=environment).get(reference, AMD64)
         assert name_text(found) == b"top"
         # One refused without a login, then one token for manifest and blobs together.
         assert tokens.scopes == ["repository:a/app:pull"] * 2

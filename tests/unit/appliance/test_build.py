@@ -63,7 +63,7 @@ def test_a_format_writes_the_same_bytes_at_any_place_and_time(
         os.umask(umask)
     assert first == second
     suffixes = {f"test{suffix}" for suffix in find_output(name).suffixes}
-    assert set(first) == suffixes | {"test.manifest.json"}
+    assert set(first) == suffixes | {"test.manifest.json", "test.mtree"}
 
 
 @pytest.mark.parametrize("name", [n for n, output in find_outputs().items() if output.needs])
@@ -97,6 +97,7 @@ def test_the_manifest_vouches_for_every_file(plan: Plan, tmp_path: Path) -> None
         "other-initrd.img": "initrd",
         "other-cmdline": "cmdline",
         "other.tar": "tar",
+        "other.mtree": "contents",
     }
     for path, data in files.items():
         assert rows[path]["size_bytes"] == len(data)
@@ -205,7 +206,8 @@ def test_an_appliance_without_kernel_has_no_ram_disk_but_a_tar(
     plan = make("init: [component:init]")
     with pytest.raises(UsageError, match="has no kernel"):
         write(plan, tmp_path, "kernel+initrd")
-    assert set(write(plan, tmp_path, "tar")) == {"test.tar", "test.manifest.json"}
+    written = set(write(plan, tmp_path, "tar"))
+    assert written == {"test.tar", "test.mtree", "test.manifest.json"}
 
 
 def test_a_ram_disk_needs_its_first_program(plan: Plan, tmp_path: Path) -> None:
