@@ -54,7 +54,7 @@ def built(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 @pytest.fixture
 def boots(tmp_path: Path) -> Iterator[Callable[..., str]]:
-    """Start QEMU with a medium; returns the console's text once services are ready."""
+    """Start QEMU; returns console and status once services are ready or the boot has ended."""
     machines: list[subprocess.Popen[bytes]] = []
 
     def start(built: Built, firmware: str, *arguments: str) -> str:
@@ -79,6 +79,8 @@ def boots(tmp_path: Path) -> Iterator[Callable[..., str]]:
         deadline = time.monotonic() + BOOT_TIMEOUT_S
         while machine.poll() is None and time.monotonic() < deadline:
             if status.exists() and '{"event":"ready"}' in status.read_text():
+                break
+            if console.exists() and "ingot: boot stopped" in console.read_text(errors="replace"):
                 break
             time.sleep(0.2)
         return console.read_text(errors="replace") + status.read_text()
@@ -105,6 +107,7 @@ BOOTS = [
     pytest.param("hello-efi.iso", "uefi", CD, marks=pytest.mark.slow),
     pytest.param("hello-efi.qcow2", "uefi", DISK, marks=pytest.mark.slow),
     pytest.param("hello-bios.img", "bios", DISK, marks=pytest.mark.slow),
+    pytest.param("hello-verity.img", "uefi", DISK, marks=pytest.mark.slow),
     pytest.param("hello.vmdk", "bios", IDE, marks=pytest.mark.slow),
     pytest.param("hello.vhd", "bios", IDE, marks=pytest.mark.slow),
     pytest.param("hello-dynamic.vhd", "bios", IDE, marks=pytest.mark.slow),
@@ -118,6 +121,40 @@ def test_a_medium_boots(
     assert firmware in built.file(name)["firmware"]
     said = boots(built, firmware, *medium(built.folder / name, device))
     assert '{"event":"ready"}' in said
+
+
+def root_partition(disk: Path) -> tuple[int, int]:
+    """Return where the root's image and its hash tree begin."""
+    command = ["/usr/sbin/sgdisk", "--info=2", disk]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    start = int(shown.split("First sector: ")[1].split()[0]) * 512
+    return start, disk.read_bytes().index(b"verity\0\0", start)
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        pytest.param("data", "dm-verity device corrupted"),
+        pytest.param("tree", "dm-verity device corrupted", marks=pytest.mark.slow),
+        pytest.param("beginning", "no disk has the root image", marks=pytest.mark.slow),
+    ],
+)
+def test_one_flipped_byte_in_the_root_stops_the_boot(
+    built: Built, boots: Callable[..., str], tmp_path: Path, place: str, reason: str
+) -> None:
+    disk = tmp_path / "disk.img"
+    shutil.copyfile(built.folder / "hello-verity.img", disk)
+    image, tree = root_partition(disk)
+    # The last block of data is one that no service reads.
+    offset = {"data": tree - 4096, "tree": tree + 4096 + 5, "beginning": image + 100}[place]
+    with disk.open("r+b") as file:
+        file.seek(offset)
+        byte = file.read(1)[0]
+        file.seek(offset)
+        file.write(bytes([byte ^ 1]))
+    said = boots(built, "uefi", *medium(disk, DISK))
+    assert reason in said
+    assert '{"event":"ready"}' not in said
 
 
 def test_every_medium_of_the_build_is_booted(built: Built) -> None:

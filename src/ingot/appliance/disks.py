@@ -1,4 +1,4 @@
-"""Disks that boot an appliance: a partition table and one FAT partition with all there is.
+"""Disks that boot an appliance: a partition table, a FAT partition with kernel and root.
 
 Made once a build in its work folder; the formats for disks are this in different wrappings.
 """
@@ -6,7 +6,7 @@ Made once a build in its work folder; the formats for disks are this in differen
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,21 +25,22 @@ from ingot.appliance.media.gpt import (
     EFI_SYSTEM,
     FIRST_OFFSET,
     LEGACY_BIOS_BOOTABLE,
+    LINUX_DATA,
     TABLE_SECTORS,
     Partition,
     derived_id,
     table_pieces,
 )
-from ingot.appliance.media.pieces import SECTOR_BYTES, align, shifted, write_pieces
+from ingot.appliance.media.pieces import SECTOR_BYTES, Piece, align, shifted, write_pieces
 from ingot.appliance.media.syslinux import INSTALLER, LOADER_FILE, find_loader, install
 from ingot.appliance.media.uki import BOOT_FILES
 from ingot.appliance.outputs import Firmware, Target
 from ingot.appliance.plan import Plan
+from ingot.appliance.verified import VerifiedRoot, verified_root
 from ingot.base.units import MIB
 from ingot.oci.tree import Content
 
 LABEL = "INGOT"
-_PARTITION = "boot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,23 @@ def efi_disk(plan: Plan, target: Target) -> RawDisk:
     disk = RawDisk(target.work / "efi.img", ("uefi",), parts.memory_mib(program.content.size_bytes))
     if not disk.path.exists():
         volume = _make_volume({BOOT_FILES[plan.arch]: program.content}, plan.name)
-        _write_disk(disk.path, plan.name, volume, kind=EFI_SYSTEM)
+        _write_disk(disk.path, plan.name, [_Part(EFI_SYSTEM, "boot", volume)])
+    return disk
+
+
+def verified_disk(plan: Plan, target: Target) -> RawDisk:
+    """Return a disk for UEFI whose root is a partition that the kernel verifies.
+
+    Raises:
+        UsageError, Error: see `verified_root`.
+    """
+    root = verified_root(plan, target)
+    program = uefi_program(plan, target, root.parts, name="verified")
+    disk = RawDisk(target.work / "verified.img", ("uefi",), root.memory_mib)
+    if not disk.path.exists():
+        volume = _make_volume({BOOT_FILES[plan.arch]: program.content}, plan.name)
+        parts = [_Part(EFI_SYSTEM, "boot", volume), _Part(LINUX_DATA, "root", root)]
+        _write_disk(disk.path, plan.name, parts)
     return disk
 
 
@@ -90,14 +107,8 @@ def bios_disk(plan: Plan, target: Target) -> RawDisk:
             files | {LOADER_FILE: Content.of(program)}, plan.name, boot_sector=boot_sector
         )
         code = target.loader_file(BIOS_LOADER, GPT_BOOT_CODE).read()
-        _write_disk(
-            disk.path,
-            plan.name,
-            volume,
-            kind=BASIC_DATA,
-            attributes=LEGACY_BIOS_BOOTABLE,
-            boot_code=code,
-        )
+        part = _Part(BASIC_DATA, "boot", volume, LEGACY_BIOS_BOOTABLE)
+        _write_disk(disk.path, plan.name, [part], boot_code=code)
     return disk
 
 
@@ -116,17 +127,26 @@ def _make_volume(files: Mapping[str, Content], name: str, boot_sector: bytes = b
     )
 
 
-def _write_disk(
-    path: Path,
-    name: str,
-    volume: FatVolume,
-    *,
-    kind: uuid.UUID,
-    attributes: int = 0,
-    boot_code: bytes = b"",
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A partition to be and what is in it."""
+
+    kind: uuid.UUID
+    name: str
+    content: FatVolume | VerifiedRoot
+    attributes: int = 0
+
+
+def _write_disk(path: Path, name: str, parts: Sequence[_Part], *, boot_code: bytes = b"") -> None:
+    end = FIRST_OFFSET
+    partitions: list[Partition] = []
+    pieces: list[Piece] = []
+    for part in parts:
+        offset, size_bytes = align(end, MIB), part.content.size_bytes
+        partitions.append(Partition(part.kind, part.name, offset, size_bytes, part.attributes))
+        pieces += shifted(part.content.pieces, offset)
+        end = offset + size_bytes
     # Clouds take only whole MiB.
-    size_bytes = align(FIRST_OFFSET + volume.size_bytes + TABLE_SECTORS * SECTOR_BYTES, MIB)
-    partition = Partition(kind, _PARTITION, FIRST_OFFSET, volume.size_bytes, attributes)
-    table = table_pieces([partition], disk=name, size_bytes=size_bytes, boot_code=boot_code)
-    write_pieces(path, size_bytes, [*table, *shifted(volume.pieces, FIRST_OFFSET)])
+    size_bytes = align(end + TABLE_SECTORS * SECTOR_BYTES, MIB)
+    table = table_pieces(partitions, disk=name, size_bytes=size_bytes, boot_code=boot_code)
+    write_pieces(path, size_bytes, [*table, *pieces])

@@ -16,7 +16,7 @@ from ingot.base.errors import IntegrityError
 
 _DESCRIPTOR_OFFSET = 512
 _DESCRIPTOR_BYTES = 20 * 512
-_CONTENT_ID = re.compile(rb"^CID=[0-9a-f]{8}$", re.MULTILINE)
+_CONTENT_ID = re.compile(rb"^CID=[0-9a-f]{1,8}$", re.MULTILINE)
 _FOOTER_BYTES = 512
 _FOOTER_MAGIC = b"conectix"
 _TIME, _CHECKSUM, _IDENTIFIER = 24, 64, 68
@@ -43,7 +43,8 @@ def write_vmdk(raw: Path, target: Path, name: str) -> None:
         if count != 1:
             raise IntegrityError(f"{target.name} has {count} content identifiers, not one")
         file.seek(_DESCRIPTOR_OFFSET)
-        file.write(fixed)
+        # The text is followed by zeros; the number that was there may have had fewer digits.
+        file.write(fixed.rstrip(b"\0").ljust(_DESCRIPTOR_BYTES, b"\0"))
 
 
 def write_vhd(raw: Path, target: Path, name: str, *, dynamic: bool) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from ingot.appliance.cpio import write_cpio
 from ingot.appliance.outputs import Target
@@ -64,22 +65,35 @@ def boot_parts(plan: Plan, target: Target) -> BootParts:
         UsageError: the appliance lacks a kernel or what starts the root file system.
         Error: see `write_squashfs`.
     """
+    kernel = kernel_of(plan)
+    path = target.work / "initrd.img"
+    if not path.exists():
+        _write_initrd(plan, target, path)
+    initrd = Content(size_bytes=path.stat().st_size, path=str(path))
+    return BootParts(kernel, initrd, plan.cmdline.strip())
+
+
+def kernel_of(plan: Plan) -> Content:
+    """Return the appliance's kernel; raises UsageError if it has none."""
     if plan.kernel is None:
         raise UsageError(
             f"{plan.name} has no kernel, and nothing boots without one",
             hint="add `kernel:` with `image: component:kernel`",
         )
-    path = target.work / "initrd.img"
-    if not path.exists():
-        _write_initrd(plan, target, path)
-    initrd = Content(size_bytes=path.stat().st_size, path=str(path))
-    return BootParts(plan.kernel, initrd, plan.cmdline.strip())
+    return plan.kernel
 
 
-def early_tree(plan: Plan) -> Tree:
-    """Return what the kernel unpacks to find the root image."""
+def early_tree(plan: Plan, modules: Sequence[Entry], tools: Tree) -> Tree:
+    """Return what the kernel unpacks to find the root image.
+
+    Args:
+        plan: brings the first program and busybox.
+        modules: what that program inserts, in order.
+        tools: other programs it needs.
+    """
     tree = Tree()
-    for path in ("dev", "root", "modules"):
+    tree.merge(tools)
+    for path in ("dev", "modules", "proc", "root"):
         tree.add(directory(path))
     for path, mode in ((_FIRST_PROGRAM, 0o755), (_BUSYBOX, 0o755)):
         entry = plan.root.resolve(path)
@@ -89,8 +103,9 @@ def early_tree(plan: Plan) -> Tree:
                 hint="add component:init to `init:`",
             )
         tree.add(Entry(path, "file", mode, content=entry.content))
-    for path, content in _numbered(plan):
-        tree.add(Entry(path, "file", 0o644, content=content))
+    for index, module in enumerate(modules):
+        name = module.path.rpartition("/")[2]
+        tree.add(Entry(f"modules/{index:02d}-{name}", "file", 0o644, content=module.content))
     return tree
 
 
@@ -102,24 +117,22 @@ def root_without_kernel(plan: Plan) -> Tree:
     return tree
 
 
+def write_early(tree: Tree, sink: BinaryIO, *, level: int) -> None:
+    """Write what the kernel unpacks first, compressed, so that another archive may follow."""
+    early = io.BytesIO()
+    write_cpio(tree, early)
+    packed = zstd.compress(early.getvalue(), level)
+    # The kernel looks for the next archive at a multiple of four bytes.
+    sink.write(packed + bytes(-len(packed) % 4))
+
+
 def _write_initrd(plan: Plan, target: Target, path: Path) -> None:
     level = target.compress_level or LEVEL_DEFAULT
     root_image = target.work / _ROOT_IMAGE
     write_squashfs(root_without_kernel(plan), root_image, level=level)
-    early = io.BytesIO()
-    write_cpio(early_tree(plan), early)
+    modules = [entry for path in plan.early_modules if (entry := plan.root.get(path)) is not None]
     content = Content(size_bytes=root_image.stat().st_size, path=str(root_image))
     with path.open("wb") as file:
-        packed = zstd.compress(early.getvalue(), level)
-        # The kernel looks for the next archive at a multiple of four bytes.
-        file.write(packed + bytes(-len(packed) % 4))
+        write_early(early_tree(plan, modules, Tree()), file, level=level)
         write_cpio([Entry(_ROOT_IMAGE, "file", 0o400, content=content)], file)
     root_image.unlink()
-
-
-def _numbered(plan: Plan) -> Iterator[tuple[str, Content]]:
-    for index, path in enumerate(plan.early_modules):
-        entry = plan.root.get(path)
-        assert entry is not None
-        assert entry.content is not None
-        yield f"modules/{index:02d}-{path.rpartition('/')[2]}", entry.content

@@ -31,8 +31,16 @@ class UefiProgram:
     layout: Uki
 
 
-def uefi_program(plan: Plan, target: Target, parts: BootParts) -> UefiProgram:
+def uefi_program(
+    plan: Plan, target: Target, parts: BootParts, *, name: str = "kernel"
+) -> UefiProgram:
     """Return the kernel as one UEFI program with RAM disk and command line, made once a build.
+
+    Args:
+        plan: the appliance.
+        target: brings systemd's stub.
+        parts: what goes into it.
+        name: of its file in the work folder; other parts have another.
 
     Raises:
         IntegrityError: systemd's stub is not as expected.
@@ -44,7 +52,7 @@ def uefi_program(plan: Plan, target: Target, parts: BootParts) -> UefiProgram:
         command_line=parts.cmdline,
         os_release=f'ID=ingot\nNAME="{plan.name}"\nPRETTY_NAME="{plan.name}"\n',
     )
-    path = target.work / "kernel.efi"
+    path = target.work / f"{name}.efi"
     if not path.exists():
         write_pieces(path, layout.size_bytes, layout.pieces)
     return UefiProgram(Content(size_bytes=layout.size_bytes, path=str(path)), layout)

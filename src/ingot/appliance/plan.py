@@ -27,6 +27,8 @@ FORMAT_IMAGE = "component:format"
 MOUNT_IMAGE = "component:mount"
 MODULES_LABEL = "ingot.modules"
 EARLY_MODULES_LABEL = "ingot.modules.early"
+ROOT_MODULES_LABEL = "ingot.modules.root"
+MODULE_LIST = "etc/ingot/modules"
 
 _PROFILE = "usr/share/containers/seccomp.json"
 _HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
@@ -45,6 +47,7 @@ class Plan:
         root: the root file system, the kernel in `boot/`.
         kernel: the kernel's bytes, where there is one.
         early_modules: paths in `root` of the modules the initial RAM disk inserts, in order.
+        root_modules: what it inserts instead to reach a root on a disk, in order; not in `root`.
         services: names, in the order of their start.
     """
 
@@ -54,6 +57,7 @@ class Plan:
     kernel: Content | None
     cmdline: str
     early_modules: tuple[str, ...]
+    root_modules: tuple[Entry, ...]
     services: tuple[str, ...]
 
 
@@ -94,7 +98,7 @@ def make_plan(
         UsageError: the appliance and its images do not fit together.
     """
     root = Tree()
-    kernel, early = _add_kernel(root, appliance, images, module_order)
+    kernel = _add_kernel(root, appliance, images, module_order)
     for reference in appliance.init:
         root.merge(images[reference].tree)
     bundles = _Bundles(appliance, images)
@@ -114,11 +118,17 @@ def make_plan(
         name=appliance.name,
         arch=arch,
         root=root,
-        kernel=kernel,
+        kernel=kernel.binary,
         cmdline=appliance.kernel.cmdline if appliance.kernel else "",
-        early_modules=early,
+        early_modules=kernel.early_modules,
+        root_modules=kernel.root_modules,
         services=tuple(bundle.name for bundle in bundles.services),
     )
+
+
+def module_list(paths: Sequence[str]) -> Entry:
+    """Return the file that tells the boot which modules to insert, in order."""
+    return file(MODULE_LIST, "".join(f"/{path}\n" for path in paths))
 
 
 class _Bundles:
@@ -152,26 +162,39 @@ def _step(name: str, image: str, *command: str) -> Container:
     return Container(name, image, Settings(command=command))
 
 
+@dataclass(frozen=True, slots=True)
+class _Kernel:
+    """What `Plan` says of the kernel."""
+
+    binary: Content | None = None
+    early_modules: tuple[str, ...] = ()
+    root_modules: tuple[Entry, ...] = ()
+
+
 def _add_kernel(
     root: Tree, appliance: Appliance, images: Mapping[str, Image], module_order: ModuleOrder
-) -> tuple[Content | None, tuple[str, ...]]:
+) -> _Kernel:
     """Add the kernel, its command line and the modules its image names."""
     if appliance.kernel is None:
-        return None, ()
+        return _Kernel()
     image = images[appliance.kernel.image]
     kernel = _kernel_binary(image, appliance.kernel.binary)
     root.add(Entry("boot/kernel", "file", 0o644, content=kernel))
     root.add(file("boot/cmdline", appliance.kernel.cmdline))
-    labels = image.config.labels
-    early = module_order(image.tree, labels.get(EARLY_MODULES_LABEL, "").split())
-    later = module_order(image.tree, labels.get(MODULES_LABEL, "").split())
-    for path in (*early, *later):
-        entry = image.tree.get(path)
-        assert entry is not None
-        root.add(entry)
-    listed = [path for path in later if path not in early]
-    root.add(file("etc/ingot/modules", "".join(f"/{path}\n" for path in listed)))
-    return kernel, tuple(early)
+    early, for_root, later = (
+        _modules(image, label, module_order)
+        for label in (EARLY_MODULES_LABEL, ROOT_MODULES_LABEL, MODULES_LABEL)
+    )
+    for module in (*early, *later):
+        root.add(module)
+    root.add(module_list([module.path for module in later if module not in early]))
+    return _Kernel(kernel, tuple(module.path for module in early), for_root)
+
+
+def _modules(image: Image, label: str, module_order: ModuleOrder) -> tuple[Entry, ...]:
+    paths = module_order(image.tree, image.config.labels.get(label, "").split())
+    entries = [image.tree.get(path) for path in paths]
+    return tuple(entry for entry in entries if entry is not None)
 
 
 def _kernel_binary(image: Image, binary: str) -> Content:

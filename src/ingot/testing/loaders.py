@@ -50,4 +50,10 @@ def make_loaders() -> dict[str, Tree]:
         "usr/lib/syslinux/modules/bios/ldlinux.c32": b"\xfd" * 5000,
     }.items():
         bios.add(file(path, data))
-    return {"component:loader-uefi": uefi, "component:loader-bios": bios}
+    verity = Tree()
+    verity.add(file("usr/sbin/dmsetup", "dmsetup", 0o755))
+    return {
+        "component:loader-uefi": uefi,
+        "component:loader-bios": bios,
+        "component:verity": verity,
+    }

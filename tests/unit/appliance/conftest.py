@@ -69,7 +69,11 @@ def images(make_image: MakeImage) -> dict[str, Image]:
             "usr/lib/modules/6.1/kernel/net.ko": "net",
             "usr/lib/modules/6.1/kernel/other.ko": "other",
         },
-        labels={"ingot.modules.early": "loop", "ingot.modules": "net loop"},
+        labels={
+            "ingot.modules.early": "loop",
+            "ingot.modules.root": "net",
+            "ingot.modules": "net loop",
+        },
     )
     app = {"bin/app": "app", "etc/hostname": "builder"}
     hardened = {

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,11 +14,14 @@ import pytest
 from ingot.appliance.build import BuildOptions, build, write_outputs
 from ingot.appliance.images import find_component
 from ingot.appliance.initrd import BootParts
+from ingot.appliance.media.pieces import write_pieces
 from ingot.appliance.outputs import Output, OutputFile, Target, find_output, find_outputs
 from ingot.appliance.plan import Plan
 from ingot.appliance.squashfs import write_squashfs
+from ingot.appliance.verified import verified_root
 from ingot.base.errors import Error, MissingToolError, NotFoundError, UsageError
 from ingot.debian.session import Session
+from ingot.oci.image import Image
 from ingot.oci.tree import Content, Entry, Tree, directory, file, symlink
 from ingot.testing.loaders import make_loaders
 
@@ -118,7 +122,7 @@ def test_the_ram_disk_finds_and_carries_the_root(plan: Plan, tmp_path: Path) -> 
     assert plain % 4 == 0
     early = subprocess.run(["zstd", "-dc"], input=data[:plain], capture_output=True, check=False)
     assert listed(early.stdout) == [
-        *("bin", "bin/busybox", "dev", "init", "modules", "modules/00-loop.ko", "root"),
+        *("bin", "bin/busybox", "dev", "init", "modules", "modules/00-loop.ko", "proc", "root"),
     ]
     assert listed(data[plain:]) == ["root.squashfs"]
     image = tmp_path / "root"
@@ -127,6 +131,41 @@ def test_the_ram_disk_finds_and_carries_the_root(plan: Plan, tmp_path: Path) -> 
     names = squashed(image)
     assert "containers/services/web/rootfs/bin/app" in names
     assert not [name for name in names if name.startswith("boot")]
+
+
+def test_a_verified_root_does_not_insert_modules_again(make: MakePlan, tmp_path: Path) -> None:
+    plan = make(HELLO)
+    target = Target(tmp_path, tmp_path, "test", loaders=make_loaders())
+    root = verified_root(plan, target)
+    early = subprocess.run(
+        ["zstd", "-dc"], input=root.parts.initrd.read(), capture_output=True, check=False
+    )
+    assert {"modules/00-net.ko", "usr/sbin/dmsetup"} <= set(listed(early.stdout))
+    assert "root.squashfs" not in listed(early.stdout)
+    image = tmp_path / "verified.squashfs"
+    command = ["unsquashfs", "-cat", image, "etc/ingot/modules"]
+    assert subprocess.run(command, capture_output=True, check=True).stdout == b""
+    listing = plan.root.get("etc/ingot/modules")
+    assert listing is not None
+    assert listing.content is not None
+    assert listing.content.read() == b"/usr/lib/modules/6.1/kernel/net.ko\n"
+
+    device = tmp_path / "device"
+    write_pieces(device, root.size_bytes, root.pieces)
+    first, blocks, root_hash = root.parts.cmdline.rpartition("=")[2].split(",")
+    assert first == hashlib.sha256(device.read_bytes()[:4096]).hexdigest()
+    verify = ["/usr/sbin/veritysetup", "verify", device, device, root_hash]
+    subprocess.run([*verify, f"--hash-offset={int(blocks) * 4096}"], check=True)
+
+
+def test_a_kernel_that_names_no_modules_has_no_verified_root(
+    make: MakePlan, images: dict[str, Image], tmp_path: Path
+) -> None:
+    kernel = images["component:kernel"]
+    labels = {**kernel.config.labels, "ingot.modules.root": ""}
+    images[kernel.reference] = replace(kernel, config=replace(kernel.config, labels=labels))
+    with pytest.raises(UsageError, match="verified disk"):
+        verified_root(make(HELLO), Target(tmp_path, tmp_path, "test", loaders=make_loaders()))
 
 
 def listed(archive: bytes) -> list[str]:

@@ -1,0 +1,94 @@
+"""A root file system that stays on its disk, of which the kernel verifies every block (dm-verity).
+
+The root's hash is on the kernel's command line: who trusts the kernel's image can trust the root.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from ingot.appliance.bundle import COMPONENT_PREFIX
+from ingot.appliance.initrd import (
+    BootParts,
+    early_tree,
+    kernel_of,
+    root_without_kernel,
+    write_early,
+)
+from ingot.appliance.media.gpt import derived_id
+from ingot.appliance.media.pieces import Piece
+from ingot.appliance.media.verity import BLOCK_BYTES, make_tree
+from ingot.appliance.outputs import Target
+from ingot.appliance.plan import MODULE_LIST, Plan, module_list
+from ingot.appliance.squashfs import LEVEL_DEFAULT, write_squashfs
+from ingot.base.errors import UsageError
+from ingot.oci.tree import Content, Tree
+
+VERITY_TOOLS = f"{COMPONENT_PREFIX}verity"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedRoot:
+    """A root image with its hash tree, and what boots it.
+
+    Attributes:
+        pieces: of the device: the image, then the tree.
+        parts: its RAM disk only finds the device; its command line says what is right.
+    """
+
+    size_bytes: int
+    pieces: tuple[Piece, ...]
+    parts: BootParts
+
+    @property
+    def memory_mib(self) -> int:
+        """The RAM a machine should have that boots from `parts`."""
+        return self.parts.memory_mib(self.parts.kernel.size_bytes + self.size_bytes)
+
+
+def verified_root(plan: Plan, target: Target) -> VerifiedRoot:
+    """Return the root image and what boots it, made once a build in its work folder.
+
+    Raises:
+        UsageError: the appliance lacks a kernel, modules for disks, or what starts the root.
+        Error: see `write_squashfs`.
+    """
+    kernel = kernel_of(plan)
+    if not plan.root_modules:
+        raise UsageError(
+            f"{plan.name}: the kernel's image does not say how to reach a verified disk",
+            hint="its label ingot.modules.root names the modules; component:kernel has it",
+        )
+    image, initrd = target.work / "verified.squashfs", target.work / "verified-initrd.img"
+    if not image.exists():
+        level = target.compress_level or LEVEL_DEFAULT
+        write_squashfs(_root(plan), image, level=level)
+        tools = Tree()
+        tools.merge(target.loaders[VERITY_TOOLS])
+        tools.remove("usr/share")
+        with initrd.open("wb") as file:
+            write_early(early_tree(plan, plan.root_modules, tools), file, level=level)
+    content = Content(image.stat().st_size, path=str(image))
+    tree = make_tree(content, derived_id(plan.name, "root").bytes)
+    first = hashlib.sha256(content.slice(0, BLOCK_BYTES).ljust(BLOCK_BYTES, b"\0")).hexdigest()
+    setting = f"ingot.verity={first},{tree.data_blocks},{tree.root_hash}"
+    parts = BootParts(
+        kernel,
+        Content(initrd.stat().st_size, path=str(initrd)),
+        f"{plan.cmdline.strip()} {setting}".lstrip(),
+    )
+    data_bytes = tree.data_blocks * BLOCK_BYTES
+    pieces = (Piece(0, content), Piece(data_bytes, Content.of(tree.tree)))
+    return VerifiedRoot(data_bytes + len(tree.tree), pieces, parts)
+
+
+def _root(plan: Plan) -> Tree:
+    """Return the root without the modules that are inserted before it is there."""
+    root = root_without_kernel(plan)
+    listed = plan.root.get(MODULE_LIST)
+    if listed is not None and listed.content is not None:
+        inserted = {module.path for module in plan.root_modules}
+        paths = [line.lstrip("/") for line in listed.content.read().decode().splitlines()]
+        root.add(module_list([path for path in paths if path not in inserted]))
+    return root
