@@ -12,6 +12,7 @@ from ingot.vm import accel
 from ingot.vm.runners.contract import Runner
 from ingot.vm.runners.qemu import QemuRunner
 from ingot.vm.runners.qemu_command import PROGRAM
+from ingot.vm.snapshots import Snapshots
 from ingot.vm.starting import Starter
 from ingot.vm.state import Machines, boot_id
 
@@ -37,6 +38,11 @@ def starter() -> Starter:
         kernel=Path(f"/boot/vmlinuz-{os.uname().release}"),
     )
     return Starter(machines(), runner=runner(), host=host, clock=SystemClock())
+
+
+def snapshots() -> Snapshots:
+    """Return what keeps moments of machines on this host."""
+    return Snapshots(starter(), SystemClock())
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

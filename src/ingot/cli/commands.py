@@ -33,6 +33,7 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("wait", APPLIANCES, "wait:wait", "Wait until machines are ready, or stopped."),
     CommandRow("port", APPLIANCES, "port:port", "Print where published ports answer."),
     CommandRow("stats", APPLIANCES, "stats:stats", "Show what machines use of the host."),
+    CommandRow("snapshot", APPLIANCES, "snapshot:snapshot", "Keep moments of running machines."),
     CommandRow("rm-machine", APPLIANCES, "rm_machine:rm_machine", "Remove a stopped machine."),
     CommandRow("logs", APPLIANCES, "logs:logs", "Print a machine's console log."),
     CommandRow("console", APPLIANCES, "console:console", "Attach to a machine's serial console."),

@@ -157,9 +157,10 @@ def _metadata(text: str | None, file: str | None) -> bytes | None:
         raise UsageError("--data and --data-file are two ways to say one thing; give one")
     try:
         with click.open_file(file, "rb") as stream:
-            return stream.read(METADATA_BYTES_MAX + 1)
+            data: bytes = stream.read(METADATA_BYTES_MAX + 1)
     except OSError as error:
         raise UsageError(f"--data-file {file}: {error.strerror}") from error
+    return data
 
 
 def _run_attached(printer: Printer, request: Request) -> None:

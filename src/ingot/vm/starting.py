@@ -57,7 +57,7 @@ class Starter:
         self, machines: Machines, *, runner: Runner, host: accel.Host, clock: Clock
     ) -> None:
         self._machines = machines
-        self._runner = runner
+        self.runner = runner
         self._host = host
         self._clock = clock
 
@@ -70,7 +70,7 @@ class Starter:
             UsageError, MissingToolError, Error: see `Runner`, `Request` and `disks.prepare`.
         """
         folder = self._machines.folder(machine_name(request))
-        self._runner.available()
+        self.runner.available()
         with folder.locked(create=True):
             try:
                 return self._start_locked(request, folder)
@@ -79,11 +79,7 @@ class Starter:
                     _discard(folder)
 
     def _start_locked(self, request: Request, folder: MachineFolder) -> Started:
-        if folder.process() is not None:
-            raise ConflictError(
-                f"machine {folder.name!r} is running",
-                hint=f"stop it first: ingot stop {folder.name}",
-            )
+        refuse_running(folder)
         kept = folder.read_spec() if folder.exists() else None
         spec = apply(
             request,
@@ -92,15 +88,8 @@ class Starter:
             directory=folder.path,
             uuid=str(uuid.uuid4()),
         )
-        wanted = Wanted(self._runner.media, spec.boot, spec.uefi)
-        build = read_build(Path(spec.prefix), wanted)
-        kernel = build.boot.kernel if isinstance(build.boot, KernelBoot) else None
-        choice = accel.choose(spec.accelerator, kernel, self._host)
-        machine = resolve(spec, build, choice, folder.path)
-        self._runner.validate(machine)
-        _refuse_taken(spec, folder, self._machines)
-        check_ports_free(spec.ports)
-        check_interfaces(machine.networks)
+        machine, choice = self.resolve(spec, folder)
+        self.admit(spec, machine, folder)
         for disk in spec.disks:
             prepare(disk)
         if request.metadata:
@@ -108,15 +97,42 @@ class Starter:
         folder.write_spec(spec)
         if not spec.has_metadata:
             folder.metadata_path.unlink(missing_ok=True)
-        _clear_last_run(folder)
-        child = self._runner.run(machine)
-        process = self._record(child, choice, folder)
+        clear_last_run(folder)
+        child = self.runner.run(machine)
+        process = self.record(child, choice, folder)
         earlier = kept.prefix if kept is not None and kept.prefix != spec.prefix else None
         return Started(folder, spec, machine, process, child, earlier)
 
-    def _record(
+    def resolve(self, spec: MachineSpec, folder: MachineFolder) -> tuple[Machine, accel.Choice]:
+        """Return the machine that the spec means on this host now.
+
+        Raises:
+            Error: see `read_build`.
+        """
+        build = read_build(Path(spec.prefix), Wanted(self.runner.media, spec.boot, spec.uefi))
+        kernel = build.boot.kernel if isinstance(build.boot, KernelBoot) else None
+        choice = accel.choose(spec.accelerator, kernel, self._host)
+        return resolve(spec, build, choice, folder.path), choice
+
+    def admit(self, spec: MachineSpec, machine: Machine, folder: MachineFolder) -> None:
+        """Make sure that the host has what the machine needs, and no other machine uses it.
+
+        Raises:
+            ConflictError, NotFoundError, UsageError: the message names the flag.
+        """
+        self.runner.validate(machine)
+        _refuse_taken(spec, folder, self._machines)
+        check_ports_free(spec.ports)
+        check_interfaces(machine.networks)
+
+    def record(
         self, child: subprocess.Popen[bytes], choice: accel.Choice, folder: MachineFolder
     ) -> Process:
+        """Keep which process the machine is.
+
+        Raises:
+            Error: it has ended already.
+        """
         ticks = start_ticks(child.pid)
         if ticks is None:
             raise Error(
@@ -132,6 +148,15 @@ class Starter:
         )
         folder.write_process(process)
         return process
+
+
+def refuse_running(folder: MachineFolder) -> None:
+    """Raise ConflictError if the machine runs."""
+    if folder.process() is not None:
+        raise ConflictError(
+            f"machine {folder.name!r} is running",
+            hint=f"stop it first: ingot stop {folder.name}",
+        )
 
 
 def resolve(spec: MachineSpec, build: Build, choice: accel.Choice, directory: Path) -> Machine:
@@ -193,7 +218,7 @@ def _refuse_shared(spec: MachineSpec, theirs: MachineSpec) -> None:
             )
 
 
-def _clear_last_run(folder: MachineFolder) -> None:
+def clear_last_run(folder: MachineFolder) -> None:
     """Put the last run's files aside, so that what is read from now on is of this run."""
     with contextlib.suppress(FileNotFoundError):
         os.replace(folder.console_log, folder.previous_console_log)

@@ -61,6 +61,7 @@ class MachineFolder:
         self.status_path = path / "status.jsonl"
         self.hypervisor_log = path / "qemu.log"
         self.metadata_path = path / METADATA_NAME
+        self.snapshots = path / "snapshots"
 
     def exists(self) -> bool:
         """Tell whether a machine of this name was ever started."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ingot.vm.build import Medium
 from ingot.vm.machine import Machine
@@ -56,5 +56,40 @@ class Runner(Protocol):
 
         Raises:
             Error: the machine in `directory` does not answer.
+        """
+        ...
+
+
+@runtime_checkable
+class StateRunner(Runner, Protocol):
+    """A runner that can write a machine's memory and devices to a file, and go on from there."""
+
+    def version(self) -> str:
+        """Return the hypervisor's version: a state is only of the version that wrote it."""
+        ...
+
+    def save_state(self, directory: Path, state: Path) -> None:
+        """Pause the machine, bring its disks up to date, and write its state to a new file.
+
+        The machine stays paused, so that its disks can be copied.
+
+        Raises:
+            Error: it cannot; the machine may be paused or not.
+        """
+        ...
+
+    def unpause(self, directory: Path) -> None:
+        """Let a paused machine go on; of one that runs nothing changes.
+
+        Raises:
+            Error: it does not answer.
+        """
+        ...
+
+    def restore(self, machine: Machine, state: Path) -> subprocess.Popen[bytes]:
+        """Start the machine from a file's state, as `run` does from nothing; it runs at once.
+
+        Raises:
+            Error: the state does not fit; nothing runs then.
         """
         ...

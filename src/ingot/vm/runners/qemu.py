@@ -33,6 +33,7 @@ _START_TIMEOUT_S = 60.0
 _START_POLL_S = 0.02
 _LOG_TAIL_BYTES = 4096
 _FIRST_DESCRIPTOR = 3
+_TIMEOUT_S = 30.0
 
 
 class QemuRunner:
@@ -76,6 +77,45 @@ class QemuRunner:
 
     def run(self, machine: Machine) -> subprocess.Popen[bytes]:
         """Start QEMU in a session of its own and return once its monitor answers."""
+        return self._start(machine)
+
+    def version(self) -> str:
+        """Return QEMU's version, packaging included."""
+        result = subprocess.run(
+            [PROGRAM, "--version"], capture_output=True, text=True, check=True, timeout=_TIMEOUT_S
+        )
+        return result.stdout.partition("\n")[0].removeprefix("QEMU emulator version ")
+
+    def save_state(self, directory: Path, state: Path) -> None:
+        """Pause the machine, bring its disks up to date, and write its state to a file."""
+        qmp.execute(directory, "stop")
+        with state.open("xb") as file:
+            qmp.save_state(directory, file.fileno())
+            os.fsync(file.fileno())
+
+    def unpause(self, directory: Path) -> None:
+        """Let a paused machine go on."""
+        qmp.execute(directory, "cont")
+
+    def restore(self, machine: Machine, state: Path) -> subprocess.Popen[bytes]:
+        """Start QEMU with the state of a file in place of a boot."""
+        process = self._start(machine, "-incoming", "defer")
+        log = MachineFolder(machine.directory).hypervisor_log
+        try:
+            with state.open("rb") as file:
+                qmp.load_state(machine.directory, file.fileno())
+        except BaseException as error:
+            process.kill()
+            process.wait()
+            if isinstance(error, qmp.QmpError):
+                raise Error(
+                    f"machine {machine.name!r} could not be restored: {_said(log)}",
+                    hint=f"QEMU's words are in {log}",
+                ) from error
+            raise
+        return process
+
+    def _start(self, machine: Machine, *options: str) -> subprocess.Popen[bytes]:
         folder = MachineFolder(machine.directory)
         variables = machine.directory / UEFI_VARIABLES
         if machine.uefi and not variables.exists():
@@ -83,7 +123,7 @@ class QemuRunner:
             write_atomically(variables, OVMF_VARIABLES.read_bytes(), mode=0o600)
         with folder.hypervisor_log.open("wb") as log, _bridge_taps(machine) as taps:
             process = subprocess.Popen(
-                command(machine, taps),
+                [*command(machine, taps), *options],
                 pass_fds=taps,
                 cwd=machine.directory,
                 stdin=subprocess.DEVNULL,
