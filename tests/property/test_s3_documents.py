@@ -171,7 +171,7 @@ def test_errors(message: str, resource: str, request: str, fields: dict[str, str
 
 @given(
     objects=st.lists(
-        st.builds(delete.ObjectIdentifier, text, st.none() | tokens), min_size=1, max_size=5
+        st.builds(delete.ObjectIdentifier, text, *[st.none() | tokens] * 4), min_size=1, max_size=5
     ),
     quiet=st.booleans(),
 )

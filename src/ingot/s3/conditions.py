@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ingot.s3.dates import NS_PER_S, parse_http_date
+from ingot.s3.dates import NS_PER_S, parse_http_date, parse_iso8601
 from ingot.s3.errors import S3Error
 from ingot.s3.etags import unquote_etag
 
@@ -102,6 +102,62 @@ def check_write(conditions: Conditions, etag: str | None) -> None:
         raise S3Error("PreconditionFailed", Condition="If-None-Match")
 
 
+class DeleteConditions(NamedTuple):
+    """What a deletion asks of the object that it removes; an empty one asks nothing.
+
+    Attributes:
+        if_match: ETags without quotes, one of which must be the object's; `*` is any object.
+        size_bytes: what the object's size must be.
+        modified_s: when it must have been modified, in seconds since the epoch.
+    """
+
+    if_match: tuple[str, ...] = ()
+    size_bytes: int | None = None
+    modified_s: int | None = None
+
+    def __bool__(self) -> bool:
+        return self != _NO_DELETE_CONDITIONS
+
+
+_NO_DELETE_CONDITIONS = DeleteConditions()
+
+
+def parse_delete_conditions(
+    etag: str | None, size: str | None, modified: str | None
+) -> DeleteConditions:
+    """Read the conditions of a deletion, from headers or from an entry of DeleteObjects.
+
+    Raises:
+        S3Error: `InvalidArgument` for a size or time that is none: ignoring it would delete.
+    """
+    size_bytes = modified_s = None
+    if size is not None:
+        if not (size.isascii() and size.isdigit() and len(size) <= 19):
+            raise S3Error("InvalidArgument", "The size is not a number.", ArgumentValue=size)
+        size_bytes = int(size)
+    if modified is not None:
+        modified_s = _instant(modified)
+        if modified_s is None:
+            raise S3Error("InvalidArgument", "The time is none.", ArgumentValue=modified)
+    return DeleteConditions(_etags(etag), size_bytes, modified_s)
+
+
+def check_delete(
+    conditions: DeleteConditions, etag: str, size_bytes: int, modified_ns: int
+) -> None:
+    """Apply the conditions of a deletion to the object there is.
+
+    Raises:
+        S3Error: `PreconditionFailed`.
+    """
+    if conditions.if_match and not _listed(etag, conditions.if_match):
+        raise S3Error("PreconditionFailed", Condition="If-Match")
+    if conditions.size_bytes not in {None, size_bytes}:
+        raise S3Error("PreconditionFailed", Condition="x-amz-if-match-size")
+    if conditions.modified_s not in {None, modified_ns // NS_PER_S}:
+        raise S3Error("PreconditionFailed", Condition="x-amz-if-match-last-modified-time")
+
+
 def _check_preconditions(conditions: Conditions, etag: str, modified_ns: int) -> None:
     if conditions.if_match:
         # If-Match decides alone: If-Unmodified-Since beside it is not looked at.
@@ -121,6 +177,14 @@ def _etags(value: str | None) -> tuple[str, ...]:
     if value is None:
         return ()
     return tuple(unquote_etag(part) for part in value.split(",") if part.strip())
+
+
+def _instant(value: str) -> int | None:
+    """Read a time in either of the forms that clients send."""
+    try:
+        return parse_iso8601(value) // NS_PER_S
+    except ValueError:
+        return parse_http_date(value)
 
 
 def _date(value: str | None) -> int | None:

@@ -7,9 +7,11 @@ import pytest
 from ingot.s3.conditions import (
     Conditions,
     check_copy_source,
+    check_delete,
     check_read,
     check_write,
     parse_conditions,
+    parse_delete_conditions,
 )
 from ingot.s3.dates import NS_PER_S, format_http_date
 from ingot.s3.errors import S3Error
@@ -93,6 +95,38 @@ def test_writes(headers: dict[str, str], etag: str | None, expected: str | None)
     assert caught.value.code == expected
 
 
+@pytest.mark.parametrize(
+    ("written", "holds"),
+    [
+        (('"tag"', None, None), True),
+        (("*", "7", at(0)), True),
+        (('"x"', "7", at(0)), False),
+        ((None, "8", None), False),
+        ((None, None, at(1)), False),
+        ((None, None, "2023-11-14T22:13:20.000Z"), True),
+    ],
+)
+def test_deletions(written: tuple[str | None, str | None, str | None], *, holds: bool) -> None:
+    conditions = parse_delete_conditions(*written)
+    assert conditions
+    if holds:
+        check_delete(conditions, "tag", 7, MODIFIED_NS)
+        return
+    with pytest.raises(S3Error) as caught:
+        check_delete(conditions, "tag", 7, MODIFIED_NS)
+    assert caught.value.code == "PreconditionFailed"
+
+
+@pytest.mark.parametrize("written", [(None, "x", None), (None, "-1", None), (None, None, "soon")])
+def test_conditions_of_deletions_that_are_refused(
+    written: tuple[str | None, str | None, str | None],
+) -> None:
+    with pytest.raises(S3Error) as caught:
+        parse_delete_conditions(*written)
+    assert caught.value.code == "InvalidArgument"
+
+
 def test_no_condition_is_false() -> None:
     assert not Conditions()
+    assert not parse_delete_conditions(None, None, None)
     assert parse_conditions({"if-match": "x"})

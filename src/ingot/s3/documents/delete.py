@@ -12,10 +12,13 @@ from ingot.s3.errors import S3Error
 
 
 class ObjectIdentifier(NamedTuple):
-    """One object to delete."""
+    """One object to delete, and what must be true of it; the conditions are as written."""
 
     key: str
     version_id: str | None = None
+    etag: str | None = None
+    size: str | None = None
+    modified: str | None = None
 
 
 class DeleteRequest(NamedTuple):
@@ -56,7 +59,14 @@ def render_request(request: DeleteRequest) -> bytes:
         "Delete",
         xml.flag("Quiet", value=True) if request.quiet else "",
         *(
-            xml.node("Object", xml.leaf("Key", item.key), xml.leaf("VersionId", item.version_id))
+            xml.node(
+                "Object",
+                xml.leaf("Key", item.key),
+                xml.leaf("VersionId", item.version_id),
+                xml.leaf("ETag", item.etag),
+                xml.leaf("LastModifiedTime", item.modified),
+                xml.leaf("Size", item.size),
+            )
             for item in request.objects
         ),
     )
@@ -70,7 +80,13 @@ def parse_request(data: bytes) -> DeleteRequest:
     """
     root = xml.parse(data, "Delete")
     objects = [
-        ObjectIdentifier(element.require("Key"), element.get("VersionId") or None)
+        ObjectIdentifier(
+            element.require("Key"),
+            element.get("VersionId") or None,
+            element.optional("ETag"),
+            element.optional("Size"),
+            element.optional("LastModifiedTime"),
+        )
         for element in root.all("Object")
     ]
     if not 1 <= len(objects) <= DELETE_KEYS_MAX:
