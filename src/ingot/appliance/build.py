@@ -59,17 +59,27 @@ def build(path: Path, options: BuildOptions, session: Session) -> Manifest:
     outputs = [find_output(name) for name in dict.fromkeys(options.formats)]
     for output in outputs:
         _check(output, options.arch)
-    appliance = with_data_steps(read_appliance(path))
     loaders = dict.fromkeys(loader for output in outputs for loader in output.loaders)
-    inside = image_references(appliance)
-    references = dict.fromkeys((*inside, *loaders))
-    images = load_images(references, path.parent, options.arch, session)
-    order = partial(module_order, cache_dir=session.cache_dir)
-    plan = make_plan(appliance, images, arch=options.arch, module_order=order)
-    bill = render_sbom(plan.name, plan.arch, [images[reference] for reference in inside])
-    plan.root.add(file(SBOM_PATH, bill))
-    trees = {loader: images[loader].tree for loader in loaders}
+    plan = plan_appliance(path, options.arch, session)
+    images = load_images(loaders, path.parent, options.arch, session)
+    trees = {loader: image.tree for loader, image in images.items()}
     return write_outputs(plan, outputs, options, session, trees)
+
+
+def plan_appliance(path: Path, arch: str, session: Session) -> Plan:
+    """Return the root file system of the appliance at `path`, its bill of materials inside.
+
+    Raises:
+        DocumentError: the appliance file or a component has mistakes; all are listed.
+        Error: what images and plan raise.
+    """
+    appliance = with_data_steps(read_appliance(path))
+    images = load_images(image_references(appliance), path.parent, arch, session)
+    order = partial(module_order, cache_dir=session.cache_dir)
+    plan = make_plan(appliance, images, arch=arch, module_order=order)
+    bill = render_sbom(plan.name, plan.arch, list(images.values()))
+    plan.root.add(file(SBOM_PATH, bill))
+    return plan
 
 
 def load_images(

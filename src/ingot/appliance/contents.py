@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from ingot.appliance.manifest import MANIFEST_SUFFIX, Manifest
+from ingot.appliance.manifest import MANIFEST_SUFFIX, BuiltFile, Manifest
 from ingot.appliance.mtree import ListedFile, read_mtree, render_mtree
 from ingot.appliance.outputs import OutputFile
 from ingot.appliance.plan import Plan
@@ -25,11 +25,14 @@ class Contents:
     """A build as its files tell it.
 
     Attributes:
+        outputs: the files it wrote; none for an appliance that was only planned.
         bill: images and packages.
         files: the root file system, by path.
     """
 
-    manifest: Manifest
+    name: str
+    arch: str
+    outputs: Sequence[BuiltFile]
     bill: Bill
     files: Mapping[str, ListedFile]
 
@@ -83,7 +86,25 @@ def read_contents(prefix: Path) -> Contents:
         raise UsageError(f"{path} is no manifest of a build: {error}") from error
     sbom, files = _beside(prefix, SBOM_SUFFIX), _beside(prefix, FILES_SUFFIX)
     return Contents(
-        manifest, read_sbom(_read(sbom), str(sbom)), read_mtree(_read(files), str(files))
+        name=manifest.name,
+        arch=manifest.arch,
+        outputs=manifest.files,
+        bill=read_sbom(_read(sbom), str(sbom)),
+        files=read_mtree(_read(files), str(files)),
+    )
+
+
+def planned_contents(plan: Plan) -> Contents:
+    """Return what a build of a plan, which has its bill of materials inside, would hold."""
+    bill = plan.root.get(SBOM_PATH)
+    assert bill is not None
+    assert bill.content is not None
+    return Contents(
+        name=plan.name,
+        arch=plan.arch,
+        outputs=(),
+        bill=read_sbom(bill.content.read(), SBOM_PATH),
+        files=read_mtree(render_mtree(plan.root), plan.name),
     )
 
 

@@ -25,6 +25,8 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("build", APPLIANCES, "build:build", "Build an appliance from its YAML."),
     CommandRow("lock", APPLIANCES, "lock:lock", "Pin images and packages of an appliance."),
     CommandRow("cache", APPLIANCES, "cache:cache", "Keep container images for builds."),
+    CommandRow("inspect", APPLIANCES, "inspect:inspect", "Show what is inside an appliance."),
+    CommandRow("compare", APPLIANCES, "compare:compare", "Show what changed between builds."),
     CommandRow("run", APPLIANCES, "run:run", "Boot a built appliance as a machine."),
     CommandRow("start", APPLIANCES, "start:start", "Start stopped machines again."),
     CommandRow("ps", APPLIANCES, "ps:ps", "List machines."),

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from ingot.appliance.contents import Change, Contents, compare, read_contents
-from ingot.appliance.manifest import Manifest
 from ingot.appliance.mtree import read_mtree, render_mtree
 from ingot.appliance.sbom import BilledPackage, read_sbom, render_sbom
 from ingot.base.errors import NotFoundError, UsageError
@@ -136,8 +135,7 @@ def test_the_list_is_read_again() -> None:
 
 def contents(tree: Tree, *images: Image) -> Contents:
     bill = read_sbom(render_sbom("box", "amd64", images), "x")
-    manifest = Manifest("box", "tar", "amd64", [], 128, [])
-    return Contents(manifest, bill, read_mtree(render_mtree(tree), "x"))
+    return Contents("box", "amd64", [], bill, read_mtree(render_mtree(tree), "x"))
 
 
 def test_builds_are_compared() -> None:
