@@ -15,7 +15,7 @@ Result = TypeVar("Result")
 WORKERS_DEFAULT = 8
 WORKERS_MAX = 64
 # How long a stop waits for transfers to abort; they look at the flag at every chunk.
-STOP_PATIENCE_S = 10.0
+STOP_PATIENCE_S = 30.0
 # Jobs taken from the plan ahead of the workers: enough that none ever waits for the listing.
 _AHEAD_PER_WORKER = 4
 

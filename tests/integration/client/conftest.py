@@ -22,7 +22,7 @@ import pytest
 
 from ingot.cli import main
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 
 
 @dataclass
@@ -270,12 +270,13 @@ def files() -> Files:
     return Files()
 
 
-class CuttingProxy:
-    """Passes connections on to the server, and cuts each answer after some bytes."""
+class BadLine:
+    """Passes connections on to the server, slowly, and cuts each answer after some bytes."""
 
-    def __init__(self, port: int, cut_after_bytes: int) -> None:
+    def __init__(self, port: int, *, cut_after_bytes: int, pause_s: float = 0.0) -> None:
         self._target = ("127.0.0.1", port)
         self._cut_after_bytes = cut_after_bytes
+        self._pause_s = pause_s
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.cuts = 0
@@ -288,11 +289,17 @@ class CuttingProxy:
         self._thread.join()
 
     def _serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
+        while True:
+            try:
                 client, _ = self._listener.accept()
-                with client, socket.create_connection(self._target) as server:
-                    self._pass_on(client, server)
+            except OSError:  # closed
+                return
+            with (
+                contextlib.suppress(ConnectionError),
+                client,
+                socket.create_connection(self._target) as server,
+            ):
+                self._pass_on(client, server)
 
     def _pass_on(self, client: socket.socket, server: socket.socket) -> None:
         passed = 0
@@ -304,19 +311,26 @@ class CuttingProxy:
                     return
                 (server if one is client else client).sendall(data)
                 passed += len(data) if one is server else 0
+                time.sleep(self._pause_s)
             if passed > self._cut_after_bytes:
                 self.cuts += 1
                 return
 
 
 @pytest.fixture
-def cutting_proxy(server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[CuttingProxy]:
-    """The shared server behind a line that breaks every 3 MB, as the alias `cut`."""
-    proxy = CuttingProxy(server.port, 3_000_000)
-    keys = f"{server.access_key}:{server.secret_key}"
-    monkeypatch.setenv("MC_HOST_cut", f"http://{keys}@127.0.0.1:{proxy.port}")
-    yield proxy
-    proxy.close()
+def bad_line(server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., BadLine]]:
+    """Reach the shared server over a bad line, as the alias `bad-line`."""
+    lines: list[BadLine] = []
+
+    def make(**options: Any) -> BadLine:
+        lines.append(BadLine(server.port, **options))
+        keys = f"{server.access_key}:{server.secret_key}"
+        monkeypatch.setenv("MC_HOST_bad-line", f"http://{keys}@127.0.0.1:{lines[-1].port}")
+        return lines[-1]
+
+    yield make
+    for line in lines:
+        line.close()
 
 
 @pytest.fixture

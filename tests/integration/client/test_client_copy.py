@@ -444,14 +444,15 @@ class TestFailures:
 
     @pytest.mark.parametrize("target", ["-", "down"])
     def test_a_line_that_breaks_is_picked_up_where_it_broke(
-        self, cli: Any, remote: Any, cutting_proxy: Any, tmp_path: Path, target: str
+        self, cli: Any, remote: Any, bad_line: Any, tmp_path: Path, target: str
     ) -> None:
+        line = bad_line(cut_after_bytes=3_000_000)
         data = os.urandom(10 * MIB)
         remote.put("big", data)
-        result = cli("cp", f"cut/{remote.bucket}/big", target)
+        result = cli("cp", f"bad-line/{remote.bucket}/big", target)
         assert result.code == 0
         assert data == (result.raw if target == "-" else (tmp_path / "down").read_bytes())
-        assert cutting_proxy.cuts >= 3
+        assert line.cuts >= 3
 
     def test_no_network_is_told_apart(
         self, cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
