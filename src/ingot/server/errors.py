@@ -131,9 +131,7 @@ _MAPPING: dict[type, Callable[..., S3Error]] = {
     store.ObjectTooLargeError: _plain("EntityTooLarge"),
     store.DigestMismatchError: _digest_mismatch,
     store.BlobDamagedError: _plain("InternalError"),
-    store.StoreFullError: lambda error: S3Error(
-        "ServiceUnavailable", "The store has no room left; nothing was written."
-    ),
+    store.StoreFullError: _plain("XMinioStorageFull"),
     store.StoreBusyError: _plain("SlowDown"),
     store.StoreFailedError: _plain("ServiceUnavailable"),
 }

@@ -84,7 +84,7 @@ class ObjectStore:
         prepare_directory(root)
         catalog = SqliteCatalog(root / "catalog")
         try:
-            blobs = FileBlobs(root / "blobs")
+            blobs = FileBlobs(root / "blobs", on_failure=catalog.fail)
         except BaseException:
             catalog.close()
             raise
@@ -98,15 +98,16 @@ class ObjectStore:
 
     @property
     def failure(self) -> str | None:
-        """Say why this process acknowledges no more writes; then it must be replaced."""
+        """Say why this process acknowledges no more writes, `None` while it does."""
         return self._catalog.failure
 
     def close(self) -> None:
         """Finish what is being written and release everything. Blocking, idempotent."""
         self.maintenance.stop()
         self.bodies.close()
+        sound = self._catalog.failure is None
         self._catalog.close()
-        self._blobs.close(settled=self.bodies.in_hand == 0)
+        self._blobs.close(settled=sound and self.bodies.in_hand == 0)
 
 
 @contextlib.contextmanager

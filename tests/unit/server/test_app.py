@@ -176,7 +176,7 @@ def test_a_range_of_a_sound_part_of_a_damaged_object_is_served(in_process: Any) 
 @pytest.mark.parametrize(
     ("error", "status", "code"),
     [
-        (store_errors.StoreFullError("full"), 503, "ServiceUnavailable"),
+        (store_errors.StoreFullError("full"), 507, "XMinioStorageFull"),
         (store_errors.StoreBusyError("busy"), 503, "SlowDown"),
         (store_errors.StoreFailedError("failed"), 503, "ServiceUnavailable"),
         (store_errors.BlobDamagedError("blob", "cut"), 500, "InternalError"),

@@ -27,7 +27,6 @@ _BACKLOG = 1024
 # Per worker; more requests than this wait in the kernel's queue instead of in our memory.
 _CONCURRENT_REQUESTS_MAX = 1024
 _HEADER_TIMEOUT_S = 30
-_FAILURE_PERIOD_S = 1.0
 _log = logging.getLogger("ingot.server.worker")
 
 
@@ -92,10 +91,10 @@ async def _serve(
         await asyncio.to_thread(await_listening, listeners.api, timeout_s=_LISTEN_TIMEOUT_S)
         gc.freeze()  # what exists now stays: collections need not walk it again and again
         when_ready()
-        background = [
-            loop.create_task(service.store.maintenance.run()),
-            loop.create_task(_store_failure(service)),
-        ]
+        # A store that failed keeps being read, and says at /minio/health/ready that it takes no
+        # writes. Replacing this process would not help: a new one could take for durable what the
+        # kernel remembers and the device never got.
+        background = [loop.create_task(service.store.maintenance.run())]
         stopping = loop.create_task(stop_requested.wait())
         ended, _ = await asyncio.wait(
             [stopping, *serving, *background], return_when=asyncio.FIRST_COMPLETED
@@ -111,13 +110,6 @@ async def _serve(
     finally:
         service.close()
     return code
-
-
-async def _store_failure(service: Service) -> None:
-    """Return when the store acknowledges no more writes and this process must be replaced."""
-    while service.store.failure is None:  # noqa: ASYNC110 # the store's threads know no event loop
-        await asyncio.sleep(_FAILURE_PERIOD_S)
-    _log.error("the store failed: %s", service.store.failure)
 
 
 def _server(app: Any, address: Address) -> Server:

@@ -9,17 +9,17 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
 from ingot.base import failpoints
-from ingot.base.atomic import fsync_directory
 from ingot.store.blobs.contract import FRAME_BYTES, BlobRef, BlobWriter
 from ingot.store.blobs.frames import FrameSums, read_frames
 from ingot.store.blobs.sessions import Sessions
-from ingot.store.errors import BlobDamagedError, StoreFullError
+from ingot.store.blobs.syncs import Syncs, full_device
+from ingot.store.errors import BlobDamagedError
 from ingot.store.space import Space
 
 # Session, then the blob's number in it: the last three digits count within a folder, which so
@@ -30,18 +30,27 @@ _FOLDER_DIGITS = 7
 # Failures of link(2) that a copy gets around: the inode has its most links (65,000 on ext4), or
 # the filesystem has no hard links.
 _NO_LINK = {errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
-_FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 class FileBlobs:
     """A `Blobs` in `directory`; any number of processes may have it open."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self, directory: Path, *, on_failure: Callable[[str], None] = lambda reason: None
+    ) -> None:
+        """Open the blobs, creating their folders.
+
+        Args:
+            directory: where they are.
+            on_failure: called, from any thread, with the reason when something cannot be synced:
+                nothing may be acknowledged after that.
+        """
+        self._syncs = Syncs(on_failure)
         self._data = directory / "data"
         self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._space = Space(directory)
         self._sessions = Sessions(directory / "sessions")
-        fsync_directory(directory)
+        self._syncs.folder(directory)
         self._numbers = itertools.count()
         self._folder_lock = threading.Lock()
         self._folders: set[Path] = set()
@@ -50,7 +59,7 @@ class FileBlobs:
         """Begin a blob."""
         self._space.check_body(size_hint or 0)
         blob_id, path = self._new_path()
-        return _FileWriter(blob_id, path)
+        return _FileWriter(blob_id, path, self._syncs)
 
     def read(self, ref: BlobRef, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """Yield verified bytes; see the contract."""
@@ -72,9 +81,9 @@ class FileBlobs:
                 blob_id, path = self._new_path()
                 clones.append(BlobRef(blob_id, ref.size_bytes, ref.seal))
                 folders.add(path.parent)
-                _link_or_copy(self._path(ref.id), path, ref.id)
+                self._link_or_copy(ref.id, path)
             for folder in folders:
-                fsync_directory(folder)
+                self._syncs.folder(folder)
             failpoints.reach("blob.cloned")
         except BaseException:
             self.delete([clone.id for clone in clones])
@@ -91,7 +100,7 @@ class FileBlobs:
                 folders.add(path.parent)
         failpoints.reach("blob.unlinked")
         for folder in folders:
-            fsync_directory(folder)
+            self._syncs.folder(folder)
 
     def ended_sessions(self) -> list[str]:
         """Return the sessions whose process is gone."""
@@ -135,8 +144,8 @@ class FileBlobs:
         with self._folder_lock:
             if folder not in self._folders:
                 folder.mkdir(parents=True, exist_ok=True)
-                fsync_directory(folder.parent)
-                fsync_directory(self._data)
+                self._syncs.folder(folder.parent)
+                self._syncs.folder(self._data)
                 # Blobs are numbered upwards: older folders are not asked for again.
                 self._folders = {folder}
 
@@ -146,6 +155,20 @@ class FileBlobs:
             raise BlobDamagedError(blob_id, "this is no name of a blob")
         session, digits = blob_id.split(".")
         return self._data / session / digits[:_FOLDER_DIGITS] / digits[_FOLDER_DIGITS:]
+
+    def _link_or_copy(self, blob_id: str, target: Path) -> None:
+        source = self._path(blob_id)
+        try:
+            os.link(source, target)
+        except FileNotFoundError as error:
+            raise BlobDamagedError(blob_id, "the file is missing") from error
+        except OSError as error:
+            if error.errno not in _NO_LINK:
+                raise
+            with full_device(), open(source, "rb") as old, open(target, "xb") as new:
+                shutil.copyfileobj(old, new, FRAME_BYTES)
+                new.flush()
+                self._syncs.file(new.fileno())
 
     def _open(self, blob_id: str) -> int:
         try:
@@ -157,12 +180,13 @@ class FileBlobs:
 class _FileWriter:
     """Writes under the final name: a blob exists for readers when a record names it."""
 
-    def __init__(self, blob_id: str, path: Path) -> None:
+    def __init__(self, blob_id: str, path: Path, syncs: Syncs) -> None:
+        self._syncs = syncs
         self._blob_id = blob_id
         self._path = path
         self._sums = FrameSums()
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with _full_device():
+        with full_device():
             self._descriptor = os.open(path, flags, 0o600)
 
     def append(self, data: bytes | bytearray | memoryview) -> None:
@@ -175,9 +199,8 @@ class _FileWriter:
         footer, seal = self._sums.footer()
         self._write(footer)
         failpoints.reach("blob.written")
-        with _full_device():
-            os.fsync(self._descriptor)
-        fsync_directory(self._path.parent)
+        self._syncs.file(self._descriptor)
+        self._syncs.folder(self._path.parent)
         self._close()
         failpoints.reach("blob.sealed")
         return BlobRef(self._blob_id, self._sums.size_bytes, seal)
@@ -190,25 +213,13 @@ class _FileWriter:
 
     def _write(self, data: bytes | bytearray | memoryview) -> None:
         view = memoryview(data)
-        with _full_device():
+        with full_device():
             while view:
                 view = view[os.write(self._descriptor, view) :]
 
     def _close(self) -> None:
         os.close(self._descriptor)
         self._descriptor = -1
-
-
-@contextlib.contextmanager
-def _full_device() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            raise StoreFullError(
-                "the device of the blobs is full", hint="free some space"
-            ) from error
-        raise
 
 
 def _pread(descriptor: int, size_bytes: int, offset: int) -> bytes:
@@ -220,20 +231,6 @@ def _pread(descriptor: int, size_bytes: int, offset: int) -> bytes:
             break
         data += more
     return data
-
-
-def _link_or_copy(source: Path, target: Path, blob_id: str) -> None:
-    try:
-        os.link(source, target)
-    except FileNotFoundError as error:
-        raise BlobDamagedError(blob_id, "the file is missing") from error
-    except OSError as error:
-        if error.errno not in _NO_LINK:
-            raise
-        with _full_device(), open(source, "rb") as old, open(target, "xb") as new:
-            shutil.copyfileobj(old, new, FRAME_BYTES)
-            new.flush()
-            os.fsync(new.fileno())
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -92,6 +92,12 @@ class Committer:
             self._queue.put(Commit(partition, checks, puts, deletes, future))
         return future
 
+    def fail(self, reason: str) -> None:
+        """Refuse every commit from now on; the first reason stays."""
+        if self.failure is None:
+            _log.error("store.failed reason=%r", reason)
+            self.failure = reason
+
     def close(self) -> None:
         """Finish what waits and end the thread. Idempotent, blocking."""
         if not self._closed:
@@ -132,8 +138,8 @@ class Committer:
             # Whatever it was, what is on the device is unsure, and nobody may wait for ever.
             except Exception as error:  # noqa: BLE001 # a bug here must fail commits, not hang them
                 _log.exception("store.catalog.failed")
-                self.failure = str(error)
-        return [_failed(self.failure)] * len(group)
+                self.fail(str(error))
+        return [_failed(self.failure or "it failed")] * len(group)
 
 
 def _failed(reason: str) -> StoreFailedError:

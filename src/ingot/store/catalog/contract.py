@@ -125,7 +125,14 @@ class Catalog(Protocol):
             StoreFullError: the device is full; nothing was written.
             StoreBusyError: `PENDING_COMMITS_MAX` commits wait already; nothing was written.
             StoreFailedError: an I/O error made durability unsure. From then on every commit
-                fails: the process must be replaced.
+                fails; reads go on.
+        """
+        ...
+
+    def fail(self, reason: str) -> None:
+        """Acknowledge nothing from now on: something else that commits rely on is unsure.
+
+        May be called from any thread; the first reason stays.
         """
         ...
 

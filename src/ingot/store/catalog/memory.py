@@ -101,6 +101,10 @@ class MemoryCatalog:
             future.set_result(None)
         return future
 
+    def fail(self, reason: str) -> None:
+        """Refuse commits from now on."""
+        self.failure = self.failure or reason
+
     def close(self) -> None:
         """Refuse commits from now on."""
         self.failure = "the catalog is closed"

@@ -144,6 +144,10 @@ class SqliteCatalog:
         assert_valid(puts, deletes)
         return self._committer.submit(partition, checks, puts, deletes)
 
+    def fail(self, reason: str) -> None:
+        """Acknowledge nothing from now on."""
+        self._committer.fail(reason)
+
     def close(self) -> None:
         """Finish waiting commits and close the file."""
         self._committer.close()
