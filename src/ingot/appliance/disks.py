@@ -83,14 +83,19 @@ def verified_disk(plan: Plan, target: Target) -> RawDisk:
     return disk
 
 
-def bios_disk(plan: Plan, target: Target) -> RawDisk:
+def bios_disk(plan: Plan, target: Target, *, unit_bytes: int = MIB) -> RawDisk:
     """Return a disk whose partition holds syslinux, the kernel and its RAM disk.
+
+    Args:
+        plan: the appliance.
+        target: brings syslinux.
+        unit_bytes: the disk's size is a multiple of it.
 
     Raises:
         UsageError, Error: see `boot_parts`.
     """
     parts = boot_parts(plan, target)
-    disk = RawDisk(target.work / "bios.img", ("bios",), parts.memory_mib())
+    disk = RawDisk(target.work / f"bios-{unit_bytes}.img", ("bios",), parts.memory_mib())
     if not disk.path.exists():
         loader = find_loader(target.loader_file(BIOS_LOADER, INSTALLER).read())
         files = {
@@ -108,7 +113,7 @@ def bios_disk(plan: Plan, target: Target) -> RawDisk:
         )
         code = target.loader_file(BIOS_LOADER, GPT_BOOT_CODE).read()
         part = _Part(BASIC_DATA, "boot", volume, LEGACY_BIOS_BOOTABLE)
-        _write_disk(disk.path, plan.name, [part], boot_code=code)
+        _write_disk(disk.path, plan.name, [part], boot_code=code, unit_bytes=unit_bytes)
     return disk
 
 
@@ -137,7 +142,15 @@ class _Part:
     attributes: int = 0
 
 
-def _write_disk(path: Path, name: str, parts: Sequence[_Part], *, boot_code: bytes = b"") -> None:
+def _write_disk(
+    path: Path,
+    name: str,
+    parts: Sequence[_Part],
+    *,
+    boot_code: bytes = b"",
+    # Clouds take only whole MiB.
+    unit_bytes: int = MIB,
+) -> None:
     end = FIRST_OFFSET
     partitions: list[Partition] = []
     pieces: list[Piece] = []
@@ -146,7 +159,6 @@ def _write_disk(path: Path, name: str, parts: Sequence[_Part], *, boot_code: byt
         partitions.append(Partition(part.kind, part.name, offset, size_bytes, part.attributes))
         pieces += shifted(part.content.pieces, offset)
         end = offset + size_bytes
-    # Clouds take only whole MiB.
-    size_bytes = align(end + TABLE_SECTORS * SECTOR_BYTES, MIB)
+    size_bytes = align(end + TABLE_SECTORS * SECTOR_BYTES, unit_bytes)
     table = table_pieces(partitions, disk=name, size_bytes=size_bytes, boot_code=boot_code)
     write_pieces(path, size_bytes, [*table, *pieces])

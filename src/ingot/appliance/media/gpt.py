@@ -79,6 +79,19 @@ def table_pieces(
     ]
 
 
+def used_extents(head: bytes, size_bytes: int) -> list[tuple[int, int]]:
+    """Return offset and size of what of a disk is not free: up to the last partition, the tail.
+
+    Args:
+        head: the disk's first 34 sectors.
+        size_bytes: of the whole disk.
+    """
+    rows = _ENTRY.iter_unpack(head[2 * SECTOR_BYTES : (TABLE_SECTORS + 1) * SECTOR_BYTES])
+    end = max(last + 1 for *_, last, _, _ in rows) * SECTOR_BYTES
+    tail_bytes = TABLE_SECTORS * SECTOR_BYTES
+    return [(0, end), (size_bytes - tail_bytes, tail_bytes)]
+
+
 def _entry(partition: Partition, disk: str) -> bytes:
     first, size = partition.offset // SECTOR_BYTES, partition.size_bytes // SECTOR_BYTES
     return _ENTRY.pack(
