@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingot.base.errors import NotFoundError, UsageError
+from ingot.base.errors import Error, NotFoundError, UsageError
 from ingot.client.entries import Entry, Obstacle, Selection
 from ingot.client.localtree import LocalTree
 
@@ -149,3 +149,39 @@ def test_a_deep_tree_is_walked_without_recursion(tmp_path: Path) -> None:
     deep = "/".join("d" * 1 for _ in range(400))
     fill(tmp_path, deep + "/x")
     assert [deep + "/x"] == names(LocalTree(tmp_path))
+
+
+def test_another_folder_in_the_same_place_is_noticed(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    fill(root, "a")
+    tree = LocalTree(root)
+    tree.check()
+    assert tree.lacks("b")
+    assert not tree.lacks("a")
+    root.rename(tmp_path / "unmounted")
+    root.mkdir()
+    with pytest.raises(Error, match="took the place"):
+        tree.lacks("a")
+
+
+def test_a_target_that_does_not_exist_yet_is_empty(tmp_path: Path) -> None:
+    tree = LocalTree(tmp_path / "new", may_be_missing=True)
+    tree.check()
+    assert names(tree) == []
+
+
+def test_what_cannot_be_deleted_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path, "a", "b")
+    real = os.unlink
+
+    def refuse(path: Path) -> None:
+        if path.name == "a":
+            raise PermissionError(13, "Permission denied")
+        real(path)
+
+    monkeypatch.setattr(os, "unlink", refuse)
+    failed = LocalTree(tmp_path).remove(["a", "b"])
+    assert [f"cannot delete {tmp_path}/a: Permission denied"] == [
+        error.message for error in failed.values()
+    ]
+    assert os.listdir(tmp_path) == ["a"]

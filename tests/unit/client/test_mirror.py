@@ -1,0 +1,280 @@
+"""Mirrors of trees in memory: retries, giving up, removals, dry runs, the empty source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from ingot.base.errors import (
+    ConflictError,
+    DeniedError,
+    Error,
+    NetworkError,
+    NotFoundError,
+    PartialError,
+    UsageError,
+)
+from ingot.base.progress import SILENT
+from ingot.base.retry import Backoff
+from ingot.client import crew
+from ingot.client.crew import HOPELESS_FAILURES_MAX, VanishedError
+from ingot.client.entries import Entry, Listed, Obstacle
+from ingot.client.events import Copied, Event, Failed, Removed, Skipped, Tally, Unchanged
+from ingot.client.execute import Conduct
+from ingot.client.mirror import Mirror, Pair
+from ingot.client.places import FilePlace, Place
+from ingot.s3client.body import SourceChangedError
+
+
+class MemoryTree:
+    """A tree in memory."""
+
+    is_file_tree = False
+
+    def __init__(self, **contents: bytes) -> None:
+        self.contents = dict(contents)
+        self.obstacles: list[Obstacle] = []
+        self.vanished = False
+        self.removals: list[list[str]] = []
+        self.failing: dict[str, Error] = {}
+
+    def check(self) -> None:
+        if self.vanished:
+            raise NotFoundError("the tree vanished")
+
+    def entries(self, below: str = "") -> Iterator[Listed]:
+        listed: list[Listed] = [
+            Entry(name, len(data))
+            for name, data in self.contents.items()
+            if not below or name == below or name.startswith(below + "/")
+        ]
+        yield from sorted([*listed, *self.obstacles], key=lambda item: item.name)
+
+    def lacks(self, name: str) -> bool:
+        self.check()
+        return name not in self.contents
+
+    def remove(self, names: Sequence[str]) -> dict[str, Error]:
+        self.removals.append(list(names))
+        for name in names:
+            if name not in self.failing:
+                self.contents.pop(name, None)
+        return {name: self.failing[name] for name in names if name in self.failing}
+
+    def place(self, name: str) -> Place:
+        return FilePlace(Path("/"), name)
+
+    def name_problem(self, name: str) -> str | None:
+        return None
+
+    def label(self, name: str) -> str:
+        return name
+
+
+class MemoryMover:
+    """Copies between two trees in memory; raises what it is told to, one after the other."""
+
+    def __init__(self, source: MemoryTree, target: MemoryTree) -> None:
+        self.source = source
+        self.target = target
+        self.raises: dict[str, list[BaseException]] = {}
+        self.always: BaseException | None = None
+
+    def copy(self, source: Entry, advance: Callable[[int], None]) -> None:
+        advance(source.size_bytes)
+        if self.always is not None:
+            raise self.always
+        if errors := self.raises.get(source.name):
+            raise errors.pop(0)
+        self.target.contents[source.name] = self.source.contents[source.name]
+
+    def is_same(self, source: Entry, target: Entry) -> bool:
+        return self.source.contents[source.name] == self.target.contents[target.name]
+
+
+class Setting:
+    def __init__(self, source: MemoryTree, target: MemoryTree) -> None:
+        self.source = source
+        self.target = target
+        self.mover = MemoryMover(source, target)
+
+    def mirror(self, *, remove: bool = False, **conduct: object) -> Mirror:
+        pair = Pair(self.source, self.target, self.mover)
+        return Mirror(pair, Conduct(**conduct), remove=remove, progress=SILENT)  # type: ignore[arg-type]
+
+    def run(self, *, remove: bool = False, **conduct: object) -> list[Event]:
+        return list(self.mirror(remove=remove, **conduct).run())
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    def quick(attempts: int) -> Backoff:
+        return Backoff(attempts=attempts, first_s=0.0, limit_s=0.0)
+
+    monkeypatch.setattr(crew, "Backoff", quick)
+
+
+def by_name(events: list[Event]) -> dict[str, str]:
+    return {
+        getattr(event, "source", None) or getattr(event, "target", ""): type(event).__name__
+        for event in events
+    }
+
+
+def test_each_name_gets_what_it_needs() -> None:
+    setting = Setting(
+        MemoryTree(new=b"1", same=b"2", other=b"3", empty=b""),
+        MemoryTree(same=b"2", other=b"4", extra=b"5", empty=b""),
+    )
+    events = setting.run(remove=True, overwrite=True)
+    assert by_name(events) == {
+        "new": "Copied",
+        "same": "Unchanged",
+        "other": "Copied",
+        "extra": "Removed",
+        "empty": "Unchanged",
+    }
+    assert setting.source.contents == setting.target.contents
+
+
+def test_a_dry_run_tells_the_same_and_changes_nothing() -> None:
+    setting = Setting(MemoryTree(a=b"1", b=b"2"), MemoryTree(b=b"3", c=b"4"))
+    events = setting.run(remove=True, overwrite=True, dry_run=True)
+    assert by_name(events) == {"a": "Copied", "b": "Copied", "c": "Removed"}
+    assert setting.target.contents == {"b": b"3", "c": b"4"}
+
+
+def test_what_differs_is_a_conflict_without_overwriting() -> None:
+    setting = Setting(MemoryTree(a=b"1"), MemoryTree(a=b"2"))
+    (event,) = setting.run()
+    assert isinstance(event, Failed)
+    assert isinstance(event.error, ConflictError)
+    assert setting.target.contents == {"a": b"2"}
+
+
+@pytest.mark.parametrize("error", [NetworkError("away"), SourceChangedError("changed")])
+def test_what_may_pass_is_tried_again(error: Error) -> None:
+    setting = Setting(MemoryTree(a=b"1"), MemoryTree())
+    setting.mover.raises["a"] = [error, error]
+    assert by_name(setting.run(attempts=3)) == {"a": "Copied"}
+    setting.target.contents.clear()
+    setting.mover.raises["a"] = [error, error]
+    (event,) = setting.run(attempts=2)
+    assert isinstance(event, Failed)
+
+
+def test_what_will_not_pass_is_not_tried_again() -> None:
+    setting = Setting(MemoryTree(a=b"1"), MemoryTree())
+    setting.mover.raises["a"] = [DeniedError("no"), DeniedError("no")]
+    (event,) = setting.run()
+    assert isinstance(event, Failed)
+    assert len(setting.mover.raises["a"]) == 1
+
+
+def test_what_vanished_is_left_out() -> None:
+    setting = Setting(MemoryTree(a=b"1", b=b"2"), MemoryTree())
+    setting.mover.raises["a"] = [VanishedError("gone")]
+    assert by_name(setting.run()) == {"a": "Skipped", "b": "Copied"}
+
+
+@pytest.mark.parametrize("kind", [NetworkError, DeniedError])
+def test_a_run_that_is_in_vain_ends_early(kind: type[Error]) -> None:
+    setting = Setting(MemoryTree(**{f"f{i:03}": b"1" for i in range(500)}), MemoryTree())
+    setting.mover.always = kind("peer away", hint="look there")
+    events: list[Event] = []
+    with pytest.raises(kind, match=r"gave up .* peer away") as caught:
+        events.extend(setting.mirror(attempts=1, workers=2).run())
+    assert caught.value.hint == "look there"
+    assert caught.value.exit_code == kind.exit_code
+
+
+def test_failures_between_successes_do_not_end_the_run() -> None:
+    names = [f"f{i:03}" for i in range(4 * HOPELESS_FAILURES_MAX)]
+    setting = Setting(MemoryTree(**dict.fromkeys(names, b"1")), MemoryTree())
+    for name in names[::2]:
+        setting.mover.raises[name] = [NetworkError("once")]
+    events = setting.run(attempts=1, workers=1)
+    assert len(events) == len(names)
+    assert sum(isinstance(event, Failed) for event in events) == len(names) // 2
+
+
+def test_removals_go_a_thousand_at_a_time_and_each_failure_is_told() -> None:
+    extra = {f"x{i:04}": b"" for i in range(2500)}
+    setting = Setting(MemoryTree(a=b"1"), MemoryTree(a=b"1", **extra))
+    setting.target.failing["x0007"] = DeniedError("locked")
+    events = setting.run(remove=True)
+    assert [len(batch) for batch in setting.target.removals] == [1000, 1000, 500]
+    assert [event.source for event in events if isinstance(event, Failed)] == ["x0007"]
+
+
+def test_a_source_that_vanishes_meanwhile_empties_nothing() -> None:
+    setting = Setting(MemoryTree(a=b"1"), MemoryTree(a=b"1", x=b"2"))
+
+    def vanish() -> Iterator[Listed]:
+        yield from ()
+        setting.source.vanished = True
+
+    setting.source.entries = lambda below="": vanish()  # type: ignore[method-assign]
+    (event,) = setting.run(remove=True)
+    assert isinstance(event, Failed)
+    assert isinstance(event.error, NotFoundError)
+    assert setting.target.contents == {"a": b"1", "x": b"2"}
+
+
+def test_what_appears_meanwhile_is_not_removed() -> None:
+    setting = Setting(MemoryTree(a=b"1"), MemoryTree(a=b"1", late=b"2"))
+    listed = list(setting.source.entries())
+    setting.source.entries = lambda below="": iter(listed)  # type: ignore[method-assign]
+    setting.source.contents["late"] = b"2"
+    assert by_name(setting.run(remove=True)) == {"a": "Unchanged"}
+    assert "late" in setting.target.contents
+
+
+def test_what_cannot_be_read_is_told_and_its_counterpart_stays() -> None:
+    setting = Setting(MemoryTree(z=b"1"), MemoryTree(**{"d/x": b"2", "link": b"3"}))
+    setting.source.obstacles = [
+        Obstacle("d/", "cannot be read", is_failure=True),
+        Obstacle("link", "is a symbolic link", is_failure=False),
+    ]
+    assert by_name(setting.run(remove=True)) == {"d/": "Failed", "link": "Skipped", "z": "Copied"}
+    assert setting.target.contents.keys() == {"d/x", "link", "z"}
+
+
+def test_names_limit_a_run_to_what_is_below_them() -> None:
+    setting = Setting(
+        MemoryTree(**{"a": b"1", "a/b": b"1", "a-b": b"1", "c": b"1"}),
+        MemoryTree(**{"a/x": b"2", "d": b"2"}),
+    )
+    events = list(setting.mirror(remove=True).run(["a", "d"]))
+    assert by_name(events) == {"a": "Copied", "a/b": "Copied", "a/x": "Removed", "d": "Removed"}
+
+
+def test_an_empty_source_may_not_empty_the_target() -> None:
+    with pytest.raises(UsageError, match="is empty"):
+        Setting(MemoryTree(), MemoryTree(a=b"1")).mirror(remove=True).refuse_emptying()
+    Setting(MemoryTree(), MemoryTree()).mirror(remove=True).refuse_emptying()
+    Setting(MemoryTree(a=b"1"), MemoryTree(b=b"1")).mirror(remove=True).refuse_emptying()
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([Copied("a", "a", 1)], None),
+        ([Skipped("a", "link")], None),
+        ([Failed("a", DeniedError("no")), Failed("b", DeniedError("no"))], DeniedError),
+        ([Failed("a", DeniedError("no")), Failed("b", NotFoundError("no"))], PartialError),
+        ([Failed("a", DeniedError("no")), Unchanged("b", 1)], PartialError),
+        ([Failed("a", DeniedError("no")), Removed("b", 1)], PartialError),
+        ([Failed("a", SourceChangedError("no"))], ConflictError),
+    ],
+)
+def test_the_verdict_tells_partial_failure_from_total(
+    events: list[Event], expected: type[Error] | None
+) -> None:
+    tally = Tally()
+    for event in events:
+        tally.add(event)
+    verdict = tally.verdict("objects")
+    assert (type(verdict) if verdict else None) is expected
