@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("s3", "store", "boot")
+NAMES = ("s3", "store", "boot", "outputs")
 
 
 def main() -> None:

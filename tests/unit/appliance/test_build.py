@@ -70,6 +70,14 @@ def test_a_format_writes_the_same_bytes_at_any_place_and_time(
     assert set(first) == suffixes | {"test.manifest.json", "test.mtree"}
 
 
+@pytest.mark.parametrize("output", find_outputs().values(), ids=lambda output: output.name)
+def test_a_format_is_described(output: Output) -> None:
+    text = (Path(__file__).parents[3] / "docs/reference/outputs.md").read_text()
+    [row] = [line for line in text.splitlines() if line.startswith(f"| `{output.name}`")]
+    for suffix in output.suffixes:
+        assert f"`NAME{suffix}`" in row
+
+
 @pytest.mark.parametrize("name", [n for n, output in find_outputs().items() if output.needs])
 def test_a_format_names_the_tool_it_misses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
