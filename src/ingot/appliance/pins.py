@@ -1,4 +1,4 @@
-"""Pins everything that an appliance is made of, or moves its pins; other appliances' stay."""
+"""Checks what an appliance is made of, pins it, and moves its pins; other appliances' stay."""
 
 from __future__ import annotations
 
@@ -57,6 +57,19 @@ def lock_appliance(
                 task.advance()
     session.save_lock()
     return rows
+
+
+def check_appliance(path: Path) -> None:
+    """Return if the appliance file at `path` and the components it names have no mistakes.
+
+    Raises:
+        DocumentError: one of them has; all mistakes of the first such file are listed.
+        NotFoundError: the file or a component does not exist.
+    """
+    for reference in image_references(with_data_steps(read_appliance(path))):
+        if reference.startswith(COMPONENT_PREFIX):
+            name = reference.removeprefix(COMPONENT_PREFIX)
+            read_recipe(find_component(name, path.parent))
 
 
 def _forget(

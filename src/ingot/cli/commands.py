@@ -23,6 +23,7 @@ OBJECTS = "Objects"
 
 COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("build", APPLIANCES, "build:build", "Build an appliance from its YAML."),
+    CommandRow("validate", APPLIANCES, "validate:validate", "Check appliance files."),
     CommandRow("lock", APPLIANCES, "lock:lock", "Pin images and packages of an appliance."),
     CommandRow("cache", APPLIANCES, "cache:cache", "Keep container images for builds."),
     CommandRow("inspect", APPLIANCES, "inspect:inspect", "Show what is inside an appliance."),

@@ -46,7 +46,8 @@ def test_bytes_do_not_depend_on_what_the_process_did_before(tmp_path) -> None:
     source = tmp_path / "x.py"
     source.write_bytes(SOURCE)
     jobs = f"usr/lib/x.py\0{source}\0{0}\0{len(SOURCE)}\0"
-    busy = "import json, typing, argparse\nkept = ['named_once', 'Thing', 'size', 'name', 'a', 'b', 'q', 'kw']"
+    names = "['named_once', 'Thing', 'size', 'name', 'a', 'b', 'q', 'kw']"
+    busy = f"import json, typing, argparse\nkept = {names}"
     plain = run("", jobs)
     assert plain == run(busy, jobs)
     assert int.from_bytes(plain[:4], "little") == len(plain) - 4

@@ -1,0 +1,80 @@
+"""The published JSON Schema is the one the code makes, and knows the keys that the reader knows."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from ingot.appliance.schema import appliance_schema, render_schema
+from ingot.appliance.spec import parse_appliance
+from ingot.base.document import DocumentError
+
+ROOT = Path(__file__).parents[3]
+SCHEMA = appliance_schema()
+CONTAINER = SCHEMA["$defs"]["container"]
+
+
+def test_the_published_schema_is_current() -> None:
+    assert (ROOT / "docs/reference/appliance.schema.json").read_bytes() == render_schema()
+
+
+def known_keys(text: str) -> set[str]:
+    """Return the keys that the reader would have accepted where `text` has `zzzzzzzz`."""
+    with pytest.raises(DocumentError) as caught:
+        parse_appliance(text, file="x.yml", name="x")
+    listed = re.search(r"'zzzzzzzz' is not known here \(known: ([^)]*)\)", caught.value.message)
+    assert listed is not None, caught.value.message
+    return set(listed[1].split(", "))
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("zzzzzzzz: 1", SCHEMA),
+        ("kernel: {zzzzzzzz: 1}", SCHEMA["properties"]["kernel"]),
+        ("files: [{zzzzzzzz: 1}]", SCHEMA["properties"]["files"]["items"]),
+        ("data: {zzzzzzzz: 1}", SCHEMA["properties"]["data"]),
+        ("network: {zzzzzzzz: 1}", SCHEMA["properties"]["network"]),
+        ("onboot: [{zzzzzzzz: 1}]", CONTAINER),
+        ("services: [{zzzzzzzz: 1}]", CONTAINER),
+        ("services: [{name: a, image: b, ready: {zzzzzzzz: 1}}]", CONTAINER["properties"]["ready"]),
+        (
+            "onboot: [{name: a, image: b, mounts: [{zzzzzzzz: 1}]}]",
+            CONTAINER["properties"]["mounts"]["items"],
+        ),
+        (
+            "onboot: [{name: a, image: b, devices: [{zzzzzzzz: 1}]}]",
+            CONTAINER["properties"]["devices"]["items"],
+        ),
+        (
+            "onboot: [{name: a, image: b, runtime: {zzzzzzzz: 1}}]",
+            CONTAINER["properties"]["runtime"],
+        ),
+    ],
+)
+def test_schema_and_reader_know_the_same_keys(text: str, part) -> None:
+    # Keys of LinuxKit that are refused by name are known to the reader alone.
+    refused = {"volumes", "trust", "ucode", "metadata", "userns", "uidMappings", "gidMappings"}
+    refused |= {"resources", "cgroups", "interfaces", "bindNS", "namespace"}
+    if part is CONTAINER["properties"]["runtime"]:
+        refused |= {"mounts"}
+    assert set(part["properties"]) == known_keys(text) - refused
+
+
+def test_every_part_refuses_what_it_does_not_know() -> None:
+    def objects(node: object) -> list[dict[str, object]]:
+        if isinstance(node, list):
+            return [found for item in node for found in objects(item)]
+        if not isinstance(node, dict):
+            return []
+        below = [found for value in node.values() for found in objects(value)]
+        return [node, *below] if "properties" in node and "type" in node else below
+
+    found = objects(SCHEMA)
+    assert len(found) == 10
+    assert all(node["additionalProperties"] is False for node in found)
+
+
+def test_the_schema_is_json() -> None:
+    assert json.loads(render_schema()) == SCHEMA
