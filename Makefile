@@ -6,27 +6,30 @@ PY := $(VENV)/bin/python
 JOBS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-all bench lint format clean
+.PHONY: help setup setup-test run test test-all bench lint format clean
 
 help: ## List the targets.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## */  make \1\t/'
 
 setup: ## Install what is missing: Debian packages, a virtual environment, locked wheels.
-	@tools/setup.sh "$(VENV)"
+	@tools/setup.sh "$(VENV)" run
+
+setup-test: ## The same, with what the test suite needs.
+	@tools/setup.sh "$(VENV)" test
 
 run: setup ## Build the store appliance, boot it, print endpoint, console URL and keys.
 	@$(PY) tools/run_store.py $(RUN_ARGS)
 
-test: setup ## Everything that CI runs.
+test: setup-test ## Everything that CI runs.
 	@$(PY) -m pytest -n $(JOBS) --dist loadgroup -m "not slow"
 
-test-all: setup ## The same and the long runs.
+test-all: setup-test ## The same and the long runs.
 	@$(PY) -m pytest -n $(JOBS) --dist loadgroup
 
 bench: setup ## Ours against peers; see bench/README.md.
 	@$(PY) -m bench
 
-lint: setup ## Format, lint, types, import contracts, tidiness.
+lint: setup-test ## Format, lint, types, import contracts, tidiness.
 	@$(PY) -m pytest -q tests/tidy
 
 format: setup ## Format the sources.

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Install what this checkout needs and does not find: Debian packages, a virtual environment,
 # the locked wheels. A second run only compares stamps.
+# Usage: tools/setup.sh VENV [run|test]; `test` installs what only the test suite needs, too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=${1:-.venv}
+purpose=${2:-run}
 
 say() { printf '==> %s\n' "$*" >&2; }
 die() { printf 'error: %s\nhint: %s\n' "$1" "$2" >&2; exit 1; }
@@ -17,15 +19,30 @@ as_root() {
 
 install_debian_packages() {
   command -v dpkg-query >/dev/null || die "this is no Debian-like system" "install what requirements/debian.txt lists by hand, then run with INGOT_SKIP_APT=1"
-  local missing=() name
-  while read -r name _; do
+  local missing=() name needed_by
+  while read -r name needed_by _; do
     case "$name" in ''|'#'*) continue ;; esac
+    [ "$needed_by" = test ] && [ "$purpose" != test ] && continue
     dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null | grep -qx installed || missing+=("$name")
   done < requirements/debian.txt
   [ ${#missing[@]} -eq 0 ] && return
   say "installing Debian packages: ${missing[*]}"
   as_root apt-get update -qq
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+}
+
+# A registry for tests to pull from: only its program, because the package would start a daemon.
+unpack_registry() {
+  [ "$purpose" = test ] || return 0
+  [ ! -x "$venv/bin/docker-registry" ] || return 0
+  say "unpacking docker-registry into $venv"
+  local folder; folder=$(mktemp -d)
+  chmod 755 "$folder"  # apt downloads as a user of its own
+  (cd "$folder" && apt-get download -qq docker-registry >&2) ||
+    { as_root apt-get update -qq; (cd "$folder" && apt-get download -qq docker-registry >&2); }
+  dpkg-deb -x "$folder"/docker-registry_*.deb "$folder"
+  install "$folder/usr/bin/docker-registry" "$venv/bin/docker-registry"
+  rm -rf "$folder"
 }
 
 find_python() {
@@ -57,3 +74,4 @@ install_wheels() {
 
 [ -n "${INGOT_SKIP_APT:-}" ] || install_debian_packages
 install_wheels
+[ -n "${INGOT_SKIP_APT:-}" ] || unpack_registry

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -54,8 +55,10 @@ def registry(
         tls: files of certificate and key.
         storage: where it keeps blobs instead.
     """
-    program = shutil.which(_PROGRAM, path=f"{os.environ.get('PATH', '')}:/usr/bin")
-    assert program is not None, "install the Debian package docker-registry"
+    # `make` unpacks it beside the interpreter: installing the package would start a daemon.
+    folders = (os.path.dirname(sys.executable), os.environ.get("PATH", ""), "/usr/bin")
+    program = shutil.which(_PROGRAM, path=os.pathsep.join(folders))
+    assert program is not None, "the program docker-registry is missing; 'make setup-test' has it"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
