@@ -1,18 +1,30 @@
-"""Who asks, and may they: SigV4 in the header or in the query, then the identity's rights."""
+"""Who asks, and may they: SigV4 in header or query, SigV2 in the query, then the rights."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from ingot.iam.identities import Identity
 from ingot.s3.claims import Claim, check_claim, parse_authorization, parse_presigned, verify
 from ingot.s3.errors import S3Error
+from ingot.s3.sigv2 import (
+    ACCESS_KEY_PARAMETER,
+    PresignedV2,
+    check_presigned_v2,
+    parse_presigned_v2,
+    verify_presigned_v2,
+)
 from ingot.s3.sigv4 import canonical_path, canonical_query
 from ingot.server.request import Request
+from ingot.server.routing import bucket_of_host
 from ingot.server.service import Service
+
+_QUERY_FORMS = frozenset({"X-Amz-Algorithm", ACCESS_KEY_PARAMETER})
 
 
 def is_signed(request: Request) -> bool:
     """Tell whether the request comes with a signature, good or bad."""
-    return "authorization" in request.headers or "X-Amz-Algorithm" in request.parameters
+    return "authorization" in request.headers or not _QUERY_FORMS.isdisjoint(request.parameters)
 
 
 def authenticate(request: Request, service: Service) -> Identity:
@@ -23,20 +35,34 @@ def authenticate(request: Request, service: Service) -> Identity:
             `SignatureDoesNotMatch`, `RequestTimeTooSkewed`, and the malformed ones.
     """
     claim = request.claim = _claim(request)
-    check_claim(claim, request.headers, region=service.region, now_ns=service.clock.now_ns())
+    now_ns = service.clock.now_ns()
+    if isinstance(claim, PresignedV2):
+        check_presigned_v2(claim, request.operation.subresource, now_ns=now_ns)
+    else:
+        check_claim(claim, request.headers, region=service.region, now_ns=now_ns)
     if claim.session_token is not None:
         raise S3Error("InvalidToken")
     identity = service.identities.find(claim.access_key)
     if identity is None:
         raise S3Error("InvalidAccessKeyId", AWSAccessKeyId=claim.access_key)
-    verify(
-        claim,
-        identity.secret_key,
-        method=request.method,
-        path=canonical_path(request.raw_path),
-        query=canonical_query(request.query),
-        headers=request.headers,
-    )
+    if isinstance(claim, PresignedV2):
+        verify_presigned_v2(
+            claim,
+            identity.secret_key,
+            method=request.method,
+            resources=_resources(request, service.domains),
+            query=request.query,
+            headers=request.headers,
+        )
+    else:
+        verify(
+            claim,
+            identity.secret_key,
+            method=request.method,
+            path=canonical_path(request.raw_path),
+            query=canonical_query(request.query),
+            headers=request.headers,
+        )
     return identity
 
 
@@ -53,22 +79,28 @@ def authorize(request: Request, identity: Identity) -> None:
         raise S3Error("AccessDenied")
 
 
-def _claim(request: Request) -> Claim:
-    in_query = "X-Amz-Algorithm" in request.parameters
-    if "authorization" in request.headers:
-        if in_query:
-            raise S3Error(
-                "InvalidArgument",
-                "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter or the"
-                " Authorization header should be specified.",
-            )
-        return parse_authorization(request.headers)
-    if in_query:
-        return parse_presigned(request.query, request.headers)
-    if "AWSAccessKeyId" in request.parameters:
+def _claim(request: Request) -> Claim | PresignedV2:
+    forms = _QUERY_FORMS.intersection(request.parameters)
+    if len(forms) + ("authorization" in request.headers) > 1:
         raise S3Error(
-            "InvalidRequest",
-            "The authorization mechanism you have provided is not supported. Please use"
-            " AWS4-HMAC-SHA256.",
+            "InvalidArgument",
+            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, the"
+            " Signature query string parameter or the Authorization header should be specified.",
         )
+    if "authorization" in request.headers:
+        return parse_authorization(request.headers)
+    if ACCESS_KEY_PARAMETER in forms:
+        return parse_presigned_v2(request.query, request.headers)
+    if forms:
+        return parse_presigned(request.query, request.headers)
     raise S3Error("AccessDenied")
+
+
+def _resources(request: Request, domains: Sequence[str]) -> list[str]:
+    """Return what signature version 2 may have covered as the request's path."""
+    path = request.raw_path.decode("latin-1")
+    if domains and bucket_of_host(request.headers.get("host", ""), domains) is not None:
+        path = f"/{request.bucket}{path}"
+    if request.key or not request.bucket:
+        return [path]
+    return [f"/{request.bucket}", f"/{request.bucket}/"]

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ingot.base.limits import XML_BODY_BYTES_MAX
 from ingot.base.units import MIB
 from ingot.s3 import checksums, chunked
+from ingot.s3.claims import Claim
 from ingot.s3.errors import S3Error
 from ingot.s3.sigv4 import UNSIGNED_PAYLOAD, signing_key
 from ingot.server.errors import ClientGoneError
@@ -307,6 +308,7 @@ def _decoder(
     claim = request.claim
     signer = None
     if claim.payload_hash != chunked.UNSIGNED_TRAILER:
+        assert isinstance(claim, Claim), "chunks are not signed with version 2"
         key = signing_key(request.identity.secret_key, claim.date, claim.region)
         signer = chunked.ChunkSigner(key, claim.timestamp, claim.scope, claim.signature)
     return chunked.ChunkedDecoder(decoded_bytes=size_bytes, signer=signer, trailers=trailers)

@@ -9,6 +9,7 @@ from ingot.iam.identities import Identity
 from ingot.s3.claims import Claim
 from ingot.s3.errors import S3Error
 from ingot.s3.operations import Operation
+from ingot.s3.sigv2 import PresignedV2
 from ingot.s3.sigv4 import Query, parse_query
 
 Message = MutableMapping[str, Any]
@@ -54,7 +55,7 @@ class Request:
     )
 
     operation: Operation
-    claim: Claim
+    claim: Claim | PresignedV2
     identity: Identity
 
     def __init__(self, scope: Message, receive: Receive) -> None:
