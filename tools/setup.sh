@@ -37,9 +37,8 @@ unpack_registry() {
   [ ! -x "$venv/bin/docker-registry" ] || return 0
   say "unpacking docker-registry into $venv"
   local folder; folder=$(mktemp -d)
-  chmod 755 "$folder"  # apt downloads as a user of its own
-  (cd "$folder" && apt-get download -qq docker-registry >&2) ||
-    { as_root apt-get update -qq; (cd "$folder" && apt-get download -qq docker-registry >&2); }
+  (cd "$folder" && apt-get -o APT::Sandbox::User=root download -qq docker-registry >&2) ||
+    { as_root apt-get update -qq; (cd "$folder" && apt-get -o APT::Sandbox::User=root download -qq docker-registry >&2); }
   dpkg-deb -x "$folder"/docker-registry_*.deb "$folder"
   install "$folder/usr/bin/docker-registry" "$venv/bin/docker-registry"
   rm -rf "$folder"
