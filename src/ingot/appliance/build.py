@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -57,6 +57,7 @@ def build(path: Path, options: BuildOptions, session: Session) -> Manifest:
         Error: what images, plan and outputs raise.
     """
     outputs = [find_output(name) for name in dict.fromkeys(options.formats)]
+    _check_names(outputs)
     for output in outputs:
         _check(output, options.arch)
     loaders = dict.fromkeys(loader for output in outputs for loader in output.loaders)
@@ -122,6 +123,18 @@ def write_outputs(
         (target.folder / f"{name}{MANIFEST_SUFFIX}").write_bytes(render(manifest))
         _publish(target.folder, options.folder, name)
     return manifest
+
+
+def _check_names(outputs: Sequence[Output]) -> None:
+    writers: dict[str, Output] = {}
+    for output in outputs:
+        for suffix in output.suffixes:
+            other = writers.setdefault(suffix, output)
+            if other is not output:
+                raise UsageError(
+                    f"{other.name} and {output.name} both write NAME{suffix}",
+                    hint="build them apart, with another --name or --dir",
+                )
 
 
 def _check(output: Output, arch: str) -> None:

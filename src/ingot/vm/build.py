@@ -174,6 +174,7 @@ def _boot(file: _File, files: list[_File], prefix: Path) -> KernelBoot | ImageBo
         kernel=_checked(folder, file),
         initrd=_checked(folder, roles["initrd"]),
         command_line=_command_line(_checked(folder, roles["cmdline"])),
+        root=_checked(folder, roles["root"]) if "root" in roles else None,
     )
 
 

@@ -78,11 +78,17 @@ class StaticAddress(msgspec.Struct, frozen=True):
 
 
 class KernelBoot(msgspec.Struct, frozen=True):
-    """A kernel that the hypervisor loads by itself, past all boot loaders."""
+    """A kernel that the hypervisor loads by itself, past all boot loaders.
+
+    Attributes:
+        root: the image of the root file system where the RAM disk does not carry it; a disk that
+            is never written.
+    """
 
     kernel: Path
     initrd: Path
     command_line: str
+    root: Path | None = None
 
 
 class ImageBoot(msgspec.Struct, frozen=True):

@@ -279,6 +279,15 @@ def test_memory_follows_the_size_of_the_ram_disk(size_mib: int, expected: int) -
     assert BootParts(Content.of("kernel"), ram_disk, "").memory_mib() == expected
 
 
+def test_formats_that_write_the_same_names_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.yml"
+    path.write_text("init: []\n")
+    formats = ("kernel+initrd", "kernel+squashfs")
+    options = BuildOptions(arch="amd64", folder=tmp_path / "out", formats=formats)
+    with pytest.raises(UsageError, match="both write NAME-kernel"):
+        build(path, options, Session())
+
+
 def test_a_format_for_other_machines_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.yml"
     path.write_text("init: []\n")

@@ -57,6 +57,18 @@ def test_the_manifest_says_memory_and_architecture(prefix: Path) -> None:
     assert build.boot.command_line == "console=ttyS0 quiet"
 
 
+def test_a_root_beside_the_kernel_is_taken(prefix: Path) -> None:
+    write_manifest(prefix)
+    manifest = prefix.with_name("demo.manifest.json")
+    document = json.loads(manifest.read_text())
+    document["files"].append({"role": "root", "path": "demo-squashfs.img", "size_bytes": 4})
+    manifest.write_text(json.dumps(document))
+    prefix.with_name("demo-squashfs.img").write_bytes(b"root")
+    build = read_build(prefix, Wanted())
+    assert isinstance(build.boot, KernelBoot)
+    assert build.boot.root == prefix.with_name("demo-squashfs.img")
+
+
 def test_a_build_exists_by_manifest_or_kernel(prefix: Path, tmp_path: Path) -> None:
     assert exists(prefix)
     assert not exists(tmp_path / "other")

@@ -192,6 +192,17 @@ def test_a_disk_image_comes_after_the_disks_and_is_never_written(
     assert not {"-kernel", "-initrd", "-append"} & set(words)
 
 
+def test_the_root_of_a_kernel_comes_after_the_disks_and_is_never_written() -> None:
+    boot = msgspec.structs.replace(KERNEL, root=Path("/b/store-squashfs.img"))
+    words = command(boot=boot, disks=(Disk("/data.img"),))
+    assert after(words, "-blockdev")[-1] == (
+        '{"driver":"raw","node-name":"boot","read-only":true,'
+        '"file":{"driver":"file","filename":"/b/store-squashfs.img","read-only":true}}'
+    )
+    assert words[-1] == "virtio-blk-pci,drive=boot,serial=ingot-boot"
+    assert "-kernel" in words
+
+
 def test_a_cd_is_in_a_drive() -> None:
     words = command(boot=ImageBoot(Path("/b/store.iso"), "iso"))
     assert words[-4:] == [

@@ -54,7 +54,7 @@ def command(machine: Machine, taps: Sequence[int] = ()) -> list[str]:
         *_control(),
         *_networks(machine, taps),
         *(word for index, disk in enumerate(machine.disks) for word in _disk(index, disk)),
-        *(_image(machine.boot) if isinstance(machine.boot, ImageBoot) else ()),
+        *_medium(machine.boot),
     ]
 
 
@@ -147,19 +147,29 @@ def _kernel(machine: Machine, boot: KernelBoot) -> list[str]:
     ]
 
 
+def _medium(boot: KernelBoot | ImageBoot) -> list[str]:
+    """Return the disk or CD of the build, which comes after the user's disks."""
+    if isinstance(boot, KernelBoot):
+        if boot.root is None:
+            return []
+        device = "virtio-blk-pci,drive=boot,serial=ingot-boot"
+        return ["-blockdev", _read_only("raw", boot.root), "-device", device]
+    return _image(boot)
+
+
+def _read_only(driver: str, path: Path) -> str:
+    file = {"driver": "file", "filename": str(path), "read-only": True}
+    return _json({"driver": driver, "node-name": "boot", "read-only": True, "file": file})
+
+
 def _image(boot: ImageBoot) -> list[str]:
-    block = {
-        "driver": "qcow2" if boot.format == "qcow2" else "raw",
-        "node-name": "boot",
-        "read-only": True,
-        "file": {"driver": "file", "filename": str(boot.path), "read-only": True},
-    }
+    block = _read_only("qcow2" if boot.format == "qcow2" else "raw", boot.path)
     if boot.format == "iso":
         # On virtio, since Debian's cloud kernel has no AHCI.
         device = ["virtio-scsi-pci,id=scsi", "scsi-cd,bus=scsi.0,drive=boot,bootindex=0"]
     else:
         device = ["virtio-blk-pci,drive=boot,serial=ingot-boot,bootindex=0"]
-    return ["-blockdev", _json(block), *(word for each in device for word in ("-device", each))]
+    return ["-blockdev", block, *(word for each in device for word in ("-device", each))]
 
 
 def _disk(index: int, disk: Disk) -> list[str]:
