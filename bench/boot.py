@@ -82,12 +82,14 @@ def _boot(prefix: Path, memory: str, environment: dict[str, str]) -> tuple[float
         wall_s = time.monotonic() - began_s
         fields = Path(f"/proc/{machine['pid']}/stat").read_text().rpartition(")")[2].split()
         cpu_s = (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
-        info = _ingot(environment, "exec", "--host", "bench", "/bin/cat", "/proc/meminfo")
+        info = _ingot(
+            environment, "exec", "--host", "bench", "/bin/busybox", "cat", "/proc/meminfo"
+        )
         values = {line.split(":")[0]: int(line.split()[1]) for line in info.splitlines()}
         used_mib = (values["MemTotal"] - values["MemAvailable"]) / 1024
     finally:
         _ingot(environment, "stop", "bench")
-        _ingot(environment, "rm-machine", "bench")
+        _ingot(environment, "rm-machine", "--yes", "bench")
     return wall_s, cpu_s, used_mib
 
 
