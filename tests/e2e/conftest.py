@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+BuildOwn = Callable[[Path, str], Path]
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -86,6 +87,24 @@ def _build(cli: Cli, name: str, tmp_path_factory: pytest.TempPathFactory) -> Pat
     # A cold cache downloads some 80 MB of packages and wheels.
     cli("build", ROOT / "examples" / f"{name}.yml", "--dir", folder, timeout_s=900)
     return folder / name
+
+
+@pytest.fixture(scope="session")
+def build_own(cli: Cli) -> BuildOwn:
+    """Build an appliance file's text in a folder; its `component:tool` is busybox alone.
+
+    Returns the prefix of the build's files.
+    """
+
+    def build(folder: Path, text: str) -> Path:
+        component = folder / "components" / "tool" / "component.yml"
+        component.parent.mkdir(parents=True)
+        component.write_text("packages: [busybox-static]\n")
+        (folder / "own.yml").write_text(text)
+        cli("build", folder / "own.yml", "--dir", folder, timeout_s=600)
+        return folder / "own"
+
+    return build
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("machines"), pytest.mark.timeout(600)]
 
+BuildOwn = Callable[[Path, str], Path]
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 BOOT_TIMEOUT_S = 240
@@ -147,18 +148,8 @@ services:
 """
 
 
-def built(cli: Cli, folder: Path, text: str) -> Path:
-    """Build an appliance whose containers are all busybox; returns the prefix of its files."""
-    component = folder / "components" / "tool" / "component.yml"
-    component.parent.mkdir(parents=True)
-    component.write_text("packages: [busybox-static]\n")
-    (folder / "own.yml").write_text(text)
-    cli("build", folder / "own.yml", "--dir", folder, timeout_s=600)
-    return folder / "own"
-
-
-def test_a_step_that_fails_stops_the_boot(cli: Cli, tmp_path: Path) -> None:
-    text = fails(cli, built(cli, tmp_path, STEPS), "boot-steps")
+def test_a_step_that_fails_stops_the_boot(cli: Cli, build_own: BuildOwn, tmp_path: Path) -> None:
+    text = fails(cli, build_own(tmp_path, STEPS), "boot-steps")
     assert "bad: last" in text
     log = cli("logs", "boot-steps").stdout
     assert "good: all is well" in log
@@ -203,10 +194,12 @@ services:
 """
 
 
-def test_settings_of_services_hold_in_the_guest(cli: Cli, tmp_path: Path) -> None:
+def test_settings_of_services_hold_in_the_guest(
+    cli: Cli, build_own: BuildOwn, tmp_path: Path
+) -> None:
     """Order, readiness, a writable layer, binds, a job, a fixed address, the end by force."""
     name = "boot-settings"
-    cli("run", built(cli, tmp_path, SETTINGS), "--name", name, "--wait", timeout_s=BOOT_TIMEOUT_S)
+    cli("run", build_own(tmp_path, SETTINGS), "--name", name, "--wait", timeout_s=BOOT_TIMEOUT_S)
     assert listed(cli, name)["services"] == {"late": "ready", "writer": "ready", "job": "ready"}
     log = cli("logs", name).stdout
     assert re.search(r"address +10\.0\.2\.50 \(eth0\)", log)
@@ -246,34 +239,3 @@ def ends(cli: Cli, name: str, *, keep: bool = False) -> None:
 def test_without_its_disk_the_store_does_not_start(cli: Cli, store_image: Path) -> None:
     assert "there is no disk for the data" in fails(cli, store_image, "boot-diskless")
     ends(cli, "boot-diskless")
-
-
-def test_a_disk_with_other_data_is_left_as_it_is(
-    cli: Cli, store_image: Path, tmp_path: Path
-) -> None:
-    disk = tmp_path / "foreign.img"
-    body = bytearray(64 << 20)
-    # The far end alone, where a backup partition table or a RAID label would be.
-    body[-700] = 1
-    disk.write_bytes(body)
-    said = fails(cli, store_image, "boot-foreign", "--disk", disk)
-    assert "is not blank; it was left as it is" in said
-    ends(cli, "boot-foreign")
-    assert disk.read_bytes() == body
-
-
-def test_a_damaged_file_system_is_not_mounted(cli: Cli, store_image: Path, tmp_path: Path) -> None:
-    disk = tmp_path / "damaged.img"
-    with disk.open("wb") as file:
-        file.truncate(64 << 20)
-    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
-    subprocess.run(
-        ["mke2fs", "-q", "-t", "ext4", "-L", "INGOT-DATA", disk], check=True, env=environment
-    )
-    with disk.open("r+b") as file:
-        # The superblock keeps its magic number and label, and loses its sense.
-        file.seek(1024 + 4)
-        file.write(b"\xff" * 40)
-    said = fails(cli, store_image, "boot-damaged", "--disk", disk)
-    assert "is damaged beyond automatic repair" in said
-    ends(cli, "boot-damaged")

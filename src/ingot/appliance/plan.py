@@ -25,6 +25,8 @@ from ingot.oci.tree import Content, Entry, Tree, directory, file, symlink
 FIRST_ID = 100
 FORMAT_IMAGE = "component:format"
 MOUNT_IMAGE = "component:mount"
+LOG_FOLDER = ".log"
+"""Of a data disk; root's own, in a folder that may belong to a service."""
 MODULES_LABEL = "ingot.modules"
 EARLY_MODULES_LABEL = "ingot.modules.early"
 ROOT_MODULES_LABEL = "ingot.modules.root"
@@ -62,16 +64,17 @@ class Plan:
 
 
 def with_data_steps(appliance: Appliance) -> Appliance:
-    """Return the appliance with its `data` disk written out as the first two onboot steps."""
-    disk = appliance.data
-    if disk is None:
-        return appliance
-    uid, gid = disk.owner
-    steps = (
-        _step("format", FORMAT_IMAGE, "/usr/lib/ingot/format", disk.label),
-        _step("mount", MOUNT_IMAGE, "/usr/lib/ingot/mount", disk.label, disk.path, f"{uid}:{gid}"),
-    )
-    return replace(appliance, onboot=steps + appliance.onboot)
+    """Return the appliance with its `data` disks written out as the first onboot steps."""
+    steps: list[Container] = []
+    for index, disk in enumerate(appliance.data, start=1):
+        number = "" if index == 1 else str(index)
+        uid, gid = disk.owner
+        mount = ("/usr/lib/ingot/mount", disk.label, disk.path, f"{uid}:{gid}")
+        steps += (
+            _step(f"format{number}", FORMAT_IMAGE, "/usr/lib/ingot/format", disk.label),
+            _step(f"mount{number}", MOUNT_IMAGE, *mount),
+        )
+    return replace(appliance, onboot=(*steps, *appliance.onboot))
 
 
 def image_references(appliance: Appliance) -> list[str]:
@@ -256,6 +259,9 @@ def _add_settings(root: Tree, appliance: Appliance, bundles: _Bundles) -> None:
         _add_service(root, bundle)
     root.add(file("etc/ingot/stop-order", scripts.stop_order(bundles.services)))
     root.add(file("etc/ingot/announced", scripts.announced(bundles.services)))
+    for disk in appliance.data:
+        if disk.logs:
+            root.add(file("etc/ingot/logs", f"{disk.path}/{LOG_FOLDER}\n"))
     root.add(file("etc/hostname", f"{appliance.name}\n"))
     if appliance.network is not None:
         network = appliance.network

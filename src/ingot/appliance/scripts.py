@@ -57,11 +57,17 @@ def finish_script(bundle: Bundle) -> str:
 
 
 def log_script(bundle: Bundle) -> str:
-    """Return the script of a service's logger, which rotates by size."""
+    """Return the script of a service's logger, which rotates by size.
+
+    A log that is kept on a disk goes on where it ended; what was there before this boot is noted,
+    so that the console's page shows the words of this one.
+    """
     folder = shlex.quote(f"/var/log/{bundle.name}")
+    start = shlex.quote(f"/run/log-starts/{bundle.name}")
     return _script(
         f"mkdir -p {folder}",
         f"printf 's{LOG_BYTES_MAX}\\nn{LOG_FILES_MAX}\\n' > {folder}/config",
+        f"[ -e {start} ] || [ ! -e {folder}/current ] || wc -l < {folder}/current > {start}",
         f"exec /usr/bin/svlogd -tt {folder}",
     )
 

@@ -29,6 +29,7 @@ SOURCE_BYTES_MAX = 1 << 20
 CONTAINERS_MAX = 999
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}", re.IGNORECASE)
+_DATA_PATH = re.compile(r"/var(/(?!\.\.?(/|$))[^/]+)+")
 _LABEL = re.compile(r"[A-Za-z0-9_.-]{1,16}")
 _SECTIONS = ("kernel", "init", "onboot", "onshutdown", "services", "files", "data", "network")
 _SERVICE_ONLY = frozenset({"restart", "depends", "ready", "stop-timeout"})
@@ -75,11 +76,13 @@ class DataDisk:
     Attributes:
         path: where it is mounted, before any other step of the boot.
         owner: user and group of the mounted root directory.
+        logs: whether the machine's logs are kept on it.
     """
 
     label: str = "INGOT-DATA"
     path: str = "/var/data"
     owner: tuple[int, int] = (0, 0)
+    logs: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ class Appliance:
     onshutdown: tuple[Container, ...] = ()
     services: tuple[Container, ...] = ()
     files: tuple[FileEntry, ...] = ()
-    data: DataDisk | None = None
+    data: tuple[DataDisk, ...] = ()
     network: Network | None = None
 
 
@@ -144,7 +147,7 @@ def parse_appliance(text: str, *, file: str, name: str) -> Appliance:
         onshutdown=_steps(reader, nodes, "onshutdown"),
         services=_services(reader, nodes),
         files=_files(reader, nodes["files"]) if "files" in nodes else (),
-        data=_data(reader, nodes["data"]) if "data" in nodes else None,
+        data=_data_disks(reader, nodes["data"]) if "data" in nodes else (),
         network=_network(reader, nodes["network"]) if "network" in nodes else None,
     )
     reader.finish()
@@ -293,19 +296,46 @@ def _owner(reader: Reader, nodes: Mapping[str, yaml.Node], key: str) -> int | st
     return (read_id(reader, nodes[key]) or 0) if key in nodes else 0
 
 
-def _data(reader: Reader, node: yaml.Node) -> DataDisk:
-    nodes = known_fields(reader, node, ("label", "path", "uid", "gid"))
+def _data_disks(reader: Reader, node: yaml.Node) -> tuple[DataDisk, ...]:
+    """Read one disk or a list of them; the logs are kept on the first unless it says otherwise."""
+    items = list(reader.items(node)) if isinstance(node, yaml.SequenceNode) else [node]
+    disks: list[DataDisk] = []
+    for item in items:
+        disk = _data(reader, item, logs=not disks)
+        if disk.label in {other.label for other in disks}:
+            reader.problem(item, f"two disks have the label {disk.label!r}")
+        if any(_overlap(disk.path, other.path) for other in disks):
+            reader.problem(item, f"two disks have places at {disk.path!r}")
+        if disk.logs and any(other.logs for other in disks):
+            reader.problem(item, "the logs are kept on one disk only")
+        disks.append(disk)
+    return tuple(disks)
+
+
+def _overlap(one: str, other: str) -> bool:
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
+
+
+def _data(reader: Reader, node: yaml.Node, *, logs: bool) -> DataDisk:
+    nodes = known_fields(reader, node, ("label", "path", "uid", "gid", "logs"))
     label = reader.string(nodes["label"]) if "label" in nodes else None
     if label is not None and not _LABEL.fullmatch(label):
         reader.problem(nodes["label"], "a label has 1 to 16 letters, digits and . _ -")
     path = reader.string(nodes["path"]) if "path" in nodes else None
-    if path is not None and not path.startswith("/var/"):
+    if path is not None and not _DATA_PATH.fullmatch(path):
         reader.problem(nodes["path"], "the data disk is mounted below /var")
+    elif path is not None and _overlap(path, "/var/log"):
+        reader.problem(nodes["path"], "a disk keeps /var/log by `logs: true`")
     owner = [
         (reader.integer(nodes[key], high=2**32 - 2) or 0) if key in nodes else 0
         for key in ("uid", "gid")
     ]
-    return DataDisk(label or DataDisk().label, path or DataDisk().path, (owner[0], owner[1]))
+    return DataDisk(
+        label=label or DataDisk().label,
+        path=path or DataDisk().path,
+        owner=(owner[0], owner[1]),
+        logs=bool(reader.boolean(nodes["logs"])) if "logs" in nodes else logs,
+    )
 
 
 def _network(reader: Reader, node: yaml.Node) -> Network | None:

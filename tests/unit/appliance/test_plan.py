@@ -132,6 +132,24 @@ def test_the_data_disk_becomes_the_first_two_steps(make: MakePlan) -> None:
         "/usr/lib/ingot/mount D /var/data 5:6\n",
         "/bin/app\n",
     ]
+    assert text(plan, "etc/ingot/logs") == "/var/data/.log\n"
+
+
+def test_every_data_disk_has_steps_of_its_own(make: MakePlan) -> None:
+    plan = make(
+        f"{INIT}data: [{{label: A, path: /var/a, logs: false}}, {{label: B, path: /var/b}}]\n"
+    )
+    commands = [
+        text(plan, f"etc/ingot/onboot/{step}/command")
+        for step in ("000-format", "001-mount", "002-format2", "003-mount2")
+    ]
+    assert commands == [
+        "/usr/lib/ingot/format A\n",
+        "/usr/lib/ingot/mount A /var/a 0:0\n",
+        "/usr/lib/ingot/format B\n",
+        "/usr/lib/ingot/mount B /var/b 0:0\n",
+    ]
+    assert "etc/ingot/logs" not in plan.root
 
 
 def test_every_image_is_named_once(parse: Parse) -> None:

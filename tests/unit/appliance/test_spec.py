@@ -68,7 +68,7 @@ def test_every_key_is_read(parse: Parse) -> None:
     appliance = parse(WHOLE)
     assert appliance.kernel is not None
     assert appliance.kernel.cmdline == "console=ttyS0 quiet"
-    assert appliance.data == DataDisk("DISK", "/var/lib/app", (7, 8))
+    assert appliance.data == (DataDisk("DISK", "/var/lib/app", (7, 8), logs=True),)
     assert appliance.network == Network("10.1.2.3/24", "10.1.2.1", ("10.1.2.1", "9.9.9.9"))
     assert [step.name for step in appliance.onboot] == ["first"]
     web = appliance.services[1].settings
@@ -94,6 +94,14 @@ def test_services_start_after_what_they_depend_on_and_else_as_written(parse: Par
         for name, _, needs in (part.partition(": ") for part in names.split(", "))
     )
     assert [service.name for service in parse(text).services] == ["d", "b", "c", "z", "a", "e"]
+
+
+def test_the_logs_are_kept_on_the_first_data_disk_unless_another_says_so(parse: Parse) -> None:
+    two = "data: [{{label: A, path: /var/a{}}}, {{label: B, path: /var/b{}}}]"
+    assert [disk.logs for disk in parse(two.format("", "")).data] == [True, False]
+    second = two.format(", logs: false", ", logs: true")
+    assert [disk.logs for disk in parse(second).data] == [False, True]
+    assert [disk.logs for disk in parse("data: {logs: false}").data] == [False]
 
 
 def test_null_counts_as_not_given(parse: Parse) -> None:
