@@ -25,6 +25,7 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("build", APPLIANCES, "build:build", "Build an appliance from its YAML."),
     CommandRow("validate", APPLIANCES, "validate:validate", "Check appliance files."),
     CommandRow("lock", APPLIANCES, "lock:lock", "Pin images and packages of an appliance."),
+    CommandRow("pkg", APPLIANCES, "pkg:pkg", "Make container images of components."),
     CommandRow("cache", APPLIANCES, "cache:cache", "Keep container images for builds."),
     CommandRow("inspect", APPLIANCES, "inspect:inspect", "Show what is inside an appliance."),
     CommandRow("compare", APPLIANCES, "compare:compare", "Show what changed between builds."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from ingot.base.errors import IntegrityError, UsageError
 
@@ -70,3 +70,34 @@ def verified(pieces: Iterable[bytes], digest: str, what: str) -> Iterator[bytes]
         running.update(piece)
         yield piece
     check_hash(running, digest, what)
+
+
+class HashedFile:
+    """A file that hashes what is written to it.
+
+    Args:
+        file: takes the bytes.
+        algorithm: `sha256` or `sha512`.
+    """
+
+    def __init__(self, file: BinaryIO, algorithm: str) -> None:
+        self.hash = hashlib.new(algorithm)
+        self._algorithm = algorithm
+        self._file = file
+        self.size_bytes = 0
+
+    def write(self, data: bytes) -> int:
+        """Write and hash."""
+        self.hash.update(data)
+        self.size_bytes += len(data)
+        return self._file.write(data)
+
+    def writelines(self, pieces: Iterable[bytes]) -> None:
+        """Write and hash each piece."""
+        for piece in pieces:
+            self.write(piece)
+
+    @property
+    def digest(self) -> str:
+        """The digest of all that was written."""
+        return f"{self._algorithm}:{self.hash.hexdigest()}"

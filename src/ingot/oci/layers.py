@@ -13,7 +13,7 @@ from typing import BinaryIO, cast
 import msgspec
 
 from ingot.base.units import GIB, KIB
-from ingot.oci.digest import check_digest, check_hash, hex_of, new_hash
+from ingot.oci.digest import HashedFile, check_digest, check_hash, hex_of, new_hash
 from ingot.oci.packed import Row, cached_entries
 from ingot.oci.tarball import TarballError, decompressed, read_tar
 from ingot.oci.tree import Content, Entry, Tree, TreeError, check_path
@@ -48,7 +48,7 @@ def layer_entries(blob: Content, digest: str, diff_id: str, cache_dir: Path) -> 
         # Builders label layers wrongly; the first bytes do not lie.
         head = packed.peek(4)[:4]
         compression = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), "")
-        kept = _HashedFile(bodies, diff_id)
+        kept = HashedFile(bodies, diff_id.partition(":")[0])
         rows = read_tar(
             decompressed(cast("BinaryIO", packed), compression),
             cast("BinaryIO", kept),
@@ -166,15 +166,3 @@ class _HashedBlob(io.RawIOBase):
         buffer[:count] = self._rest[:count]
         self._rest = self._rest[count:]
         return count
-
-
-class _HashedFile:
-    """A file that hashes what is written to it."""
-
-    def __init__(self, file: BinaryIO, digest: str) -> None:
-        self.hash = new_hash(digest)
-        self._file = file
-
-    def write(self, data: bytes) -> int:
-        self.hash.update(data)
-        return self._file.write(data)

@@ -94,7 +94,7 @@ class Index(msgspec.Struct, frozen=True, rename="camel"):
     media_type: str = INDEX_TYPE
 
 
-class RunConfig(msgspec.Struct, frozen=True, rename="pascal"):
+class RunConfig(msgspec.Struct, frozen=True, omit_defaults=True, rename="pascal"):
     """How the image is run; every field may be missing or null."""
 
     user: str | None = None
@@ -112,7 +112,7 @@ class RootFs(msgspec.Struct, frozen=True):
     type: str = "layers"
 
 
-class ConfigDocument(msgspec.Struct, frozen=True):
+class ConfigDocument(msgspec.Struct, frozen=True, omit_defaults=True):
     """An image's configuration."""
 
     rootfs: RootFs

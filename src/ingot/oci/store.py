@@ -8,17 +8,18 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import msgspec
 
 from ingot.base.atomic import atomic_writer, fsync_directory, write_atomically
 from ingot.base.errors import NotFoundError
-from ingot.oci.digest import check_digest, check_hash, hex_of, new_hash, verified
+from ingot.oci.digest import HashedFile, check_digest, check_hash, hex_of, new_hash, verified
 from ingot.oci.layers import LAYERS_FOLDER
 from ingot.oci.layout import document, documents
 from ingot.oci.manifest import (
@@ -93,6 +94,17 @@ class ImageStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_writer(path) as file:
             file.writelines(verified(pieces, digest, "a blob"))
+
+    def add(self, write: Callable[[BinaryIO], None]) -> tuple[str, int]:
+        """Keep what `write` writes to the file it is given; return its SHA-256 and size."""
+        folder = self.root / "blobs" / "sha256"
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=self.root, prefix=".blob.") as file:
+            made = HashedFile(cast("BinaryIO", file), "sha256")
+            write(cast("BinaryIO", made))
+            file.flush()
+            self.put(made.digest, Content(made.size_bytes, path=file.name).chunks())
+        return made.digest, made.size_bytes
 
     @contextlib.contextmanager
     def partial(self, digest: str) -> Iterator[BinaryIO | None]:
