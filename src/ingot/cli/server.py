@@ -1,4 +1,4 @@
-"""`ingot server`: run the S3 server, and print the keys it generated."""
+"""`ingot server`: run the S3 server, print the keys it generated, look after its data."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 
 import click
 
+from ingot.cli._server_care import check
 from ingot.cli.printer import Printer, output_options
 
 
 class _ServerGroup(click.Group):
     """`ingot server DIR` runs the server; `ingot server keys` is a command of its own.
 
-    A data directory called `keys` is written `./keys`.
+    A data directory called as a command, such as `keys`, is written `./keys`.
     """
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -72,6 +73,7 @@ def run(printer: Printer, *, directory: Path | None, json_log: bool | None, **te
       ingot server ./data --address 127.0.0.1:9000 --access-log json
       INGOT_ROOT_USER=me INGOT_ROOT_PASSWORD=long-secret ingot server ./data
       ingot server keys ./data
+      ingot server check ./data
 
     \b
     Environment (MinIO's names work too: MINIO_ROOT_USER, MINIO_VOLUMES ...):
@@ -118,3 +120,6 @@ def keys(printer: Printer, *, directory: Path | None) -> None:
         {"access_key": found.access_key, "secret_key": secret_key, "generated": found.generated},
         f"Access key: {found.access_key}\nSecret key: {secret_key}",
     )
+
+
+server.add_command(check)

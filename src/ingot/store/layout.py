@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from ingot.base.atomic import write_atomically
+from ingot.base.errors import NotFoundError
 from ingot.store.errors import StoreFormatError
 
 FORMAT = "ingot-store"
@@ -51,6 +52,18 @@ def prepare_directory(root: Path) -> Format:
         return _read(path)
     finally:
         os.close(descriptor)
+
+
+def require_store(root: Path) -> None:
+    """Make sure that a directory holds a store, without touching it.
+
+    Raises:
+        NotFoundError: it holds none.
+    """
+    if not (root / FORMAT_FILE).is_file():
+        raise NotFoundError(
+            f"{root} holds no store", hint="give the directory that a server keeps its data in"
+        )
 
 
 def _read(path: Path) -> Format:

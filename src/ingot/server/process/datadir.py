@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from ingot.base.errors import ConflictError, Error
@@ -51,3 +53,17 @@ def lock(data_dir: Path) -> int:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
     return descriptor
+
+
+@contextlib.contextmanager
+def locked(data_dir: Path) -> Iterator[None]:
+    """Keep servers off the directory for the block.
+
+    Raises:
+        ConflictError: a server has it.
+    """
+    descriptor = lock(data_dir)
+    try:
+        yield
+    finally:
+        os.close(descriptor)

@@ -117,6 +117,11 @@ class FileBlobs:
                 for name in os.listdir(self._data / session / folder):
                     yield f"{session}.{folder}{name}"
 
+    def stored(self) -> Iterator[str]:
+        """Yield the ids of all blobs, of every session, sealed or not."""
+        for session in sorted(os.listdir(self._data)):
+            yield from self.blob_ids(session)
+
     def settle(self, session: str) -> None:
         """Forget a session and the folders it left empty."""
         own = self._data / session

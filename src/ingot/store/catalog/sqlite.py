@@ -72,6 +72,7 @@ _SCANS = {
     (True, False): _SCAN + " AND key < ?" + _UP,
     (True, True): _SCAN + " AND key < ?" + _DOWN,
 }
+_INTEGRITY_CHECK = "PRAGMA integrity_check(100)"
 _NEXT_PARTITION = "SELECT partition FROM record WHERE partition > ? ORDER BY partition LIMIT 1"
 
 
@@ -131,6 +132,11 @@ class SqliteCatalog:
         while rows := self._select(_NEXT_PARTITION, (last,)):
             last = rows[0][0]
             yield last
+
+    def problems(self) -> list[str]:
+        """Return what SQLite finds wrong with the file; it reads all of it."""
+        rows: list[tuple[str]] = self._select(_INTEGRITY_CHECK, ())
+        return [text for (text,) in rows if text != "ok"]
 
     def commit(
         self,

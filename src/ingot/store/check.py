@@ -1,0 +1,233 @@
+"""The offline check of a store's directory: catalog, blobs and checksums against each other."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from ingot.store import keys
+from ingot.store.blobs.contract import BlobRef
+from ingot.store.blobs.files import FileBlobs
+from ingot.store.catalog.sqlite import SqliteCatalog
+from ingot.store.errors import BlobDamagedError, StoreFailedError
+from ingot.store.layout import prepare_directory, require_store
+from ingot.store.records import (
+    ObjectRecord,
+    decode_bucket,
+    decode_garbage,
+    decode_manifest,
+    decode_object,
+    decode_part,
+)
+
+PROBLEMS_MAX = 10_000
+_ROWS_MAX = 500
+# How many files of blobs are compared with the catalog in one pass over it.
+_BLOBS_PER_PASS = 1_000_000
+_MD5 = re.compile(r"[0-9a-f]{32}")
+
+Row = tuple[bytes, bytes]
+
+
+class Problem(NamedTuple):
+    """Something that is not as it was written.
+
+    Attributes:
+        bucket: the bucket's name; empty if the catalog as a whole is concerned.
+        key: the object's key, or the upload's id; empty if the bucket as a whole is concerned.
+        message: what is wrong.
+    """
+
+    bucket: str
+    key: str
+    message: str
+
+
+@dataclass
+class Report:
+    """What a check found.
+
+    Attributes:
+        buckets: how many there are.
+        versions: of objects, current ones and delete markers included.
+        parts: of unfinished uploads.
+        blobs: files.
+        verified_bytes: of bodies, read and compared with their checksums.
+        unnamed_blobs: files that no record names; a server removes those of a crash by itself.
+        problem_count: how many things are wrong.
+        problems: the first `PROBLEMS_MAX` of them.
+    """
+
+    buckets: int = 0
+    versions: int = 0
+    parts: int = 0
+    blobs: int = 0
+    verified_bytes: int = 0
+    unnamed_blobs: int = 0
+    problem_count: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+
+def check_directory(root: Path, advance: Callable[[int], None]) -> Report:
+    """Read everything in a store's directory and compare it; no server may be using it.
+
+    Args:
+        root: the directory.
+        advance: called with the number of bytes of bodies just verified.
+
+    Raises:
+        NotFoundError: there is no store.
+        StoreFormatError: it is of a newer version, or its files are none of a store.
+    """
+    require_store(root)
+    prepare_directory(root)
+    catalog = SqliteCatalog(root / "catalog")
+    try:
+        blobs = FileBlobs(root / "blobs")
+        try:
+            return _Check(catalog, blobs, advance).run()
+        finally:
+            blobs.close(settled=True)
+    finally:
+        catalog.close()
+
+
+class _Check:
+    def __init__(
+        self, catalog: SqliteCatalog, blobs: FileBlobs, advance: Callable[[int], None]
+    ) -> None:
+        self._catalog = catalog
+        self._blobs = blobs
+        self._advance = advance
+        self._report = Report()
+
+    def run(self) -> Report:
+        try:
+            for text in self._catalog.problems():
+                self._note("", "", f"the catalog's file is damaged: {text}")
+            self._check_buckets()
+            self._compare_files()
+        except StoreFailedError as error:
+            self._note("", "", error.message)
+        return self._report
+
+    def _check_buckets(self) -> None:
+        for name, value in self._rows(keys.BUCKETS, b""):
+            self._report.buckets += 1
+            bucket = name.decode()
+            try:
+                partition = keys.bucket_partition(decode_bucket(value).bucket_id)
+            except msgspec.DecodeError as error:
+                self._note(bucket, "", f"the bucket's record cannot be read: {error}")
+            else:
+                self._check_bucket(bucket, partition)
+
+    def _check_bucket(self, bucket: str, partition: str) -> None:
+        for space, verify in (
+            (keys.OBJECTS, self._version),
+            (keys.VERSIONS, self._version),
+            (keys.PARTS, self._part),
+        ):
+            for name, value in self._rows(partition, space):
+                title = keys.unescape(name[len(space) :].partition(keys.SEPARATOR)[0]).decode()
+                try:
+                    for message in verify(partition, name, value):
+                        self._note(bucket, title, message)
+                except msgspec.DecodeError as error:
+                    self._note(bucket, title, f"its record cannot be read: {error}")
+
+    def _version(self, partition: str, name: bytes, value: bytes) -> Iterator[str]:
+        """Yield what is wrong with a version of an object."""
+        self._report.versions += 1
+        record = decode_object(value)
+        stored = self._catalog.get_with_attachment(partition, name)
+        attachment = None if stored is None else stored[1]
+        what = f"version {record.version_id}"
+        if record.layout == "manifest":
+            if attachment is None:
+                yield f"{what}: the list of its parts is missing"
+                return
+            parts = decode_manifest(attachment)
+            if sum(part.size_bytes for part in parts) != record.size_bytes:
+                yield f"{what}: its parts do not add up to its size"
+            for part in parts:
+                yield from self._body(
+                    f"{what}, part {part.number}", part.blob, None, part.size_bytes, part.etag
+                )
+        elif not record.delete_marker:
+            yield from self._body(what, record.blob, attachment, record.size_bytes, record.etag)
+
+    def _part(self, partition: str, name: bytes, value: bytes) -> Iterator[str]:
+        """Yield what is wrong with a part of an unfinished upload."""
+        self._report.parts += 1
+        part = decode_part(value)
+        what = f"part {part.number} of an unfinished upload"
+        yield from self._body(what, part.blob, None, part.size_bytes, part.etag)
+
+    def _body(
+        self, what: str, blob: BlobRef | None, inline: bytes | None, size_bytes: int, etag: str
+    ) -> Iterator[str]:
+        """Read a body, wherever it is, and yield what is wrong with it."""
+        md5 = hashlib.md5(usedforsecurity=False)
+        found_bytes = 0
+        try:
+            for piece in self._blobs.read(blob) if blob is not None else [inline or b""]:
+                md5.update(piece)
+                found_bytes += len(piece)
+                self._advance(len(piece))
+        except BlobDamagedError as error:
+            yield f"{what}: {error.message}"
+            return
+        self._report.verified_bytes += found_bytes
+        if found_bytes != size_bytes:
+            yield f"{what}: it has {found_bytes} bytes instead of {size_bytes}"
+        elif _MD5.fullmatch(etag) and md5.hexdigest() != etag:
+            yield f"{what}: its MD5 is {md5.hexdigest()} instead of {etag}"
+
+    def _compare_files(self) -> None:
+        """Count the files of blobs, and those of them that no record names."""
+        stored = self._blobs.stored()
+        while unnamed := set(itertools.islice(stored, _BLOBS_PER_PASS)):
+            self._report.blobs += len(unnamed)
+            for blob_id in self._named():
+                unnamed.discard(blob_id)
+            self._report.unnamed_blobs += len(unnamed)
+
+    def _named(self) -> Iterator[str]:
+        for partition in filter(keys.is_bucket_partition, self._catalog.partitions()):
+            for space in (keys.OBJECTS, keys.VERSIONS, keys.PARTS, keys.GARBAGE):
+                for name, value in self._rows(partition, space):
+                    # What cannot be read was reported when its bucket was checked.
+                    with contextlib.suppress(msgspec.DecodeError):
+                        yield from self._blob_ids(partition, space, name, value)
+
+    def _blob_ids(self, partition: str, space: bytes, name: bytes, value: bytes) -> Iterator[str]:
+        if space == keys.GARBAGE:
+            yield from decode_garbage(value).blob_ids
+            return
+        record = decode_part(value) if space == keys.PARTS else decode_object(value)
+        if record.blob is not None:
+            yield record.blob.id
+        elif isinstance(record, ObjectRecord) and record.layout == "manifest":
+            stored = self._catalog.get_with_attachment(partition, name)
+            if stored is not None and stored[1] is not None:
+                yield from (part.blob.id for part in decode_manifest(stored[1]) if part.blob)
+
+    def _rows(self, partition: str, space: bytes) -> Iterator[Row]:
+        start, stop = space, keys.behind_prefix(space) if space else b""
+        while rows := self._catalog.scan(partition, start, stop, limit=_ROWS_MAX):
+            yield from rows
+            start = keys.after(rows[-1][0])
+
+    def _note(self, bucket: str, key: str, message: str) -> None:
+        self._report.problem_count += 1
+        if len(self._report.problems) < PROBLEMS_MAX:
+            self._report.problems.append(Problem(bucket, key, message))
