@@ -12,7 +12,14 @@ import pytest
 
 from ingot.base.limits import INLINE_BYTES_MAX
 from ingot.base.units import KIB, MIB
-from ingot.store.errors import BlobDamagedError, NoSuchKeyError, NoSuchVersionError
+from ingot.store.errors import (
+    BlobDamagedError,
+    DeletedError,
+    NoSuchBucketError,
+    NoSuchKeyError,
+    NoSuchVersionError,
+)
+from ingot.store.keys import Versioning
 from ingot.store.records import Attributes
 from ingot.testing.blobs_contract import random_bytes
 from ingot.testing.stores import make_body, put_bytes, read_bytes
@@ -278,5 +285,46 @@ def test_a_refused_body_leaves_no_blob(with_store):
         with pytest.raises(BlobDamagedError, match="missing"):
             list(store.bodies.blobs.read(blob))
         assert await read_bytes(store, "bucket", "key") == b"content"
+
+    with_store(test)
+
+
+@pytest.mark.parametrize("content", [b"inline", random_bytes(100_000)])
+def test_tags_change_and_the_version_stays(with_store, clock, content):
+    async def test(store):
+        await store.buckets.set_versioning("bucket", Versioning.ENABLED)
+        first = await put_bytes(store, "bucket", "key", content)
+        second = await put_bytes(store, "bucket", "key", b"second")
+        clock.advance(10)
+        for version_id in (first.version_id, None):
+            changed = await store.objects.set_tags(
+                "bucket", "key", {"a": "b"}, version_id=version_id
+            )
+            old = first if version_id else second
+            assert changed.attributes.tags == {"a": "b"}
+            assert (changed.version_id, changed.modified_ns) == (old.version_id, old.modified_ns)
+            stored = store.objects.get("bucket", "key", version_id=version_id)
+            assert stored.record == changed
+        stored = store.objects.get("bucket", "key", version_id=first.version_id)
+        assert b"".join([piece async for piece in store.objects.read(stored)]) == content
+        clock.advance(10**6)
+        assert await store.maintenance.collect() == 0
+        with pytest.raises(NoSuchKeyError):
+            await store.objects.set_tags("bucket", "absent", {})
+        await store.objects.delete("bucket", "key")
+        with pytest.raises(DeletedError):
+            await store.objects.set_tags("bucket", "key", {})
+
+    with_store(test)
+
+
+def test_bucket_tags(with_store):
+    async def test(store):
+        assert store.buckets.get("bucket").tags == {}
+        await store.buckets.set_tags("bucket", {"a": "b"})
+        assert store.buckets.get("bucket").tags == {"a": "b"}
+        with pytest.raises(NoSuchBucketError):
+            await store.buckets.set_tags("absent", {})
+        await store.buckets.delete("bucket")
 
     with_store(test)

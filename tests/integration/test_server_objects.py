@@ -289,7 +289,7 @@ def test_an_object_may_be_copied_onto_itself_to_change_its_metadata(s3: Any, buc
     ("options", "expected"),
     [
         ({"ServerSideEncryption": "AES256"}, (501, "NotImplemented")),
-        ({"Tagging": "a=b"}, (501, "NotImplemented")),
+        ({"WebsiteRedirectLocation": "/x"}, (501, "NotImplemented")),
         ({"ACL": "public-read"}, (501, "NotImplemented")),
         ({"StorageClass": "GLACIER"}, (400, "InvalidStorageClass")),
         ({"Metadata": {"long": "x" * 2048}}, (400, "MetadataTooLarge")),

@@ -172,13 +172,10 @@ def test_a_right_md5_and_an_unsigned_payload_are_accepted(signed: Any, path: str
     ("method", "query"),
     [
         ("PUT", "acl"),
-        ("PUT", "tagging"),
         ("PUT", "retention"),
         ("PUT", "legal-hold"),
         ("GET", "acl"),
-        ("GET", "tagging"),
-        ("GET", "attributes"),
-        ("DELETE", "tagging"),
+        ("GET", "torrent"),
         ("POST", "restore"),
     ],
 )

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 
 from ingot.s3 import xml
 from ingot.s3.checksums import ChecksumValue
-from ingot.s3.documents import buckets, copy, delete, error, listing, multipart
+from ingot.s3.documents import (
+    attributes,
+    buckets,
+    copy,
+    delete,
+    error,
+    listing,
+    multipart,
+    tagging,
+)
 from ingot.s3.documents.common import Owner
 from ingot.s3.errors import S3Error
 
@@ -281,3 +290,34 @@ def test_no_bytes_crash_a_parser(data: bytes) -> None:
     ):
         with contextlib.suppress(S3Error):
             parse(data)
+
+
+@given(st.dictionaries(text.filter(bool), text, max_size=5))
+def test_tags(tags: dict[str, str]) -> None:
+    tags = {key[:100]: value[:200] for key, value in tags.items() if not key.startswith("aws:")}
+    assert tagging.parse(tagging.render(tags), limit=5) == tags
+
+
+attribute_pages = st.none() | st.builds(
+    attributes.AttributeParts,
+    sizes,
+    sizes,
+    sizes,
+    sizes,
+    st.booleans(),
+    st.lists(st.builds(attributes.AttributePart, sizes, sizes, checksums), max_size=3),
+)
+
+
+@given(
+    st.builds(
+        attributes.ObjectAttributes,
+        st.none() | etags,
+        checksums,
+        attribute_pages,
+        st.none() | tokens,
+        st.none() | sizes,
+    )
+)
+def test_attributes(made: attributes.ObjectAttributes) -> None:
+    assert attributes.parse(attributes.render(made)) == made

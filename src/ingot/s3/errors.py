@@ -86,6 +86,7 @@ ERRORS: dict[str, ErrorRow] = {
     "InvalidStorageClass": ErrorRow(400, "The storage class that you specified is not valid."),
     "InvalidToken": ErrorRow(400, "The provided token is malformed or otherwise not valid."),
     "InvalidURI": ErrorRow(400, "The specified URI could not be parsed."),
+    "InvalidTag": ErrorRow(400, "The tag that you provided is not valid."),
     "KeyTooLongError": ErrorRow(400, "Your key is too long."),
     "MalformedTrailerError": ErrorRow(400, "The trailer of the request is not well-formed."),
     "MalformedXML": ErrorRow(
@@ -103,6 +104,7 @@ ERRORS: dict[str, ErrorRow] = {
     "MissingSecurityHeader": ErrorRow(400, "Your request is missing a required header."),
     "NoSuchBucket": ErrorRow(404, "The specified bucket does not exist."),
     "NoSuchKey": ErrorRow(404, "The specified key does not exist."),
+    "NoSuchTagSet": ErrorRow(404, "The TagSet does not exist"),
     "NoSuchUpload": ErrorRow(
         404,
         "The specified multipart upload does not exist. The upload ID might be invalid, or the"

@@ -15,6 +15,17 @@ HEADER_BYTES_MAX = 8 * 1024
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
 STORAGE_CLASS_HEADER = "x-amz-storage-class"
 STANDARD = "STANDARD"
+# Those whose objects can be read at once; all are stored the same way.
+STORAGE_CLASSES = frozenset(
+    {
+        STANDARD,
+        "REDUCED_REDUNDANCY",
+        "STANDARD_IA",
+        "ONEZONE_IA",
+        "INTELLIGENT_TIERING",
+        "GLACIER_IR",
+    }
+)
 VERSION_ID_HEADER = "x-amz-version-id"
 DELETE_MARKER_HEADER = "x-amz-delete-marker"
 
@@ -84,6 +95,18 @@ def parse_overrides(query: Mapping[str, str]) -> dict[str, str]:
         for name, value in query.items()
         if name in RESPONSE_OVERRIDES
     }
+
+
+def parse_storage_class(headers: Mapping[str, str]) -> str:
+    """Return the storage class that a write asks for.
+
+    Raises:
+        S3Error: `InvalidStorageClass` for one that does not exist or cannot be read at once.
+    """
+    wanted = headers.get(STORAGE_CLASS_HEADER, STANDARD)
+    if wanted not in STORAGE_CLASSES:
+        raise S3Error("InvalidStorageClass", StorageClassRequested=wanted)
+    return wanted
 
 
 def format_user_metadata(metadata: Mapping[str, str]) -> Iterable[tuple[str, str]]:

@@ -75,6 +75,13 @@ OPERATIONS: tuple[Operation, ...] = (
     _row("PutObject", "PUT object", "PutObject", "objects"),
     _row("GetObject", "GET object", "GetObject", "objects"),
     _row("HeadObject", "HEAD object", "GetObject", "objects"),
+    _row("GetObjectAttributes", "GET object ?attributes", "GetObjectAttributes", "attributes"),
+    _row("GetObjectTagging", "GET object ?tagging", "GetObjectTagging", "tagging"),
+    _row("PutObjectTagging", "PUT object ?tagging", "PutObjectTagging", "tagging"),
+    _row("DeleteObjectTagging", "DELETE object ?tagging", "DeleteObjectTagging", "tagging"),
+    _row("GetBucketTagging", "GET bucket ?tagging", "GetBucketTagging", "tagging"),
+    _row("PutBucketTagging", "PUT bucket ?tagging", "PutBucketTagging", "tagging"),
+    _row("DeleteBucketTagging", "DELETE bucket ?tagging", "PutBucketTagging", "tagging"),
     _row("CopyObject", "PUT object", "PutObject", "copy", COPY_SOURCE),
     _row("DeleteObject", "DELETE object", "DeleteObject", "delete"),
     _row("DeleteObjects", "POST bucket ?delete", "DeleteObject", "delete"),
@@ -91,7 +98,6 @@ OPERATIONS: tuple[Operation, ...] = (
 def _unimplemented() -> Iterable[UnimplementedOperation]:
     plain = (
         ("PostObject", "POST bucket"),
-        ("GetObjectAttributes", "GET object ?attributes"),
         ("GetObjectTorrent", "GET object ?torrent"),
         ("SelectObjectContent", "POST object ?select&select-type"),
         ("RestoreObject", "POST object ?restore"),
@@ -107,9 +113,6 @@ def _unimplemented() -> Iterable[UnimplementedOperation]:
         ("PutObjectRetention", "PUT object ?retention"),
         ("GetObjectLegalHold", "GET object ?legal-hold"),
         ("PutObjectLegalHold", "PUT object ?legal-hold"),
-        ("GetObjectTagging", "GET object ?tagging"),
-        ("PutObjectTagging", "PUT object ?tagging"),
-        ("DeleteObjectTagging", "DELETE object ?tagging"),
         ("GetBucketNotificationConfiguration", "GET bucket ?notification"),
         ("PutBucketNotificationConfiguration", "PUT bucket ?notification"),
         ("GetBucketLogging", "GET bucket ?logging"),
@@ -124,7 +127,6 @@ def _unimplemented() -> Iterable[UnimplementedOperation]:
     # Settings of a bucket that are read, written and deleted at one place.
     for noun, query in (
         ("BucketPolicy", "policy"),
-        ("BucketTagging", "tagging"),
         ("BucketCors", "cors"),
         ("BucketLifecycle", "lifecycle"),
         ("BucketEncryption", "encryption"),

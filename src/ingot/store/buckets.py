@@ -6,6 +6,8 @@ import contextlib
 import secrets
 from typing import NamedTuple
 
+import msgspec
+
 from ingot.base.clock import Clock
 from ingot.store import keys
 from ingot.store.catalog.contract import Catalog, Check, CommitConflictError, EmptyRange, Put
@@ -133,6 +135,26 @@ class Buckets:
             with contextlib.suppress(CommitConflictError):
                 await self._catalog.commit(place.partition, checks=[place.fence], puts=[put])
 
+    async def set_tags(self, name: str, tags: dict[str, str]) -> None:
+        """Replace a bucket's tags; their limits are the caller's business.
+
+        Raises:
+            NoSuchBucketError: there is no bucket of that name.
+        """
+        catalog_key = name.encode()
+        while True:
+            value = self._catalog.get(keys.BUCKETS, catalog_key)
+            if value is None:
+                raise NoSuchBucketError(name)
+            record = msgspec.structs.replace(decode_bucket(value), tags=tags)
+            with contextlib.suppress(CommitConflictError):
+                await self._catalog.commit(
+                    keys.BUCKETS,
+                    checks=[Check(catalog_key, value)],
+                    puts=[Put(catalog_key, encode(record))],
+                )
+                return
+
     def place(self, name: str) -> BucketPlace:
         """Return a bucket's place as it was once; the bucket may have changed or gone since.
 
@@ -184,9 +206,11 @@ class Buckets:
 
     async def _unlist(self, name: str, record: BucketRecord) -> None:
         self._places.pop(name, None)
-        checks = [Check(name.encode(), encode(record))]
-        try:
-            await self._catalog.commit(keys.BUCKETS, checks=checks, deletes=[name.encode()])
-        except CommitConflictError:
-            # Somebody else finished the job, and may have created the bucket anew since.
-            return
+        catalog_key = name.encode()
+        while (value := self._catalog.get(keys.BUCKETS, catalog_key)) is not None:
+            if decode_bucket(value).bucket_id != record.bucket_id:
+                return  # somebody else finished the job, and the bucket was made anew since
+            with contextlib.suppress(CommitConflictError):
+                await self._catalog.commit(
+                    keys.BUCKETS, checks=[Check(catalog_key, value)], deletes=[catalog_key]
+                )

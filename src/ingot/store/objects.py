@@ -10,6 +10,8 @@ from ingot.s3.checksums import FULL_OBJECT
 from ingot.store import keys
 from ingot.store.blobs.contract import BlobRef
 from ingot.store.bodies import Body
+from ingot.store.buckets import BucketPlace
+from ingot.store.catalog.contract import Check, CommitConflictError, Put
 from ingot.store.changes import Plan, Precondition, Removed, removed_by
 from ingot.store.core import Core
 from ingot.store.errors import (
@@ -28,63 +30,11 @@ from ingot.store.records import (
     Layout,
     ObjectRecord,
     PartRecord,
-    decode_listed,
-    decode_manifest,
     decode_object,
     encode,
 )
+from ingot.store.stored import StoredObject
 from ingot.store.version_listing import VersionsQuery, list_versions
-
-
-class StoredObject:
-    """An object as one moment's read found it.
-
-    Attributes:
-        bucket: the bucket's name.
-        key: the object's key.
-        record: what is known about it.
-    """
-
-    __slots__ = ("_attachment", "bucket", "key", "record")
-
-    def __init__(
-        self, bucket: str, key: str, record: ObjectRecord, attachment: bytes | None
-    ) -> None:
-        self.bucket = bucket
-        self.key = key
-        self.record = record
-        self._attachment = attachment
-
-    @property
-    def body(self) -> bytes | None:
-        """The whole body when the catalog holds it, else `None`."""
-        return self._attachment if self.record.layout == "inline" else None
-
-    @property
-    def parts(self) -> tuple[PartRecord, ...]:
-        """The parts it was uploaded in; empty for an object that came in one piece."""
-        if self.record.layout != "manifest" or self._attachment is None:
-            return ()
-        return decode_manifest(self._attachment)
-
-    @property
-    def attachment(self) -> bytes | None:
-        """What the catalog holds beside the record: the inline body or the encoded manifest."""
-        return self._attachment
-
-    def extents(self, start: int, length: int) -> list[tuple[BlobRef, int, int]]:
-        """Return which ranges (blob, start, length) of blobs hold a range of the object."""
-        if self.record.blob is not None:
-            return [(self.record.blob, start, length)]
-        extents = []
-        stop = start + length
-        offset = 0
-        for part in self.parts:
-            first, last = max(start, offset), min(stop, offset + part.size_bytes)
-            if part.blob is not None and first < last:
-                extents.append((part.blob, first - offset, last - first))
-            offset += part.size_bytes
-        return extents
 
 
 class Objects:
@@ -123,9 +73,10 @@ class Objects:
 
     def _version(self, bucket: str, key: str, version_id: str) -> StoredObject:
         partition = self._buckets.refresh(bucket).partition
-        stored = self._changes.versions.find(partition, key, version_id)
-        if stored is None:
+        found = self._changes.versions.find(partition, key, version_id)
+        if found is None:
             raise NoSuchVersionError(bucket, key, version_id)
+        stored = found.stored
         record = decode_object(stored.value)
         if record.delete_marker:
             raise DeleteMarkerError(bucket, key, version_id, record.modified_ns)
@@ -270,6 +221,34 @@ class Objects:
         """
         return await self._changes.remove_versions(bucket, wanted, precondition=precondition)
 
+    async def set_tags(
+        self, bucket: str, key: str, tags: dict[str, str], *, version_id: str | None = None
+    ) -> ObjectRecord:
+        """Replace the tags of an object or a version, which stays the same otherwise.
+
+        Raises:
+            NoSuchBucketError: the bucket does not exist; the rest is as for `get`.
+        """
+
+        async def step(place: BucketPlace) -> ObjectRecord:
+            # What is there is an object: `get` raises what is to be said of anything else.
+            self.get(bucket, key, version_id=version_id)
+            found = self._changes.versions.find(place.partition, key, version_id)
+            if found is None:
+                raise CommitConflictError(f"{key!r} changed meanwhile")
+            old, attachment = found.stored
+            record = decode_object(old)
+            attributes = msgspec.structs.replace(record.attributes, tags=tags)
+            record = msgspec.structs.replace(record, attributes=attributes)
+            await self._catalog.commit(
+                place.partition,
+                checks=[place.fence, Check(found.catalog_key, old)],
+                puts=[Put(found.catalog_key, encode(record), attachment)],
+            )
+            return record
+
+        return await self._changes.attempt(bucket, step)
+
     def list_versions(
         self,
         bucket: str,
@@ -336,7 +315,7 @@ class Objects:
             if isinstance(entry, str):
                 prefixes.append(entry)
             else:
-                objects.append(ListedObject(entry.key, decode_listed(entry.value)))
+                objects.append(ListedObject(entry.key, decode_object(entry.value)))
         if entries:
             last = entries[-1] if isinstance(entries[-1], str) else entries[-1].key
         return Page(objects, prefixes, truncated, last)

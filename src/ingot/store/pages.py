@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ingot.store.records import ListedRecord, PartRecord, UploadRecord
+from ingot.store.records import ObjectRecord, PartRecord, UploadRecord
 
 
 class ListedObject(NamedTuple):
     """An object in a listing."""
 
     key: str
-    record: ListedRecord
+    record: ObjectRecord
 
 
 class Page(NamedTuple):
@@ -34,7 +34,7 @@ class ListedVersion(NamedTuple):
     """A version, an object or a delete marker, in a listing of versions."""
 
     key: str
-    record: ListedRecord
+    record: ObjectRecord
     is_latest: bool
 
 

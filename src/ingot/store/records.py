@@ -25,10 +25,14 @@ class Attributes(msgspec.Struct, frozen=True, array_like=True):
         headers: standard headers that are echoed (lower-case name → value), such as
             `content-type` and `cache-control`.
         metadata: user metadata (lower-case name without `x-amz-meta-` → value).
+        tags: by key; they may be changed later.
+        storage_class: as S3 calls it; bytes are stored in one way only.
     """
 
     headers: dict[str, str] = {}
     metadata: dict[str, str] = {}
+    tags: dict[str, str] = {}
+    storage_class: str = "STANDARD"
 
 
 NO_ATTRIBUTES: Final = Attributes()
@@ -40,6 +44,7 @@ class BucketRecord(msgspec.Struct, frozen=True, array_like=True):
     schema: int
     bucket_id: str
     created_ns: int
+    tags: dict[str, str] = {}
 
 
 class ListedRecord(msgspec.Struct, frozen=True, array_like=True):

@@ -19,7 +19,7 @@ from ingot.store.core import Core
 from ingot.store.errors import NoSuchUploadError
 from ingot.store.listing import position_after, walk
 from ingot.store.manifest import NOTHING_EXPECTED, CompletedPart, Expected
-from ingot.store.objects import Objects, StoredObject
+from ingot.store.objects import Objects
 from ingot.store.pages import ListedUpload, PartsPage, UploadsPage
 from ingot.store.records import (
     NO_ATTRIBUTES,
@@ -33,6 +33,7 @@ from ingot.store.records import (
     decode_upload,
     encode,
 )
+from ingot.store.stored import StoredObject
 
 _ROWS_MAX = 1000
 

@@ -12,7 +12,7 @@ from ingot.store.catalog.contract import Catalog
 from ingot.store.keys import NULL_VERSION, Versioning
 from ingot.store.listing import Row, Walk, position_after, walk
 from ingot.store.pages import ListedVersion, VersionsPage
-from ingot.store.records import ListedRecord, decode_listed
+from ingot.store.records import ObjectRecord, decode_listed, decode_object
 
 
 class VersionsQuery(NamedTuple):
@@ -31,7 +31,7 @@ class _Entry(NamedTuple):
     name: bytes
     place: str
     key: str
-    record: ListedRecord | None
+    record: ObjectRecord | None
 
 
 def list_versions(catalog: Catalog, place: BucketPlace, query: VersionsQuery) -> VersionsPage:
@@ -111,7 +111,7 @@ def _walk(
 def _entries(found: Walk) -> Iterator[_Entry]:
     for entry in found.entries:
         if isinstance(entry, Row):
-            record = decode_listed(entry.value)
+            record = decode_object(entry.value)
             place = keys.version_place(record.version_id, record.modified_ns)
             yield _Entry(entry.key.encode(), place, entry.key, record)
         else:
@@ -122,7 +122,7 @@ def _is_latest(catalog: Catalog, partition: str, entry: _Entry) -> bool:
     """Tell whether a version is the latest of a key whose newer ones the page may not show."""
     current = catalog.get(partition, keys.object_key(entry.key))
     if current is not None:
-        return decode_listed(current) == entry.record
+        return decode_object(current) == entry.record
     prefix = keys.versions_prefix(entry.key)
     first = catalog.scan(partition, prefix, keys.behind_prefix(prefix), limit=1)
     return bool(first) and first[0][0] == keys.version_key(entry.key, entry.place)

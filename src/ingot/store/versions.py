@@ -40,6 +40,13 @@ class Stored(NamedTuple):
     attachment: bytes | None
 
 
+class Found(NamedTuple):
+    """A record, and under which catalog key it is."""
+
+    catalog_key: bytes
+    stored: Stored
+
+
 class Edit:
     """What one commit is to do to a bucket's partition, gathered step by step.
 
@@ -85,19 +92,22 @@ class Versions:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
 
-    def find(self, partition: str, key: str, version_id: str) -> Stored | None:
-        """Return a version with what is attached to it, `None` if there is none of that id."""
+    def find(self, partition: str, key: str, version_id: str | None) -> Found | None:
+        """Return a version, or with `None` the current object; `None` if there is none."""
         object_key = keys.object_key(key)
         current = self._catalog.get_with_attachment(partition, object_key)
         while True:
-            if current is not None and decode_listed(current[0]).version_id == version_id:
-                return Stored(*current)
+            if current is not None and (
+                version_id is None or decode_listed(current[0]).version_id == version_id
+            ):
+                return Found(object_key, Stored(*current))
+            if version_id is None:
+                return None
             row_key = self._row_key(partition, key, version_id)
-            found = None
             if row_key is not None:
                 found = self._catalog.get_with_attachment(partition, row_key)
-            if found is not None:
-                return Stored(*found)
+                if found is not None:
+                    return Found(row_key, Stored(*found))
             # It may have moved to where was looked before.
             before, current = current, self._catalog.get_with_attachment(partition, object_key)
             if before == current:

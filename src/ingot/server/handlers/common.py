@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 
-from ingot.s3.checksums import ALGORITHMS, TYPE_HEADER, ChecksumValue, checksum_type
+from ingot.s3.checksums import ALGORITHMS, TYPE_HEADER, ChecksumValue
 from ingot.s3.conditions import check_write, parse_conditions
 from ingot.s3.dates import NS_PER_S, format_http_date
-from ingot.s3.documents.common import Owner
+from ingot.s3.documents.common import Owner, parse_checksum_type
 from ingot.s3.errors import S3Error
 from ingot.s3.headers import (
     DEFAULT_CONTENT_TYPE,
@@ -17,8 +17,10 @@ from ingot.s3.headers import (
     VERSION_ID_HEADER,
     format_user_metadata,
     parse_content_headers,
+    parse_storage_class,
     parse_user_metadata,
 )
+from ingot.s3.tags import TAG_COUNT_HEADER, TAGGING_HEADER, parse_tagging_header
 from ingot.server.request import Request
 from ingot.server.response import Headers, header
 from ingot.store.changes import Precondition
@@ -33,7 +35,6 @@ _PRIVATE_ACLS = frozenset({"private", "bucket-owner-full-control", "bucket-owner
 _REFUSED_HEADERS = (
     "x-amz-server-side-encryption",
     "x-amz-server-side-encryption-customer-algorithm",
-    "x-amz-tagging",
     "x-amz-object-lock-mode",
     "x-amz-object-lock-retain-until-date",
     "x-amz-object-lock-legal-hold",
@@ -47,7 +48,7 @@ def refuse_unsupported(request: Request) -> None:
     """Refuse headers that ask for what this server does not do yet.
 
     Raises:
-        S3Error: `NotImplemented`, `InvalidStorageClass`.
+        S3Error: `NotImplemented`.
     """
     headers = request.headers
     for name in _REFUSED_HEADERS:
@@ -56,8 +57,6 @@ def refuse_unsupported(request: Request) -> None:
     acl = headers.get("x-amz-acl")
     if acl is not None and acl not in _PRIVATE_ACLS:
         raise S3Error("NotImplemented", f"The canned ACL {acl} is not implemented.")
-    if headers.get(STORAGE_CLASS_HEADER, STANDARD) != STANDARD:
-        raise S3Error("InvalidStorageClass", StorageClassRequested=headers[STORAGE_CLASS_HEADER])
 
 
 def version_id_of(request: Request) -> str | None:
@@ -86,11 +85,14 @@ def attributes_of(request: Request) -> Attributes:
     """Return what the object keeps of the request's headers.
 
     Raises:
-        S3Error: `MetadataTooLarge`, `InvalidArgument`.
+        S3Error: `MetadataTooLarge`, `InvalidArgument`, `InvalidTag`, `InvalidStorageClass`.
     """
+    headers = request.headers
     return Attributes(
-        headers=parse_content_headers(request.headers),
-        metadata=parse_user_metadata(request.headers),
+        headers=parse_content_headers(headers),
+        metadata=parse_user_metadata(headers),
+        tags=parse_tagging_header(headers[TAGGING_HEADER]) if TAGGING_HEADER in headers else {},
+        storage_class=parse_storage_class(headers),
     )
 
 
@@ -107,12 +109,17 @@ def object_headers(record: ObjectRecord, *, with_checksums: bool) -> Headers:
     headers = validators(record)
     if record.version_id != NULL_VERSION:
         headers.append(header(VERSION_ID_HEADER, record.version_id))
-    stored = record.attributes.headers
+    attributes = record.attributes
+    if attributes.storage_class != STANDARD:
+        headers.append(header(STORAGE_CLASS_HEADER, attributes.storage_class))
+    if attributes.tags:
+        headers.append(header(TAG_COUNT_HEADER, str(len(attributes.tags))))
+    stored = attributes.headers
     if "content-type" not in stored:
         headers.append((b"content-type", DEFAULT_CONTENT_TYPE.encode()))
     headers += [header(name, value) for name, value in stored.items()]
-    if record.attributes.metadata:
-        metadata = format_user_metadata(record.attributes.metadata)
+    if attributes.metadata:
+        metadata = format_user_metadata(attributes.metadata)
         headers += [header(name, value) for name, value in metadata]
     if with_checksums and record.checksums:
         headers += [
@@ -126,8 +133,13 @@ def validators(record: ListedRecord) -> Headers:
     """Return the two headers that conditional requests go by."""
     return [
         (b"etag", b'"%s"' % record.etag.encode("ascii")),
-        (b"last-modified", _last_modified(record.modified_ns // NS_PER_S)),
+        last_modified(record),
     ]
+
+
+def last_modified(record: ListedRecord) -> tuple[bytes, bytes]:
+    """Return the header of that name."""
+    return b"last-modified", _last_modified(record.modified_ns // NS_PER_S)
 
 
 def checksum_of(record: ListedRecord) -> ChecksumValue | None:
@@ -135,7 +147,7 @@ def checksum_of(record: ListedRecord) -> ChecksumValue | None:
     value = checksum_value(record.checksums)
     if value is None:
         return None
-    return value._replace(type=checksum_type(value.algorithm, record.checksum_type))
+    return value._replace(type=parse_checksum_type(record.checksum_type))
 
 
 def checksum_value(sums: Mapping[str, str]) -> ChecksumValue | None:

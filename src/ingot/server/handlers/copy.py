@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import msgspec
+
 from ingot.base.limits import COPY_BYTES_MAX, PART_BYTES_MAX
 from ingot.s3.conditions import check_copy_source, parse_conditions
 from ingot.s3.documents import copy as documents
 from ingot.s3.errors import S3Error
-from ingot.s3.headers import parse_part_number
+from ingot.s3.headers import STORAGE_CLASS_HEADER, parse_part_number
 from ingot.s3.names import parse_copy_source
 from ingot.s3.operations import COPY_SOURCE
 from ingot.s3.ranges import ByteRange
+from ingot.s3.tags import TAGGING_DIRECTIVE_HEADER
 from ingot.server.handlers.common import (
     attributes_of,
     checksum_of,
@@ -26,7 +29,8 @@ from ingot.server.response import Response, document, header
 from ingot.server.service import Service
 from ingot.store.errors import DeleteMarkerError
 from ingot.store.keys import NULL_VERSION
-from ingot.store.objects import StoredObject
+from ingot.store.records import Attributes
+from ingot.store.stored import StoredObject
 
 _RANGE_HEADER = f"{COPY_SOURCE}-range"
 _SOURCE_RANGE = re.compile(r"bytes=(\d{1,19})-(\d{1,19})", re.ASCII)
@@ -35,7 +39,7 @@ _SOURCE_RANGE = re.compile(r"bytes=(\d{1,19})-(\d{1,19})", re.ASCII)
 async def copy_object(request: Request, service: Service) -> Response:
     """Copy an object, with its metadata or with that of the request."""
     refuse_unsupported(request)
-    replaces = _replaces_metadata(request)
+    replaces = _replaces(request, "x-amz-metadata-directive")
     source = _find_source(request, service)
     if source.record.size_bytes > COPY_BYTES_MAX:
         raise S3Error(
@@ -44,7 +48,8 @@ async def copy_object(request: Request, service: Service) -> Response:
             f" source: {COPY_BYTES_MAX}",
         )
     in_place = (source.bucket, source.key) == (request.bucket, request.key)
-    if in_place and not replaces and "?" not in request.headers[COPY_SOURCE]:
+    changed = replaces or STORAGE_CLASS_HEADER in request.headers
+    if in_place and not changed and "?" not in request.headers[COPY_SOURCE]:
         raise S3Error(
             "InvalidRequest",
             "This copy request is illegal because it is trying to copy an object to itself"
@@ -55,7 +60,7 @@ async def copy_object(request: Request, service: Service) -> Response:
         source,
         request.bucket,
         request.key,
-        attributes=attributes_of(request) if replaces else None,
+        attributes=_attributes(request, source, replaces=replaces),
         precondition=precondition_of(request),
     )
     return _answer(
@@ -143,10 +148,22 @@ def _find_source(request: Request, service: Service) -> StoredObject:
     return source
 
 
-def _replaces_metadata(request: Request) -> bool:
-    directive = request.headers.get("x-amz-metadata-directive", "COPY").upper()
+def _attributes(request: Request, source: StoredObject, *, replaces: bool) -> Attributes:
+    """Return what the copy keeps of its source and what it takes from the request."""
+    asked, kept = attributes_of(request), source.record.attributes
+    tags = asked.tags if _replaces(request, TAGGING_DIRECTIVE_HEADER) else kept.tags
+    return msgspec.structs.replace(
+        asked if replaces else kept, tags=tags, storage_class=asked.storage_class
+    )
+
+
+def _replaces(request: Request, directive_header: str) -> bool:
+    directive = request.headers.get(directive_header, "COPY").upper()
     if directive not in ("COPY", "REPLACE"):
-        raise S3Error("InvalidArgument", "Unknown metadata directive.")
-    if request.headers.get("x-amz-tagging-directive", "COPY").upper() != "COPY":
-        raise S3Error("NotImplemented", "Tags are not implemented.")
+        raise S3Error(
+            "InvalidArgument",
+            f"Unknown directive in {directive_header}.",
+            ArgumentName=directive_header,
+            ArgumentValue=directive,
+        )
     return directive == "REPLACE"

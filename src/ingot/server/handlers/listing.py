@@ -143,6 +143,7 @@ def _entry(listed: ListedObject, *, with_owner: bool) -> documents.Entry:
         modified_ns=record.modified_ns,
         etag=record.etag,
         size_bytes=record.size_bytes,
+        storage_class=record.attributes.storage_class,
         owner=OWNER if with_owner else None,
         checksum_algorithm=next(iter(record.checksums), None),
     )
@@ -158,6 +159,7 @@ def _version(listed: ListedVersion) -> documents.VersionEntry:
         is_delete_marker=record.delete_marker,
         etag=record.etag,
         size_bytes=record.size_bytes,
+        storage_class=record.attributes.storage_class,
         owner=OWNER,
     )
 

@@ -135,6 +135,7 @@ async def list_parts(request: Request, service: Service) -> Response:
                 is_truncated=page.truncated,
                 parts=[_part(part) for part in page.parts],
                 owner=OWNER,
+                storage_class=page.upload.attributes.storage_class,
                 checksum_algorithm=algorithm,
                 checksum_type=_checksum_type(page.upload),
             )
@@ -163,6 +164,7 @@ async def list_multipart_uploads(request: Request, service: Service) -> Response
             upload_id=listed.record.upload_id,
             initiated_ns=listed.record.initiated_ns,
             owner=OWNER,
+            storage_class=listed.record.attributes.storage_class,
             checksum_algorithm=listed.record.checksum_algorithm or None,
             checksum_type=_checksum_type(listed.record),
         )

@@ -28,8 +28,8 @@ from ingot.server.response import Headers, Response, header
 from ingot.server.service import Service
 from ingot.server.upload import store_body
 from ingot.store.keys import NULL_VERSION
-from ingot.store.objects import StoredObject
 from ingot.store.records import ObjectRecord
+from ingot.store.stored import StoredObject
 
 _NOTHING = ByteRange(0, 0)
 

@@ -1,0 +1,36 @@
+"""The document of tags, the same in requests and answers, for objects and buckets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ingot.s3 import xml
+from ingot.s3.errors import S3Error
+from ingot.s3.tags import check_tags
+
+
+def render(tags: Mapping[str, str]) -> bytes:
+    """Write Tagging."""
+    return xml.document(
+        "Tagging",
+        xml.node(
+            "TagSet",
+            *(
+                xml.node("Tag", xml.leaf("Key", key), xml.leaf("Value", value))
+                for key, value in tags.items()
+            ),
+        ),
+    )
+
+
+def parse(data: bytes, *, limit: int) -> dict[str, str]:
+    """Read Tagging.
+
+    Raises:
+        S3Error: `MalformedXML`, and as `check_tags`.
+    """
+    tag_set = xml.parse(data, "Tagging").find("TagSet")
+    if tag_set is None:
+        raise S3Error("MalformedXML", "The document has no TagSet.")
+    pairs = [(tag.require("Key"), tag.require("Value")) for tag in tag_set.all("Tag")]
+    return check_tags(pairs, limit=limit)
