@@ -13,7 +13,7 @@ import click
 
 from ingot.base.errors import Error
 from ingot.base.units import format_duration, format_size
-from ingot.cli.printer import Printer
+from ingot.cli.printer import Printer, visible
 from ingot.client.events import (
     Copied,
     Event,
@@ -207,15 +207,6 @@ def each(printer: Printer, targets: Iterable[str], act: Callable[[str], None]) -
             tally.add(Unchanged(target, 0))
     if (verdict := tally.verdict("targets")) is not None:
         raise verdict
-
-
-def visible(name: str) -> str:
-    """Return a name that cannot steer a terminal: control characters as escapes."""
-    if name.isprintable():
-        return name
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in name
-    )
 
 
 def iso_time(time_ns: int) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ingot.cli.printer import Printer, output_options
+from ingot.cli.printer import Printer, output_options, visible
 
 if TYPE_CHECKING:
     from ingot.client.addresses import RemoteAddress
@@ -27,7 +27,7 @@ def ls(printer: Printer, *, targets: tuple[str, ...], recursive: bool, summarize
       ingot ls store/photos/2026/
       ingot ls --recursive --summarize store/photos
     """
-    from ingot.cli._objects import each, iso_time, local_time, visible
+    from ingot.cli._objects import each, iso_time, local_time
     from ingot.client.addresses import parse_remote
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections

@@ -52,7 +52,7 @@ class Printer:
 
     def warning(self, text: str) -> None:
         """Say what may surprise the user, on stderr, always."""
-        sys.stderr.write(f"warning: {text}\n")
+        sys.stderr.write(f"warning: {_visible_lines(text)}\n")
         sys.stderr.flush()
 
     def failure(self, error: Error) -> None:
@@ -107,6 +107,15 @@ def output_options(command: _Command) -> _Command:
     return click.make_pass_decorator(Printer, ensure=True)(command)  # type: ignore[return-value] # the decorator keeps the command's parameters
 
 
+def visible(name: str) -> str:
+    """Return a name that cannot steer a terminal: control characters as escapes."""
+    if name.isprintable():
+        return name
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in name
+    )
+
+
 def print_error(error: Error, *, as_json: bool) -> None:
     """Write `error: …` and `hint: …` to stderr; in JSON mode one object with the slug."""
     if as_json:
@@ -118,7 +127,12 @@ def print_error(error: Error, *, as_json: bool) -> None:
             document["error"]["hint"] = error.hint
         sys.stderr.write(json.dumps(document, ensure_ascii=False) + "\n")
     else:
-        sys.stderr.write(f"error: {error.message}\n")
+        sys.stderr.write(f"error: {_visible_lines(error.message)}\n")
         if error.hint:
-            sys.stderr.write(f"hint: {error.hint}\n")
+            sys.stderr.write(f"hint: {_visible_lines(error.hint)}\n")
     sys.stderr.flush()
+
+
+def _visible_lines(text: str) -> str:
+    # Some messages have several lines; a name that holds a line break gains nothing by it.
+    return "\n".join(visible(line) for line in text.split("\n"))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ingot.cli.printer import Printer, output_options
+from ingot.cli.printer import Printer, output_options, visible
 
 if TYPE_CHECKING:
     from ingot.client.addresses import RemoteAddress
@@ -24,7 +24,7 @@ def stat(printer: Printer, *, targets: tuple[str, ...]) -> None:
       ingot stat store/photos/cat.jpg
       ingot stat --json store/photos
     """
-    from ingot.cli._objects import each, visible
+    from ingot.cli._objects import each
     from ingot.client.addresses import parse_remote
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections

@@ -42,6 +42,13 @@ def test_an_error_is_a_line_and_a_hint(capsys: pytest.CaptureFixture[str]) -> No
     assert capsys.readouterr().err == "error: photos/a.jpg is not there\nhint: ingot ls photos\n"
 
 
+def test_names_in_errors_cannot_steer_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    error = NotFoundError("b/\x1b[2Jx\r is not there\nnor é", hint="rm '\x07'")
+    print_error(error, as_json=False)
+    expected = "error: b/\\x1b[2Jx\\r is not there\nnor é\nhint: rm '\\x07'\n"
+    assert capsys.readouterr().err == expected
+
+
 def test_help_starts_fast() -> None:
     """DESIGN: `ingot --help` in less than 150 ms; the limit here allows for a busy machine."""
     best_s = min(_timed_help() for _ in range(5))
