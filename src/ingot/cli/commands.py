@@ -48,6 +48,7 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("mb", OBJECTS, "mb:mb", "Make a bucket."),
     CommandRow("rb", OBJECTS, "rb:rb", "Remove a bucket."),
     CommandRow("cp", OBJECTS, "cp:cp", "Copy objects and files."),
+    CommandRow("mv", OBJECTS, "mv:mv", "Move objects and files."),
     CommandRow("cat", OBJECTS, "cat:cat", "Print objects."),
     CommandRow("rm", OBJECTS, "rm:rm", "Remove objects."),
     CommandRow("stat", OBJECTS, "stat:stat", "Show what is known of an object or bucket."),

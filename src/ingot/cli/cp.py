@@ -50,36 +50,30 @@ def cp(
       pg_dump db | ingot cp - store/backup/db.sql
     """
     from ingot.base.clock import SystemClock
-    from ingot.client.addresses import LocalAddress, check_intended_local, parse_address
-    from ingot.client.aliases import AliasBook
+    from ingot.cli._copies import any_stream, carry_out, parse_sides
     from ingot.client.connections import Connections
     from ingot.client.copier import Copier
-    from ingot.client.copying import CopyJob
     from ingot.client.digests import ContentDigests
     from ingot.client.entries import Selection
     from ingot.client.execute import Conduct
 
-    book = AliasBook.default()
-    parsed = [parse_address(source, book) for source in sources]
-    goal = parse_address(target, book)
-    if isinstance(goal, LocalAddress):
-        check_intended_local(goal, book)
-    reporter = Reporter(printer, dry_run=dry_run, alone=len(sources) == 1 and not recursive)
+    parsed, goal = parse_sides(sources, target)
     conduct = Conduct(overwrite=True, dry_run=dry_run, attempts=attempts, workers=workers)
     with Connections() as connections:
-        if any(isinstance(one, LocalAddress) and one.is_stream for one in (*parsed, goal)):
+        if any_stream([*parsed, goal]):
+            reporter = Reporter(printer, dry_run=dry_run, alone=True)
             _copy_stream(reporter, connections, parsed, goal, dry_run=dry_run)
-            reporter.finish(summary=False)
             return
-        copier = Copier(connections, ContentDigests(SystemClock()), keep_times=preserve)
-        with printer.progress() as progress:
-            job = CopyJob(connections, copier, conduct, progress)
-            if recursive:
-                selection = Selection(exclude)
-                reporter.show(job.folders(parsed, goal, selection, follow_links=follow_symlinks))
-            else:
-                reporter.show(job.singles(parsed, goal))
-    reporter.finish(summary=True)
+        carry_out(
+            printer,
+            connections,
+            Copier(connections, ContentDigests(SystemClock()), keep_times=preserve),
+            conduct,
+            sources=parsed,
+            target=goal,
+            folders=Selection(exclude) if recursive else None,
+            follow_links=follow_symlinks,
+        )
 
 
 def _copy_stream(

@@ -19,6 +19,7 @@ from ingot.client.places import FilePlace, ObjectPlace, Place
 from ingot.client.trees import Tree
 from ingot.s3 import checksums
 from ingot.s3.checksums import FULL_OBJECT, ChecksumValue
+from ingot.s3client.client import S3Client
 from ingot.s3client.errors import ServiceError
 from ingot.s3client.results import Attributes, ObjectInfo
 
@@ -153,7 +154,7 @@ class Copier:
             # checksum comes first: one fast pass instead of one MD5 pass per likely part size.
             if multipart_count(etag) is None and self._digests.etag_matches(path, etag):
                 return True
-            checksum = self._info(place).checksum
+            checksum = self.info(place).checksum
             if checksum is not None and checksum.type == FULL_OBJECT:
                 return self._digests.checksum(path, checksum.algorithm) == checksum.value
             return self._digests.etag_matches(path, etag) is True
@@ -163,7 +164,7 @@ class Copier:
             raise Error(f"cannot read {path}: {error.strerror}") from error
 
     def _objects_are_same(self, source: ObjectPlace, target: ObjectPlace) -> bool:
-        first, second = self._info(source), self._info(target)
+        first, second = self.info(source), self.info(target)
         if first.etag == second.etag:
             return True
         if (told := _told_by_checksums(first.checksum, second.checksum)) is not None:
@@ -184,9 +185,18 @@ class Copier:
                 total.update(piece)
         return checksums.encode(total.digest())
 
-    def _info(self, place: ObjectPlace) -> ObjectInfo:
-        address = place.address
-        return self._connections.client(address.alias).head_object(address.bucket, address.key)
+    def client(self, place: ObjectPlace) -> S3Client:
+        """Return the client of the service that holds the object."""
+        return self._connections.client(place.address.alias)
+
+    def info(self, place: ObjectPlace) -> ObjectInfo:
+        """Ask the service what it knows of the object.
+
+        Raises:
+            NotFoundError: there is none.
+            NetworkError, DeniedError: the service refused or went away.
+        """
+        return self.client(place).head_object(place.address.bucket, place.address.key)
 
 
 class PairMover:

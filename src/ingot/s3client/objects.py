@@ -110,9 +110,28 @@ class ObjectOperations(Caller):
         call = Call("HEAD", bucket, key, query=query, headers=_CHECKSUM_MODE)
         return object_info(self.finish(call).headers)
 
-    def delete_object(self, bucket: str, key: str, *, version_id: str | None = None) -> None:
-        """Remove an object; it is no error if there is none."""
-        self.finish(Call("DELETE", bucket, key, query=_version_query(version_id)))
+    def delete_object(
+        self,
+        bucket: str,
+        key: str,
+        *,
+        version_id: str | None = None,
+        if_match: str | None = None,
+    ) -> None:
+        """Remove an object; it is no error if there is none.
+
+        Args:
+            bucket: where it is.
+            key: its name.
+            version_id: None for the current version.
+            if_match: fail unless the object has this ETag (older services remove it anyway).
+
+        Raises:
+            ServiceConflictError: the ETag is another.
+        """
+        headers = {} if if_match is None else {"if-match": f'"{if_match}"'}
+        query = _version_query(version_id)
+        self.finish(Call("DELETE", bucket, key, query=query, headers=headers))
 
     def delete_objects(
         self, bucket: str, objects: Sequence[ObjectIdentifier]
