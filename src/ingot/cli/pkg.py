@@ -7,7 +7,12 @@ from typing import Any
 
 import click
 
-from ingot.cli._images import make_session, source_options
+from ingot.cli._images import (
+    make_session,
+    read_registry_options,
+    registry_options,
+    source_options,
+)
 from ingot.cli.printer import Printer, output_options
 
 
@@ -18,7 +23,7 @@ def pkg() -> None:
     \b
     Examples:
       ingot pkg build components/web
-      ingot cache export localhost/web web.tar
+      ingot pkg push localhost/web registry.example/team/web:1
     """
 
 
@@ -55,3 +60,32 @@ def build(
         wanted = arches or (host_machine().architecture,)
         full, digest = package_component(folder, wanted, name, session)
     printer.data({"name": full, "digest": digest}, f"{full}  {digest}")
+
+
+@pkg.command("push")
+@click.argument("name", metavar="NAME[:TAG]")
+@click.argument("target", required=False, metavar="[REGISTRY/NAME[:TAG]]")
+@registry_options
+@output_options
+def push(printer: Printer, *, name: str, target: str | None, **options: Any) -> None:
+    """Push the image NAME of the cache to its registry, or to the name TARGET.
+
+    What the registry has already is not sent again. Logins are those of Docker and Podman.
+
+    \b
+    Examples:
+      ingot pkg push registry.example/team/web:1
+      ingot pkg push localhost/web registry.example/team/web:1
+    """
+    from ingot.base import paths
+    from ingot.oci.channel import Channel
+    from ingot.oci.push import push as run_push
+    from ingot.oci.reference import parse_reference
+    from ingot.oci.store import ImageStore
+
+    full = str(parse_reference(name))
+    place = parse_reference(target or name)
+    store = ImageStore(paths.cache_dir())
+    with Channel(read_registry_options(options)) as channel, printer.progress() as progress:
+        root = run_push(full, place, channel=channel, store=store, progress=progress)
+    printer.data({"name": str(place), "digest": root.digest}, f"{place}  {root.digest}")

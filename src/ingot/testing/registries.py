@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -17,6 +18,11 @@ from pathlib import Path
 from typing import Any
 
 START_TIMEOUT_S = 30
+USER = "integration"
+PASSWORD = "integration-password"  # noqa: S105 # of registries that live for one test
+# bcrypt, cost 4, of the password above.
+HTPASSWD = f"{USER}:$2b$04$abcdefghijklmnopqrstuuauM9tv0aiT2906JwCJ5uI7Qqg74P8ju\n"
+BASIC = f"Basic {base64.b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"
 _PROGRAM = "docker-registry"
 
 
@@ -92,6 +98,13 @@ def registry(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def write_login(folder: Path, running: RunningRegistry, password: str = PASSWORD) -> dict[str, str]:
+    """Write a config.json as `docker login` does; return the environment that names it."""
+    auth = base64.b64encode(f"{USER}:{password}".encode()).decode()
+    (folder / "config.json").write_text(json.dumps({"auths": {running.name: {"auth": auth}}}))
+    return {"DOCKER_CONFIG": str(folder)}
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ingot.testing.images import SmallImage, gzipped, member, tar_of
-from ingot.testing.registries import RunningRegistry, registry
+from ingot.testing.registries import HTPASSWD, RunningRegistry, registry, write_login
 
 # Not compressible, so that a blob is long enough to be cut.
 NOISE = random.Random(1).randbytes(400_000)
@@ -48,3 +48,14 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     command += ["-keyout", str(key), "-out", str(certificate)]
     subprocess.run(command, check=True, capture_output=True)
     return certificate, key
+
+
+@pytest.fixture
+def login_registry(tmp_path: Path) -> Iterator[tuple[RunningRegistry, dict[str, str]]]:
+    """A registry that asks for a login, and the environment in which there is one."""
+    folder = tmp_path / "login"
+    folder.mkdir()
+    (folder / "htpasswd").write_text(HTPASSWD)
+    auth = {"htpasswd": {"realm": "test", "path": str(folder / "htpasswd")}}
+    with registry(folder, auth=auth) as running:
+        yield running, write_login(folder, running)

@@ -30,13 +30,9 @@ from ingot.oci.manifest import platform_for
 from ingot.oci.sources import ImageSources
 from ingot.oci.store import ImageStore
 from ingot.testing.images import SmallImage, push
-from ingot.testing.registries import RunningRegistry, registry
+from ingot.testing.registries import BASIC, USER, RunningRegistry, registry, write_login
 
 AMD64 = platform_for("amd64")
-USER, PASSWORD = "integration", "integration-password"
-# bcrypt, cost 4, of the password above.
-HTPASSWD = f"{USER}:$2b$04$abcdefghijklmnopqrstuuauM9tv0aiT2906JwCJ5uI7Qqg74P8ju\n"
-BASIC = f"Basic {base64.b64encode(f'{USER}:{PASSWORD}'.encode()).decode()}"
 
 
 def sources_in(folder: Path, **options: Any) -> ImageSources:
@@ -57,12 +53,6 @@ def name_text(image: Any) -> bytes:
 
 def fresh() -> str:
     return f"app-{secrets.token_hex(4)}:1"
-
-
-def login(folder: Path, running: RunningRegistry, password: str = PASSWORD) -> dict[str, str]:
-    auth = base64.b64encode(f"{USER}:{password}".encode()).decode()
-    (folder / "config.json").write_text(json.dumps({"auths": {running.name: {"auth": auth}}}))
-    return {"DOCKER_CONFIG": str(folder)}
 
 
 def test_an_image_by_tag_then_offline(shared, image: SmallImage, sources: ImageSources) -> None:
@@ -121,21 +111,18 @@ def test_a_pinned_image_that_is_gone(shared: RunningRegistry, sources: ImageSour
         sources.get(f"{shared.name}/{fresh()}", AMD64, "sha256:" + "0" * 64)
 
 
-def test_basic_logins(image: SmallImage, tmp_path: Path) -> None:
-    (tmp_path / "htpasswd").write_text(HTPASSWD)
-    auth = {"htpasswd": {"realm": "test", "path": str(tmp_path / "htpasswd")}}
-    with registry(tmp_path / "registry", auth=auth) as running:
-        push(running.url, "app:1", [image], {"authorization": BASIC})
-        reference = f"{running.name}/app:1"
-        with pytest.raises(DeniedError) as caught:
-            sources_in(tmp_path).get(reference, AMD64)
-        assert caught.value.hint == f"docker login {running.name}"
-        wrong = login(tmp_path, running, "wrong")
-        with pytest.raises(DeniedError):
-            sources_in(tmp_path, environment=wrong).get(reference, AMD64)
-        right = login(tmp_path, running)
-        found = sources_in(tmp_path, environment=right).get(reference, AMD64)
-        assert name_text(found) == b"top"
+def test_basic_logins(image: SmallImage, login_registry, tmp_path: Path) -> None:
+    running, environment = login_registry
+    push(running.url, "app:1", [image], {"authorization": BASIC})
+    reference = f"{running.name}/app:1"
+    with pytest.raises(DeniedError) as caught:
+        sources_in(tmp_path).get(reference, AMD64)
+    assert caught.value.hint == f"docker login {running.name}"
+    wrong = write_login(tmp_path, running, "wrong")
+    with pytest.raises(DeniedError):
+        sources_in(tmp_path, environment=wrong).get(reference, AMD64)
+    found = sources_in(tmp_path, environment=environment).get(reference, AMD64)
+    assert name_text(found) == b"top"
 
 
 class TokenHandler(http.server.BaseHTTPRequestHandler):
@@ -217,7 +204,7 @@ def test_tokens(image: SmallImage, tokens: TokenServer, tmp_path: Path) -> None:
         reference = f"{running.name}/a/app:1"
         with pytest.raises(DeniedError):
             sources_in(tmp_path).get(reference, AMD64)
-        environment = login(tmp_path, running)
+        environment = write_login(tmp_path, running)
         found = sources_in(tmp_path, environment=environment).get(reference, AMD64)
         assert name_text(found) == b"top"
         # One refused without a login, then one token for manifest and blobs together.
