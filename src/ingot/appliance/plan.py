@@ -177,16 +177,25 @@ class _Kernel:
 def _add_kernel(
     root: Tree, appliance: Appliance, images: Mapping[str, Image], module_order: ModuleOrder
 ) -> _Kernel:
-    """Add the kernel, its command line and the modules its image names."""
+    """Add the kernel, its command line and the modules that it and the containers need."""
     if appliance.kernel is None:
         return _Kernel()
     image = images[appliance.kernel.image]
     kernel = _kernel_binary(image, appliance.kernel.binary)
     root.add(Entry("boot/kernel", "file", 0o644, content=kernel))
     root.add(file("boot/cmdline", appliance.kernel.cmdline))
+    wanted = [
+        name
+        for reference in image_references(appliance)
+        for name in _module_names(images[reference], MODULES_LABEL)
+    ]
     early, for_root, later = (
-        _modules(image, label, module_order)
-        for label in (EARLY_MODULES_LABEL, ROOT_MODULES_LABEL, MODULES_LABEL)
+        _modules(image, names, module_order)
+        for names in (
+            _module_names(image, EARLY_MODULES_LABEL),
+            _module_names(image, ROOT_MODULES_LABEL),
+            list(dict.fromkeys(wanted)),
+        )
     )
     for module in (*early, *later):
         root.add(module)
@@ -194,9 +203,12 @@ def _add_kernel(
     return _Kernel(kernel, tuple(module.path for module in early), for_root)
 
 
-def _modules(image: Image, label: str, module_order: ModuleOrder) -> tuple[Entry, ...]:
-    paths = module_order(image.tree, image.config.labels.get(label, "").split())
-    entries = [image.tree.get(path) for path in paths]
+def _module_names(image: Image, label: str) -> list[str]:
+    return image.config.labels.get(label, "").split()
+
+
+def _modules(kernel: Image, names: Sequence[str], module_order: ModuleOrder) -> tuple[Entry, ...]:
+    entries = [kernel.tree.get(path) for path in module_order(kernel.tree, names)]
     return tuple(entry for entry in entries if entry is not None)
 
 

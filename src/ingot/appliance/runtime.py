@@ -63,7 +63,7 @@ def _process(bundle: Bundle) -> dict[str, object]:
         "terminal": False,
         "user": {"uid": uid, "gid": gid, "additionalGids": list(more)},
         "args": list(bundle.command),
-        "env": list(settings.env if settings.env is not None else config.env),
+        "env": _environment(settings.env if settings.env is not None else config.env, settings),
         "cwd": settings.cwd or config.working_dir or "/",
         "capabilities": {
             "bounding": list(bundle.capabilities),
@@ -87,6 +87,12 @@ def _process(bundle: Bundle) -> dict[str, object]:
             for limit in settings.rlimits
         ]
     return process
+
+
+def _environment(variables: tuple[str, ...], settings: Settings) -> list[str]:
+    """Return the variables with those of `env.add`, which replace variables of the same name."""
+    by_name = {text.partition("=")[0]: text for text in (*variables, *(settings.env_add or ()))}
+    return list(by_name.values())
 
 
 def _mount(mount: Mount) -> dict[str, object]:

@@ -85,6 +85,7 @@ class Settings:
 
     command: tuple[str, ...] | None = None
     env: tuple[str, ...] | None = None
+    env_add: tuple[str, ...] | None = None
     cwd: str | None = None
     capabilities: tuple[str, ...] | None = None
     capabilities_add: tuple[str, ...] | None = None
@@ -355,6 +356,7 @@ def _seccomp(reader: Reader, node: yaml.Node) -> str | None:
 KEYS: Mapping[str, tuple[str, Callable[[Reader, yaml.Node], object]]] = {
     "command": ("command", Reader.strings),
     "env": ("env", Reader.strings),
+    "env.add": ("env_add", Reader.strings),
     "cwd": ("cwd", Reader.string),
     "capabilities": ("capabilities", _capabilities),
     "capabilities.add": ("capabilities_add", _capabilities),

@@ -81,6 +81,11 @@ def test_added_keys_extend_the_label_s_list(bundle: Callable[..., Bundle]) -> No
     assert made.settings.binds == ("/a:/a", "/b:/b")
 
 
+def test_added_variables_replace_those_of_the_same_name(bundle: Callable[..., Bundle]) -> None:
+    made = bundle("env.add: [A=2, C=3]", env=["A=1", "B=1"])
+    assert document(made)["process"]["env"] == ["A=2", "B=1", "C=3"]
+
+
 def test_added_keys_are_ignored_beside_the_plain_key(bundle: Callable[..., Bundle]) -> None:
     label = {"org.mobyproject.config": '{"capabilities": ["CAP_KILL"]}'}
     made = bundle("capabilities: [], capabilities.add: [CAP_CHOWN]", labels=label)

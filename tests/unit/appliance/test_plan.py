@@ -65,6 +65,16 @@ def test_the_kernel_s_binary_may_have_linuxkit_s_name(
         make("kernel: {image: component:kernel}")
 
 
+def test_containers_add_the_modules_they_need(
+    make: MakePlan, make_image: Callable[..., Image], images: dict[str, Image]
+) -> None:
+    images["component:app"] = make_image(labels={"ingot.modules": "other net"})
+    plan = make(f"{INIT}services: [{{name: web, image: component:app}}]")
+    folder = "/usr/lib/modules/6.1/kernel"
+    assert text(plan, "etc/ingot/modules") == f"{folder}/net.ko\n{folder}/other.ko\n"
+    assert "usr/lib/modules/6.1/kernel/other.ko" in plan.root
+
+
 def test_two_kernels_in_an_image_are_one_too_many(
     make: MakePlan, make_image: Callable[..., Image], images: dict[str, Image]
 ) -> None:
