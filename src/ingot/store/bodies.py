@@ -11,12 +11,15 @@ from typing import TypeVar
 
 from ingot.base.errors import Error
 from ingot.base.limits import INLINE_BYTES_MAX, TRANSFER_CHUNK_BYTES
+from ingot.base.units import KIB
 from ingot.s3 import checksums
 from ingot.store.blobs.contract import BlobRef, Blobs, BlobWriter
 from ingot.store.errors import StoreFailedError
 
 THREADS_MAX = 16
 _UNLOCKED_BYTES_MAX = 2047
+# Measured: joining pays up to about here; beyond it the fresh memory costs more than it saves.
+_JOINED_BYTES_MAX = 256 * KIB
 
 Result = TypeVar("Result")
 
@@ -186,6 +189,10 @@ class BodyWriter:
             self._blob.append(chunk)
 
     def _seal(self, chunks: list[bytes | memoryview]) -> None:
+        if self._blob is None and sum(map(len, chunks)) <= _JOINED_BYTES_MAX:
+            # Hashing and writing a chunk give up the interpreter lock, and each time it must be
+            # won back from the event loop and the other threads.
+            chunks = [b"".join(chunks)]
         self._take(chunks)
         assert self._blob is not None
         self._sealed = self._blob.seal()
