@@ -50,7 +50,11 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("cp", OBJECTS, "cp:cp", "Copy objects and files."),
     CommandRow("mv", OBJECTS, "mv:mv", "Move objects and files."),
     CommandRow("cat", OBJECTS, "cat:cat", "Print objects."),
+    CommandRow("head", OBJECTS, "head:head", "Print the first lines of objects."),
+    CommandRow("pipe", OBJECTS, "pipe:pipe", "Store standard input as an object."),
     CommandRow("rm", OBJECTS, "rm:rm", "Remove objects."),
     CommandRow("stat", OBJECTS, "stat:stat", "Show what is known of an object or bucket."),
+    CommandRow("du", OBJECTS, "du:du", "Count objects and add up their sizes."),
+    CommandRow("tree", OBJECTS, "tree:tree", "Draw folders as a tree."),
     CommandRow("mirror", OBJECTS, "mirror:mirror", "Make one tree like another, and keep it so."),
 )

@@ -87,7 +87,7 @@ def _below(
     client: S3Client, address: RemoteAddress, before: str, *, recursive: bool
 ) -> Iterator[Line]:
     prefix = address.folder_prefix
-    base = f"{address.bucket}/{prefix}"
+    base = "" if before else f"{address.bucket}/{prefix}"
     delimiter = "" if recursive else "/"
     for page in client.iterate_pages(address.bucket, prefix=prefix, delimiter=delimiter):
         objects = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from typing import BinaryIO
 
@@ -24,7 +24,7 @@ _PART_BYTES = 16 * MIB
 _PARTS_PER_SIZE = 2500
 
 
-def read_object(client: S3Client, address: RemoteAddress) -> Iterator[bytes]:
+def read_object(client: S3Client, address: RemoteAddress) -> Generator[bytes]:
     """Yield an object's bytes, of one and the same version to the end.
 
     Raises:
@@ -56,16 +56,42 @@ def read_object(client: S3Client, address: RemoteAddress) -> Iterator[bytes]:
         stream = client.get_object(address.bucket, address.key, part=rest, if_match=info.etag)
 
 
-def write_object(client: S3Client, address: RemoteAddress, file: BinaryIO) -> int:
+def first_lines(pieces: Iterable[bytes], lines: int) -> Iterator[bytes]:
+    """Yield the bytes up to and with the line break that ends the last of `lines` lines."""
+    missing = lines
+    if not missing:
+        return
+    for piece in pieces:
+        end = -1
+        while missing and (end := piece.find(b"\n", end + 1)) >= 0:
+            missing -= 1
+        if not missing:
+            yield piece[: end + 1]
+            return
+        yield piece
+
+
+def write_object(
+    client: S3Client,
+    address: RemoteAddress,
+    file: BinaryIO,
+    attributes: Attributes | None = None,
+) -> int:
     """Store what `file` has until its end, and return how many bytes that were.
 
     Up to one part is held in memory. If anything fails, nothing stays behind.
+
+    Args:
+        client: the service.
+        address: the object.
+        file: what is read.
+        attributes: what the object is given beside its bytes; a type by its name if None.
 
     Raises:
         UsageError: it is longer than 10,000 parts hold.
         DeniedError, NotFoundError, NetworkError: the service refused or went away.
     """
-    attributes = Attributes(content_headers_of(address.key))
+    attributes = attributes or Attributes(content_headers_of(address.key))
     first = _read_fully(file, _PART_BYTES)
     if len(first) < _PART_BYTES:
         client.put_object(address.bucket, address.key, first, attributes=attributes)

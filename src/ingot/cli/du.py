@@ -1,0 +1,54 @@
+"""`ingot du`: what folders and buckets hold."""
+
+from __future__ import annotations
+
+import click
+
+from ingot.cli.printer import Printer, output_options, visible
+
+
+@click.command()
+@click.argument("targets", nargs=-1, required=True)
+@click.option(
+    "--depth",
+    "-d",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Tell of folders down to this level; 1 is TARGET itself.",
+)
+@click.option("--recursive", "-r", is_flag=True, help="Tell of every folder.")
+@output_options
+def du(printer: Printer, *, targets: tuple[str, ...], depth: int, recursive: bool) -> None:
+    """Count objects and add up their sizes.
+
+    \b
+    Examples:
+      ingot du store
+      ingot du --depth 2 store/photos
+      ingot du --recursive --json store/photos/2026/
+    """
+    from ingot.base.units import format_size
+    from ingot.cli._objects import each
+    from ingot.client.addresses import parse_remote
+    from ingot.client.aliases import AliasBook
+    from ingot.client.connections import Connections
+    from ingot.client.listing import list_address
+    from ingot.client.usage import usage
+
+    book = AliasBook.default()
+    with Connections() as connections:
+
+        def act(target: str) -> None:
+            address = parse_remote(target, book)
+            lines = list_address(connections, address, recursive=True)
+            for found in usage(lines, None if recursive else depth - 1):
+                where = f"{str(address).rstrip('/')}/{found.path}".rstrip("/")
+                noun = "object" if found.objects == 1 else "objects"
+                printer.data(
+                    {"prefix": where, "size": found.size_bytes, "objects": found.objects},
+                    f"{format_size(found.size_bytes):>10}  {found.objects} {noun}"
+                    f"  {visible(where)}",
+                )
+
+        each(printer, targets, act)

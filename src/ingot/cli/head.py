@@ -1,0 +1,43 @@
+"""`ingot head`: the first lines of objects to standard output."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+
+import click
+
+from ingot.cli.printer import Printer, output_options
+
+
+@click.command()
+@click.argument("targets", nargs=-1, required=True)
+@click.option(
+    "--lines", "-n", type=click.IntRange(0), default=10, show_default=True, help="How many lines."
+)
+@output_options
+def head(printer: Printer, *, targets: tuple[str, ...], lines: int) -> None:
+    """Print the first lines of objects; the rest is not fetched.
+
+    \b
+    Examples:
+      ingot head store/logs/today.log
+      ingot head --lines 1 store/tables/a.csv
+    """
+    from ingot.cli._objects import each
+    from ingot.client.addresses import parse_object
+    from ingot.client.aliases import AliasBook
+    from ingot.client.connections import Connections
+    from ingot.client.streams import first_lines, read_object
+
+    book = AliasBook.default()
+    with Connections() as connections:
+
+        def act(target: str) -> None:
+            address = parse_object(target, book)
+            with closing(read_object(connections.client(address.alias), address)) as pieces:
+                for piece in first_lines(pieces, lines):
+                    sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+
+        each(printer, targets, act)

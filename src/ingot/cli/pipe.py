@@ -1,0 +1,48 @@
+"""`ingot pipe`: standard input to an object."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ingot.cli.printer import Printer, output_options
+
+
+@click.command()
+@click.argument("target")
+@click.option("--content-type", metavar="TYPE", help="Else it is guessed from the name.")
+@click.option("--storage-class", metavar="CLASS", help="As the service calls it.")
+@output_options
+def pipe(
+    printer: Printer, *, target: str, content_type: str | None, storage_class: str | None
+) -> None:
+    """Store standard input as an object, whatever its length.
+
+    The object appears when the input has ended; if anything fails before, nothing stays.
+
+    \b
+    Examples:
+      pg_dump db | ingot pipe store/backup/db.sql
+      tar -cz . | ingot pipe --content-type application/gzip store/backup/all.tgz
+    """
+    from ingot.base.errors import UsageError
+    from ingot.client.addresses import parse_object
+    from ingot.client.aliases import AliasBook
+    from ingot.client.connections import Connections
+    from ingot.client.copier import content_headers_of
+    from ingot.client.streams import write_object
+    from ingot.s3client.results import Attributes
+
+    address = parse_object(target, AliasBook.default())
+    if address.names_folder:
+        raise UsageError(f"{address} is a folder", hint="write the object's whole key")
+    headers = {"content-type": content_type} if content_type else content_headers_of(address.key)
+    with Connections() as connections:
+        size_bytes = write_object(
+            connections.client(address.alias),
+            address,
+            sys.stdin.buffer,
+            Attributes(headers, storage_class=storage_class),
+        )
+    printer.data({"target": str(address), "size": size_bytes}, None)
