@@ -1,4 +1,4 @@
-"""`ingot server check`: what an operator does to a store's directory beside serving it."""
+"""`ingot server check`, `backup` and `restore`: care for a store beside serving it."""
 
 from __future__ import annotations
 
@@ -43,6 +43,64 @@ def check(printer: Printer, *, directory: Path | None) -> None:
     ):
         report = check_directory(data_dir, task.advance)
     _print_report(printer, data_dir, report)
+
+
+@click.command()
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("target", metavar="TARGET", type=click.Path(path_type=Path))
+@click.option(
+    "--link",
+    is_flag=True,
+    help="Share bodies with DIR by hard links: quick, but no help when the device breaks.",
+)
+@output_options
+def backup(printer: Printer, *, directory: Path, target: Path, link: bool) -> None:
+    """Copy the store in DIR into the empty directory TARGET, and verify the copy.
+
+    Servers may go on using DIR: the copy is what it held at one moment. Unfinished uploads and
+    generated keys are left out. TARGET is a store itself: it can be served and checked.
+
+    \b
+    Examples:
+      ingot server backup ./data /mnt/backup/monday
+      ingot server backup ./data ./snapshot --link
+    """
+    _copy(printer, "Backing up", directory, target, link=link)
+
+
+@click.command()
+@click.argument("source", metavar="BACKUP", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@output_options
+def restore(printer: Printer, *, source: Path, directory: Path) -> None:
+    """Copy a backup into the empty directory DIR, and verify it there.
+
+    \b
+    Examples:
+      ingot server restore /mnt/backup/monday ./data
+    """
+    _copy(printer, "Restoring", source, directory, link=False)
+
+
+def _copy(printer: Printer, title: str, source: Path, target: Path, *, link: bool) -> None:
+    from ingot.base.errors import Error
+    from ingot.server.process import datadir
+    from ingot.store.backup import copy_store
+    from ingot.store.layout import require_store
+
+    require_store(source)
+    datadir.prepare(target)
+    try:
+        with (
+            datadir.locked(target),
+            printer.progress() as progress,
+            progress.task(f"{title} {source}", unit="bytes") as task,
+        ):
+            ignored = frozenset({datadir.LOCK_FILE})
+            report = copy_store(source, target, task.advance, link=link, ignored=ignored)
+    except OSError as error:
+        raise Error(f"{source} cannot be copied to {target}: {error}") from error
+    _print_report(printer, target, report)
 
 
 def _print_report(printer: Printer, data_dir: Path, report: Report) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import itertools
 import re
@@ -19,22 +18,18 @@ from ingot.store.blobs.files import FileBlobs
 from ingot.store.catalog.sqlite import SqliteCatalog
 from ingot.store.errors import BlobDamagedError, StoreFailedError
 from ingot.store.layout import prepare_directory, require_store
+from ingot.store.named import named_blobs, rows
 from ingot.store.records import (
-    ObjectRecord,
     decode_bucket,
-    decode_garbage,
     decode_manifest,
     decode_object,
     decode_part,
 )
 
 PROBLEMS_MAX = 10_000
-_ROWS_MAX = 500
 # How many files of blobs are compared with the catalog in one pass over it.
 _BLOBS_PER_PASS = 1_000_000
 _MD5 = re.compile(r"[0-9a-f]{32}")
-
-Row = tuple[bytes, bytes]
 
 
 class Problem(NamedTuple):
@@ -120,7 +115,7 @@ class _Check:
         return self._report
 
     def _check_buckets(self) -> None:
-        for name, value in self._rows(keys.BUCKETS, b""):
+        for name, value in rows(self._catalog, keys.BUCKETS, b""):
             self._report.buckets += 1
             bucket = name.decode()
             try:
@@ -136,7 +131,7 @@ class _Check:
             (keys.VERSIONS, self._version),
             (keys.PARTS, self._part),
         ):
-            for name, value in self._rows(partition, space):
+            for name, value in rows(self._catalog, partition, space):
                 title = keys.unescape(name[len(space) :].partition(keys.SEPARATOR)[0]).decode()
                 try:
                     for message in verify(partition, name, value):
@@ -197,35 +192,9 @@ class _Check:
         stored = self._blobs.stored()
         while unnamed := set(itertools.islice(stored, _BLOBS_PER_PASS)):
             self._report.blobs += len(unnamed)
-            for blob_id in self._named():
+            for blob_id in named_blobs(self._catalog):
                 unnamed.discard(blob_id)
             self._report.unnamed_blobs += len(unnamed)
-
-    def _named(self) -> Iterator[str]:
-        for partition in filter(keys.is_bucket_partition, self._catalog.partitions()):
-            for space in (keys.OBJECTS, keys.VERSIONS, keys.PARTS, keys.GARBAGE):
-                for name, value in self._rows(partition, space):
-                    # What cannot be read was reported when its bucket was checked.
-                    with contextlib.suppress(msgspec.DecodeError):
-                        yield from self._blob_ids(partition, space, name, value)
-
-    def _blob_ids(self, partition: str, space: bytes, name: bytes, value: bytes) -> Iterator[str]:
-        if space == keys.GARBAGE:
-            yield from decode_garbage(value).blob_ids
-            return
-        record = decode_part(value) if space == keys.PARTS else decode_object(value)
-        if record.blob is not None:
-            yield record.blob.id
-        elif isinstance(record, ObjectRecord) and record.layout == "manifest":
-            stored = self._catalog.get_with_attachment(partition, name)
-            if stored is not None and stored[1] is not None:
-                yield from (part.blob.id for part in decode_manifest(stored[1]) if part.blob)
-
-    def _rows(self, partition: str, space: bytes) -> Iterator[Row]:
-        start, stop = space, keys.behind_prefix(space) if space else b""
-        while rows := self._catalog.scan(partition, start, stop, limit=_ROWS_MAX):
-            yield from rows
-            start = keys.after(rows[-1][0])
 
     def _note(self, bucket: str, key: str, message: str) -> None:
         self._report.problem_count += 1

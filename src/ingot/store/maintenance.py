@@ -42,10 +42,15 @@ class Maintenance:
 
     Args:
         lock: makes a lock that yields whether this process may do the work now.
+        garbage_lock: makes one that yields whether garbage may go, or somebody still needs it.
     """
 
     def __init__(
-        self, core: Core, uploads: Uploads, lock: Callable[[], AbstractContextManager[bool]]
+        self,
+        core: Core,
+        uploads: Uploads,
+        lock: Callable[[], AbstractContextManager[bool]],
+        garbage_lock: Callable[[], AbstractContextManager[bool]],
     ) -> None:
         self._catalog = core.catalog
         self._bodies = core.bodies
@@ -54,6 +59,7 @@ class Maintenance:
         self._clock = core.clock
         self._uploads = uploads
         self._lock = lock
+        self._garbage_lock = garbage_lock
         self._stopping = threading.Event()
 
     async def run(self) -> None:
@@ -81,7 +87,14 @@ class Maintenance:
         return await self._bodies.run(self._delete_orphans, ended)
 
     async def collect(self) -> int:
-        """Delete the blobs of the garbage queue that are due; return how many."""
+        """Delete the blobs of the garbage queue that are due; return how many.
+
+        While a backup runs, everything stays.
+        """
+        with self._garbage_lock() as granted:
+            return await self._collect() if granted else 0
+
+    async def _collect(self) -> int:
         count = 0
         for partition in await self._partitions():
             if await self._is_fenced(partition):

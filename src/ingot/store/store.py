@@ -25,6 +25,10 @@ from ingot.store.uploads import Uploads
 
 MakeLock = Callable[[], AbstractContextManager[bool]]
 
+MAINTENANCE_LOCK = "maintenance.lock"
+# Held by whoever removes garbage, and by backups, which still need it.
+GARBAGE_LOCK = "garbage.lock"
+
 
 class ObjectStore:
     """Buckets, objects and uploads over one catalog and one set of blobs.
@@ -48,6 +52,7 @@ class ObjectStore:
         *,
         clock: Clock,
         maintenance_lock: MakeLock,
+        garbage_lock: MakeLock = lambda: contextlib.nullcontext(enter_result=True),
         garbage_delay_s: float = GARBAGE_DELAY_S,
     ) -> None:
         self._catalog = catalog
@@ -58,7 +63,7 @@ class ObjectStore:
         core = Core(catalog, self.bodies, self.buckets, changes, clock)
         self.objects = Objects(core)
         self.uploads = Uploads(core, self.objects)
-        self.maintenance = Maintenance(core, self.uploads, maintenance_lock)
+        self.maintenance = Maintenance(core, self.uploads, maintenance_lock, garbage_lock)
 
     @classmethod
     def open(
@@ -92,7 +97,8 @@ class ObjectStore:
             catalog,
             blobs,
             clock=clock or SystemClock(),
-            maintenance_lock=lambda: _try_lock(root / "maintenance.lock"),
+            maintenance_lock=lambda: _try_lock(root / MAINTENANCE_LOCK),
+            garbage_lock=lambda: _try_lock(root / GARBAGE_LOCK),
             garbage_delay_s=garbage_delay_s,
         )
 

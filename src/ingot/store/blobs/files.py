@@ -27,9 +27,9 @@ from ingot.store.space import Space
 _ID = re.compile(r"[0-9a-f]{12}\.[0-9a-f]{10}")
 _FOLDER_DIGITS = 7
 
-# Failures of link(2) that a copy gets around: the inode has its most links (65,000 on ext4), or
-# the filesystem has no hard links.
-_NO_LINK = {errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
+# Failures of link(2) that a copy gets around: the inode has its most links (65,000 on ext4), the
+# filesystem has no hard links, or there are two filesystems.
+_NO_LINK = {errno.EMLINK, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EXDEV}
 
 
 class FileBlobs:
@@ -122,6 +122,28 @@ class FileBlobs:
         for session in sorted(os.listdir(self._data)):
             yield from self.blob_ids(session)
 
+    def export(self, blob_id: str, directory: Path, *, link: bool) -> int:
+        """Give a blob the same place in another directory of blobs; return its file's bytes.
+
+        The file is synced, its folders are not. A blob whose file is missing is left out.
+
+        Args:
+            blob_id: the blob.
+            directory: where the other blobs are.
+            link: whether both may share the bytes on the device, where it allows that.
+
+        Raises:
+            StoreFullError: the other device is full.
+        """
+        source, target = self._path(blob_id), _place(directory / "data", blob_id)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            if not (link and _linked(source, target)):
+                _copy(source, target, os.fsync)
+        except FileNotFoundError:
+            return 0
+        return target.stat().st_size
+
     def settle(self, session: str) -> None:
         """Forget a session and the folders it left empty."""
         own = self._data / session
@@ -155,25 +177,15 @@ class FileBlobs:
                 self._folders = {folder}
 
     def _path(self, blob_id: str) -> Path:
-        # The id comes from the catalog; it must never lead out of the directory.
-        if not _ID.fullmatch(blob_id):
-            raise BlobDamagedError(blob_id, "this is no name of a blob")
-        session, digits = blob_id.split(".")
-        return self._data / session / digits[:_FOLDER_DIGITS] / digits[_FOLDER_DIGITS:]
+        return _place(self._data, blob_id)
 
     def _link_or_copy(self, blob_id: str, target: Path) -> None:
         source = self._path(blob_id)
         try:
-            os.link(source, target)
+            if not _linked(source, target):
+                _copy(source, target, self._syncs.file)
         except FileNotFoundError as error:
             raise BlobDamagedError(blob_id, "the file is missing") from error
-        except OSError as error:
-            if error.errno not in _NO_LINK:
-                raise
-            with full_device(), open(source, "rb") as old, open(target, "xb") as new:
-                shutil.copyfileobj(old, new, FRAME_BYTES)
-                new.flush()
-                self._syncs.file(new.fileno())
 
     def _open(self, blob_id: str) -> int:
         try:
@@ -236,6 +248,32 @@ def _pread(descriptor: int, size_bytes: int, offset: int) -> bytes:
             break
         data += more
     return data
+
+
+def _place(data: Path, blob_id: str) -> Path:
+    # The id comes from the catalog; it must never lead out of the directory.
+    if not _ID.fullmatch(blob_id):
+        raise BlobDamagedError(blob_id, "this is no name of a blob")
+    session, digits = blob_id.split(".")
+    return data / session / digits[:_FOLDER_DIGITS] / digits[_FOLDER_DIGITS:]
+
+
+def _linked(source: Path, target: Path) -> bool:
+    """Give a file a second name; tell whether that is possible."""
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in _NO_LINK:
+            raise
+        return False
+    return True
+
+
+def _copy(source: Path, target: Path, sync: Callable[[int], None]) -> None:
+    with full_device(), open(source, "rb") as old, open(target, "xb") as new:
+        shutil.copyfileobj(old, new, FRAME_BYTES)
+        new.flush()
+        sync(new.fileno())
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -31,6 +31,7 @@ from ingot.store.space import Space
 # "INGO": tells a catalog from any other SQLite file.
 APPLICATION_ID = 0x494E474F
 SCHEMA_VERSION = 2
+CATALOG_FILE = "catalog.sqlite"
 
 PAGE_BYTES = 4096
 CACHE_BYTES = 32 * MIB
@@ -90,7 +91,7 @@ class SqliteCatalog:
         """
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._space = Space(directory)
-        self._path = directory / "catalog.sqlite"
+        self._path = directory / CATALOG_FILE
         self._turnstile = Turnstile(directory)
         self._readers = threading.local()
         self._open_readers: list[sqlite3.Connection] = []
