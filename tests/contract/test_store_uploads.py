@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import zlib
 
 import pytest
 
 from ingot.base.limits import PART_BYTES_MIN
+from ingot.store.blobs.memory import MemoryBlobs
+from ingot.store.catalog.memory import MemoryCatalog
 from ingot.store.errors import (
     BlobDamagedError,
     InvalidPartError,
@@ -19,6 +22,7 @@ from ingot.store.errors import (
 )
 from ingot.store.manifest import CompletedPart, Expected
 from ingot.store.records import Attributes
+from ingot.store.store import ObjectStore
 from ingot.testing.blobs_contract import random_bytes
 from ingot.testing.stores import make_body, put_bytes, read_bytes
 
@@ -301,3 +305,44 @@ def test_of_two_that_abort_one_succeeds(with_store):
         assert sorted(map(type, outcomes), key=str) == [type(None), NoSuchUploadError]
 
     with_store(test)
+
+
+def test_uploads_that_rest_for_a_day_are_aborted(with_store, clock):
+    async def test(store):
+        resting = await store.uploads.create("bucket", "resting")
+        body = await make_body(store, b"part", inline_max=-1)
+        await store.uploads.put_part("bucket", "resting", resting.upload_id, 1, body)
+        going_on = await store.uploads.create("bucket", "going on")
+        clock.advance(23 * 3600)
+        body = await make_body(store, b"part", inline_max=-1)
+        await store.uploads.put_part("bucket", "going on", going_on.upload_id, 1, body)
+        young = await store.uploads.create("bucket", "young")
+        assert await store.maintenance.expire() == 0
+        clock.advance(2 * 3600)
+        assert await store.maintenance.expire() == 1
+        with pytest.raises(NoSuchUploadError):
+            store.uploads.get("bucket", "resting", resting.upload_id)
+        left = [item.record.upload_id for item in store.uploads.list("bucket").uploads]
+        assert left == [going_on.upload_id, young.upload_id]
+        clock.advance(3600)
+        assert await store.maintenance.collect() == 1
+
+    with_store(test)
+
+
+def test_uploads_may_rest_for_ever(clock):
+    async def test():
+        store = ObjectStore(
+            MemoryCatalog(),
+            MemoryBlobs(),
+            clock=clock,
+            maintenance_lock=lambda: contextlib.nullcontext(enter_result=True),
+            upload_expiry_s=0,
+        )
+        await store.buckets.create("bucket")
+        await store.uploads.create("bucket", "key")
+        clock.advance(10**8)
+        assert await store.maintenance.expire() == 0
+        store.close()
+
+    asyncio.run(test())

@@ -292,3 +292,59 @@ def test_a_part_with_another_checksum_than_the_upload_is_refused(s3: Any, bucket
         )
 
     assert code_of(caught) == (400, "InvalidRequest")
+
+
+def test_conditions_on_the_source_of_a_part(s3: Any, bucket: str) -> None:
+    etag = s3.put_object(Bucket=bucket, Key="source", Body=b"source")["ETag"]
+    upload_id, _ = upload(s3, bucket, "key")
+    where = {"Bucket": bucket, "Key": "key", "UploadId": upload_id, "PartNumber": 1}
+    source = {"CopySource": f"{bucket}/source"}
+
+    for condition in ({"CopySourceIfMatch": '"x"'}, {"CopySourceIfNoneMatch": etag}):
+        with pytest.raises(ClientError) as caught:
+            s3.upload_part_copy(**where, **source, **condition)
+        assert code_of(caught) == (412, "PreconditionFailed")
+    copied = s3.upload_part_copy(**where, **source, CopySourceIfMatch=etag)
+    assert copied["CopyPartResult"]["ETag"] == etag
+
+
+def test_a_part_that_is_sent_again_replaces_the_first(s3: Any, bucket: str) -> None:
+    upload_id, (old,) = upload(s3, bucket, "key", b"old content")
+    where = {"Bucket": bucket, "Key": "key", "UploadId": upload_id, "PartNumber": 1}
+    new = s3.upload_part(**where, Body=b"new")
+
+    with pytest.raises(ClientError) as caught:
+        complete(s3, bucket, "key", upload_id, [old])
+    assert code_of(caught) == (400, "InvalidPart")
+    listed = s3.list_parts(Bucket=bucket, Key="key", UploadId=upload_id)["Parts"]
+    assert [(part["ETag"], part["Size"]) for part in listed] == [(new["ETag"], 3)]
+    complete(s3, bucket, "key", upload_id, [{"PartNumber": 1, "ETag": new["ETag"]}])
+    assert s3.get_object(Bucket=bucket, Key="key")["Body"].read() == b"new"
+
+
+@pytest.mark.parametrize("name", ["CRC32", "CRC32C", "CRC64NVME"])
+def test_an_object_must_have_the_checksum_that_its_completion_names(
+    s3: Any, bucket: str, name: str
+) -> None:
+    bodies = [os.urandom(PART), b"end"]
+    where = {"Bucket": bucket, "Key": "key"}
+    upload_id = s3.create_multipart_upload(
+        **where, ChecksumAlgorithm=name, ChecksumType="FULL_OBJECT"
+    )["UploadId"]
+    parts = []
+    for number, body in enumerate(bodies, 1):
+        answer = s3.upload_part(
+            **where, UploadId=upload_id, PartNumber=number, Body=body, ChecksumAlgorithm=name
+        )
+        parts.append({"PartNumber": number, "ETag": answer["ETag"]})
+    field = f"Checksum{name}"
+    right, wrong = (
+        s3.put_object(Bucket=bucket, Key="whole", Body=body, ChecksumAlgorithm=name)[field]
+        for body in (b"".join(bodies), b"other")
+    )
+
+    with pytest.raises(ClientError) as caught:
+        complete(s3, bucket, "key", upload_id, parts, **{field: wrong})
+    assert code_of(caught) == (400, "BadDigest")
+    done = complete(s3, bucket, "key", upload_id, parts, **{field: right})
+    assert done[field] == right

@@ -9,6 +9,7 @@ from pathlib import Path
 from ingot.base.clock import Clock
 from ingot.iam.identities import Identities
 from ingot.server.access_log import AccessLog
+from ingot.store.maintenance import UPLOAD_EXPIRY_S
 from ingot.store.store import ObjectStore
 
 
@@ -37,6 +38,7 @@ def open_service(
     domains: tuple[str, ...],
     access_log: AccessLog | None,
     clock: Clock,
+    upload_expiry_s: float = UPLOAD_EXPIRY_S,
 ) -> Service:
     """Open the store of a data directory in this process.
 
@@ -44,7 +46,7 @@ def open_service(
         Error: the store is damaged or of a newer version.
     """
     return Service(
-        store=ObjectStore.open(data_dir, clock=clock),
+        store=ObjectStore.open(data_dir, clock=clock, upload_expiry_s=upload_expiry_s),
         identities=identities,
         region=region,
         domains=domains,

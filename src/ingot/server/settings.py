@@ -61,6 +61,7 @@ class Settings:
     json_log: bool
     show_keys: bool
     stop_timeout_s: float
+    upload_expiry_s: float
 
 
 def default_workers() -> int:
@@ -282,6 +283,13 @@ SETTINGS: tuple[SettingRow, ...] = (
         parse_duration,
         lambda: 10.0,
         "How long requests in flight may take to finish once the server is told to stop.",
+    ),
+    SettingRow(
+        "upload_expiry_s",
+        ("INGOT_UPLOAD_EXPIRY", "MINIO_API_STALE_UPLOADS_EXPIRY"),
+        parse_duration,
+        lambda: 24 * 3600.0,
+        "How long a multipart upload may get no part before it is aborted; 0 keeps it for ever.",
     ),
 )
 

@@ -23,6 +23,8 @@ from ingot.store.records import decode_garbage, decode_part, decode_upload
 from ingot.store.uploads import Uploads
 
 INTERVAL_S = 30.0
+UPLOAD_EXPIRY_S = 24 * 3600
+_NS_PER_S = 10**9
 
 _ROWS_MAX = 500
 # How many blobs of an ended session are compared with the catalog in one pass over it.
@@ -43,6 +45,7 @@ class Maintenance:
     Args:
         lock: makes a lock that yields whether this process may do the work now.
         garbage_lock: makes one that yields whether garbage may go, or somebody still needs it.
+        upload_expiry_s: how long an upload may rest before it is aborted; 0 for ever.
     """
 
     def __init__(
@@ -51,7 +54,10 @@ class Maintenance:
         uploads: Uploads,
         lock: Callable[[], AbstractContextManager[bool]],
         garbage_lock: Callable[[], AbstractContextManager[bool]],
+        *,
+        upload_expiry_s: float,
     ) -> None:
+        self._upload_expiry_ns = int(upload_expiry_s * _NS_PER_S)
         self._catalog = core.catalog
         self._bodies = core.bodies
         self._blobs = core.bodies.blobs
@@ -102,21 +108,56 @@ class Maintenance:
                 count += await self._drain(partition, keys.GARBAGE, stop)
             else:
                 # The bucket was deleted: nobody reads or writes here any more.
-                for space in (keys.UPLOADS, keys.PARTS, keys.GARBAGE):
+                for space in (keys.UPLOADS, keys.PARTS, keys.GARBAGE, keys.PROMOTED):
                     count += await self._drain(partition, space, keys.behind_prefix(space))
         return count
+
+    async def expire(self) -> int:
+        """Abort uploads that rest for too long; return how many.
+
+        What counts is when an upload was begun or got its last part: a slow one is not stale.
+        """
+        if not self._upload_expiry_ns:
+            return 0
+        count = 0
+        for partition in await self._partitions():
+            for upload_key, value in await self._bodies.run(self._stale_uploads, partition):
+                count += await self._uploads.end(partition, upload_key, value)
+        return count
+
+    def _stale_uploads(self, partition: str) -> list[Row]:
+        limit_ns = self._clock.now_ns() - self._upload_expiry_ns
+        stale = (
+            row
+            for row in self._rows(partition, keys.UPLOADS)
+            if self._rests(partition, row, limit_ns)
+        )
+        return list(itertools.islice(stale, _ROWS_MAX))
+
+    def _rests(self, partition: str, row: Row, limit_ns: int) -> bool:
+        upload = decode_upload(row[1])
+        if upload.initiated_ns > limit_ns:
+            return False
+        parts = self._rows(partition, keys.parts_prefix(upload.upload_id))
+        return all(decode_part(value).modified_ns <= limit_ns for _, value in parts)
 
     async def _round(self) -> None:
         try:
             orphans = await self.sweep()
+            expired = await self.expire()
             collected = await self.collect()
         except StoppedError:
             return
         except (Error, OSError):
             _log.exception("store.maintenance.failed")
         else:
-            if orphans or collected:
-                _log.info("store.maintenance.done orphans=%d garbage=%d", orphans, collected)
+            if orphans or expired or collected:
+                _log.info(
+                    "store.maintenance.done orphans=%d uploads=%d garbage=%d",
+                    orphans,
+                    expired,
+                    collected,
+                )
 
     async def _settle_catalog(self) -> None:
         """Make sure that no unfinished commit of a dead process comes into force any more.

@@ -19,7 +19,7 @@ from ingot.store.catalog.sqlite import SqliteCatalog
 from ingot.store.changes import GARBAGE_DELAY_S, Changes
 from ingot.store.core import Core
 from ingot.store.layout import prepare_directory
-from ingot.store.maintenance import Maintenance
+from ingot.store.maintenance import UPLOAD_EXPIRY_S, Maintenance
 from ingot.store.objects import Objects
 from ingot.store.uploads import Uploads
 
@@ -54,6 +54,7 @@ class ObjectStore:
         maintenance_lock: MakeLock,
         garbage_lock: MakeLock = lambda: contextlib.nullcontext(enter_result=True),
         garbage_delay_s: float = GARBAGE_DELAY_S,
+        upload_expiry_s: float = UPLOAD_EXPIRY_S,
     ) -> None:
         self._catalog = catalog
         self._blobs = blobs
@@ -63,7 +64,9 @@ class ObjectStore:
         core = Core(catalog, self.bodies, self.buckets, changes, clock)
         self.objects = Objects(core)
         self.uploads = Uploads(core, self.objects)
-        self.maintenance = Maintenance(core, self.uploads, maintenance_lock, garbage_lock)
+        self.maintenance = Maintenance(
+            core, self.uploads, maintenance_lock, garbage_lock, upload_expiry_s=upload_expiry_s
+        )
 
     @classmethod
     def open(
@@ -72,6 +75,7 @@ class ObjectStore:
         *,
         clock: Clock | None = None,
         garbage_delay_s: float = GARBAGE_DELAY_S,
+        upload_expiry_s: float = UPLOAD_EXPIRY_S,
     ) -> ObjectStore:
         """Open the store in a directory, creating it there if there is none. Blocking.
 
@@ -81,6 +85,7 @@ class ObjectStore:
             root: the store's directory.
             clock: the time; the machine's unless given.
             garbage_delay_s: how long bytes that were overwritten or deleted stay for readers.
+            upload_expiry_s: how long an upload may rest before it is aborted; 0 for ever.
 
         Raises:
             StoreFormatError: the directory was written by a newer version, or holds no store.
@@ -100,6 +105,7 @@ class ObjectStore:
             maintenance_lock=lambda: _try_lock(root / MAINTENANCE_LOCK),
             garbage_lock=lambda: _try_lock(root / GARBAGE_LOCK),
             garbage_delay_s=garbage_delay_s,
+            upload_expiry_s=upload_expiry_s,
         )
 
     @property

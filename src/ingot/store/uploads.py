@@ -224,12 +224,19 @@ class Uploads:
         """
         partition = self._buckets.refresh(bucket).partition
         found = self._find(partition, bucket, key, upload_id)
-        name = keys.upload_key(key, upload_id)
+        if not await self.end(partition, keys.upload_key(key, upload_id), found):
+            raise NoSuchUploadError(bucket, key, upload_id)
+
+    async def end(self, partition: str, upload_key: bytes, found: bytes) -> bool:
+        """Remove an upload as it was found, then its parts; tell whether it was there still."""
         try:
-            await self._catalog.commit(partition, checks=[Check(name, found)], deletes=[name])
-        except CommitConflictError as error:
-            raise NoSuchUploadError(bucket, key, upload_id) from error
-        await asyncio.shield(self.clear_parts(partition, upload_id))
+            await self._catalog.commit(
+                partition, checks=[Check(upload_key, found)], deletes=[upload_key]
+            )
+        except CommitConflictError:
+            return False
+        await asyncio.shield(self.clear_parts(partition, decode_upload(found).upload_id))
+        return True
 
     def list(
         self,

@@ -41,6 +41,8 @@ def test_defaults() -> None:
         ({"INGOT_SHOW_KEYS": "1"}, "show_keys", True),
         ({"INGOT_SHOW_KEYS": "off"}, "show_keys", False),
         ({"INGOT_STOP_TIMEOUT": "2m"}, "stop_timeout_s", 120.0),
+        ({}, "upload_expiry_s", 86400.0),
+        ({"MINIO_API_STALE_UPLOADS_EXPIRY": "12h"}, "upload_expiry_s", 43200.0),
     ],
 )
 def test_environment(environment: dict[str, str], name: str, expected: Any) -> None:

@@ -49,6 +49,7 @@ def run(
             domains=settings.domains,
             access_log=access_log(settings.access_log),
             clock=SystemClock(),
+            upload_expiry_s=settings.upload_expiry_s,
         )
 
     # Imported before the fork, so that workers share the pages; after the checks above, so that
