@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -39,6 +40,7 @@ def test_a_machine_lives_its_life(
     _answers(port)
     _is_listed(cli, port)
     _runs_commands_in_services(cli)
+    _ends_commands_that_are_interrupted(cli, environment)
     _has_what_was_asked_for(cli)
     _has_a_console(environment)
 
@@ -81,6 +83,35 @@ def _runs_commands_in_services(cli: Cli) -> None:
     assert result.returncode == 5
     assert "no service 'absent'" in result.stderr
     assert "hello" in result.stderr.partition("hint:")[2]
+
+
+def _ends_commands_that_are_interrupted(cli: Cli, environment: dict[str, str]) -> None:
+    """Ctrl-C ends a command in the guest, in a service and outside."""
+    for words in (("--host", MACHINE), (MACHINE, "hello")):
+        command = subprocess.Popen(
+            [sys.executable, "-m", "ingot", "exec", *words, "/bin/busybox", "sleep", "98765"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+        )
+        try:
+            _eventually(lambda: _sleeps(cli))
+            command.send_signal(signal.SIGINT)
+            assert command.wait(30) == 130
+        finally:
+            command.kill()
+            command.wait()
+        assert not _sleeps(cli)
+
+
+def _sleeps(cli: Cli) -> bool:
+    return "/bin/busybox sleep 98765" in cli(*SHELL, "ps -o args").stdout
+
+
+def _eventually(condition: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.2)
 
 
 def _has_what_was_asked_for(cli: Cli) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import secrets
 import socket
 import time
@@ -124,6 +125,14 @@ class GuestAgent:
     def execute(self, command: Sequence[str], *, stdin: bytes = b"") -> Outcome:
         """Run a program in the guest's operating system, as root, and wait until it ends.
 
+        Raises:
+            Error: see `start` and `wait_for`.
+        """
+        return self.wait_for(self.start(command, stdin=stdin))
+
+    def start(self, command: Sequence[str], *, stdin: bytes = b"") -> int:
+        """Start a program in the guest and return its process id.
+
         Args:
             command: absolute path (or a name on the agent's PATH) and arguments; no shell.
             stdin: what it reads, at most `INPUT_BYTES_MAX`.
@@ -131,7 +140,7 @@ class GuestAgent:
         Raises:
             UsageError: too much input.
             AgentRefusedError: the program could not be started.
-            AgentUnavailableError: the agent, or the machine, went away meanwhile.
+            AgentUnavailableError: the agent does not answer.
         """
         if len(stdin) > INPUT_BYTES_MAX:
             raise UsageError(
@@ -145,13 +154,23 @@ class GuestAgent:
         }
         if stdin:
             arguments["input-data"] = base64.b64encode(stdin).decode()
-        started = _convert(self._call("guest-exec", arguments), _Started)
+        return _convert(self._call("guest-exec", arguments), _Started).pid
+
+    def wait_for(self, pid: int, timeout_s: float = math.inf) -> Outcome:
+        """Wait until a program that was started here has ended.
+
+        Raises:
+            AgentUnavailableError: the agent, or the machine, went away meanwhile; or the program
+                still runs after `timeout_s`.
+        """
+        deadline_s = time.monotonic() + timeout_s
         delay_s = _POLL_FIRST_S
         while True:
-            answer = self._call("guest-exec-status", {"pid": started.pid})
-            ended = _convert(answer, _Ended)
+            ended = _convert(self._call("guest-exec-status", {"pid": pid}), _Ended)
             if ended.exited:
                 return _outcome(ended)
+            if time.monotonic() >= deadline_s:
+                raise AgentUnavailableError(f"process {pid} in the guest still runs")
             time.sleep(delay_s)
             delay_s = min(_POLL_LIMIT_S, delay_s * 1.5)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from ingot.vm.agent import AgentRefusedError, GuestAgent, Outcome
 _CRUN = "/usr/bin/crun"
 # The init component's script: crun exec with the service's own user and rights.
 _EXEC = "/usr/lib/ingot/exec"
+_KILL = ("/bin/busybox", "kill", "-TERM")
+_INTERRUPT_TIMEOUT_S = 5.0
 # How the agent says that a program is not there (the words of g_spawn).
 _NO_PROGRAM = "No such file or directory"
 # How crun 1.8 and later say that a container is not there.
@@ -35,6 +38,20 @@ class Guest:
         """
         self._agent.wait(timeout_s)
 
+    def _execute(self, command: Sequence[str], stdin: bytes) -> Outcome:
+        """Run a command, and end it in the guest too when the user interrupts the wait for it."""
+        pid = self._agent.start(command, stdin=stdin)
+        try:
+            return self._agent.wait_for(pid)
+        except KeyboardInterrupt:
+            with contextlib.suppress(Error):
+                # The interrupt may have come in the middle of an exchange.
+                self._agent.wait(_INTERRUPT_TIMEOUT_S)
+                # Of a command in a service this is crun, which passes the signal on.
+                self._agent.execute([*_KILL, str(pid)])
+                self._agent.wait_for(pid, _INTERRUPT_TIMEOUT_S)
+            raise
+
     def run(self, command: Sequence[str], *, stdin: bytes = b"") -> Outcome:
         """Run a command as root in the guest's operating system; see `GuestAgent.execute`.
 
@@ -42,7 +59,7 @@ class Guest:
             NotFoundError: there is no such program.
         """
         try:
-            return self._agent.execute(command, stdin=stdin)
+            return self._execute(command, stdin)
         except AgentRefusedError as error:
             if _NO_PROGRAM not in error.message:
                 raise
@@ -62,7 +79,7 @@ class Guest:
         # crun would take it for an option.
         if service.startswith("-"):
             raise NotFoundError(f"{service!r} cannot be the name of a service")
-        outcome = self._agent.execute([_EXEC, service, *command], stdin=stdin)
+        outcome = self._execute([_EXEC, service, *command], stdin)
         if outcome.exit_code and any(words in outcome.stderr for words in _UNKNOWN):
             # The command itself may have said such words, so the list decides.
             running = self.services()

@@ -300,6 +300,42 @@ def test_a_command_that_fails_with_the_same_words_is_the_command_s_failure(
     assert outcome.exit_code == 1
 
 
+def test_an_interrupted_wait_ends_the_command_in_the_guest(
+    agent: ScriptedAgent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed = threading.Event()
+
+    def handler(command: str, arguments: dict[str, Any]) -> bytes:
+        if command == "guest-exec":
+            if "kill" in arguments["arg"]:
+                killed.set()
+                return encode({"pid": 8})
+            return encode({"pid": 7})
+        ended = arguments["pid"] == 8 or killed.is_set()
+        return encode({"exited": True, "exitcode": 0} if ended else {"exited": False})
+
+    def interrupt(delay_s: float) -> None:
+        if not killed.is_set():
+            raise KeyboardInterrupt
+
+    agent.handler = handler
+    monkeypatch.setattr(agent_module.time, "sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        Guest(tmp_path).run_in_service("web", ["sleep", "1000"])
+    assert [arguments for command, arguments in agent.calls if command == "guest-exec"][1] == {
+        "path": "/bin/busybox",
+        "arg": ["kill", "-TERM", "7"],
+        "capture-output": True,
+    }
+    assert agent.calls[-1] == ("guest-exec-status", {"pid": 7}), "the agent may forget it now"
+
+
+def test_a_wait_has_an_end(agent: ScriptedAgent, tmp_path: Path) -> None:
+    agent.handler = lambda command, arguments: encode({"exited": False})
+    with pytest.raises(AgentUnavailableError, match="process 7 in the guest still runs"):
+        GuestAgent(tmp_path).wait_for(7, 0.05)
+
+
 def test_a_program_the_guest_lacks_is_named(agent: ScriptedAgent, tmp_path: Path) -> None:
     words = "Failed to execute child process \u201cps\u201d (No such file or directory)"
     agent.handler = lambda command, arguments: refusal(words)
