@@ -32,6 +32,7 @@ from ingot.oci.manifest import (
     RunConfig,
     platform_for,
 )
+from ingot.oci.packages import PACKAGES_LABEL, packages_label
 from ingot.oci.reference import parse_reference
 from ingot.oci.store import ImageStore
 from ingot.oci.tree import Tree
@@ -72,6 +73,7 @@ def package_component(
 def _store_image(image: Image, platform: Platform, store: ImageStore) -> Descriptor:
     layer, diff_id = _store_layer(image.tree, store)
     config = image.config
+    labels = {**config.labels, PACKAGES_LABEL: packages_label(image.packages)}
     document = ConfigDocument(
         architecture=platform.architecture,
         os=platform.os,
@@ -82,7 +84,7 @@ def _store_image(image: Image, platform: Platform, store: ImageStore) -> Descrip
             entrypoint=list(config.entrypoint),
             cmd=list(config.cmd),
             working_dir=config.working_dir,
-            labels=dict(sorted(config.labels.items())),
+            labels=dict(sorted(labels.items())),
         ),
         rootfs=RootFs([diff_id]),
     )

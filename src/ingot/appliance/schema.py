@@ -111,12 +111,13 @@ _FILE = _object(
     oneOf=_one_of("contents", "source", "symlink", "directory"),
 )
 _KERNEL = _object({"image": _IMAGE, "cmdline": _TEXT, "binary": _TEXT, "tar": _TEXT}, ("image",))
-_DATA = _object(
+_DISK = _object(
     {
         "label": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,16}$"},
         "path": {"type": "string", "pattern": "^/var/"},
         "uid": _NUMERIC_ID,
         "gid": _NUMERIC_ID,
+        "logs": _FLAG,
     }
 )
 _NETWORK = _object({"address": _TEXT, "gateway": _TEXT, "dns": _TEXTS}, ("address",))
@@ -125,6 +126,7 @@ _NETWORK = _object({"address": _TEXT, "gateway": _TEXT, "dns": _TEXTS}, ("addres
 def appliance_schema() -> dict[str, Any]:
     """Return the schema as plain values."""
     containers = _list({"$ref": "#/$defs/container"})
+    disk = {"$ref": "#/$defs/disk"}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Ingot appliance file",
@@ -136,11 +138,11 @@ def appliance_schema() -> dict[str, Any]:
                 "onshutdown": containers,
                 "services": containers,
                 "files": _list(_FILE),
-                "data": _DATA,
+                "data": {"anyOf": [disk, _list(disk)]},
                 "network": _NETWORK,
             }
         ),
-        "$defs": {"container": _container()},
+        "$defs": {"container": _container(), "disk": _DISK},
     }
 
 

@@ -1,13 +1,18 @@
-"""What a foreign image says it is made of: the databases of dpkg and apk in its tree."""
+"""What an image says it is made of: the databases of dpkg and apk in its tree, or our label."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
 
 from ingot.base.units import MIB
 from ingot.oci.image import ImagePackage
+from ingot.oci.manifest import decode
 from ingot.oci.tree import Tree
 
+PACKAGES_LABEL = "ingot.packages"
+"""Of images we build: their packages as JSON, because no package manager's database is in them."""
 DATABASE_BYTES_MAX = 64 * MIB
 _DPKG_STATUS = "var/lib/dpkg/status"
 # Images without a package manager keep one file for each package here.
@@ -19,6 +24,21 @@ def installed_packages(tree: Tree) -> tuple[ImagePackage, ...]:
     """Return the packages recorded in a tree, ordered by kind and name."""
     found = set(_dpkg(tree)) | set(_apk(tree))
     return tuple(sorted(found, key=lambda p: (p.kind, p.name, p.version, p.architecture)))
+
+
+def packages_label(packages: Sequence[ImagePackage]) -> str:
+    """Return the value of `PACKAGES_LABEL`."""
+    return msgspec.json.encode(packages).decode()
+
+
+def labelled_packages(labels: Mapping[str, str], what: str) -> tuple[ImagePackage, ...]:
+    """Return what `PACKAGES_LABEL` lists, if it is among an image's labels.
+
+    Raises:
+        ManifestError: it is malformed.
+    """
+    text = labels.get(PACKAGES_LABEL, "[]")
+    return decode(text.encode(), tuple[ImagePackage, ...], f"{what} label {PACKAGES_LABEL}")
 
 
 def _dpkg(tree: Tree) -> Iterator[ImagePackage]:

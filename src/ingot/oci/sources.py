@@ -29,7 +29,7 @@ from ingot.oci.manifest import (
     image_config,
     select,
 )
-from ingot.oci.packages import installed_packages
+from ingot.oci.packages import installed_packages, labelled_packages
 from ingot.oci.pull import pull
 from ingot.oci.reference import Reference, parse_reference
 from ingot.oci.registry import RegistryClient
@@ -154,7 +154,9 @@ def load_image(
     with ThreadPoolExecutor(_LAYERS_AT_ONCE) as pool:
         layers = list(pool.map(entries, zip(manifest.layers, diff_ids, strict=True)))
     tree = stack(layers)
-    return Image(text, image_config(config), tree, installed_packages(tree), root.digest)
+    run = image_config(config)
+    packages = labelled_packages(run.labels, text) or installed_packages(tree)
+    return Image(text, run, tree, packages, root.digest)
 
 
 def _manifest(layout: Layout, root: Descriptor, platform: Platform, text: str) -> Manifest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,7 +63,11 @@ def test_the_image_is_the_component(archive, component: Path, tmp_path: Path) ->
     found = sources.get("localhost/web", platform_for("amd64"))
     assert found.digest == digest
     assert found.tree.digest() == built.tree.digest()
-    assert found.config == built.config
+    assert found.packages == built.packages
+    assert [package.name for package in found.packages] == ["app"]
+    labels = dict(found.config.labels)
+    assert "app" in labels.pop("ingot.packages")
+    assert dataclasses.replace(found.config, labels=labels) == built.config
 
 
 def test_the_same_component_is_the_same_image(archive, component: Path, tmp_path: Path) -> None:

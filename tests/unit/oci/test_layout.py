@@ -236,3 +236,10 @@ def test_packages_of_foreign_images(sources: ImageSources, tmp_path: Path) -> No
         ("deb", "libc6", "2.36-9"),
         ("deb", "tzdata", "2024a"),
     ]
+
+
+def test_a_malformed_list_of_packages_is_refused(sources: ImageSources, tmp_path: Path) -> None:
+    run = {"Labels": {"ingot.packages": '[{"kind": "rpm"}]'}}
+    write_layout(tmp_path / "layout", {"app": [SmallImage([BASE], run=run)]})
+    with pytest.raises(IntegrityError, match=r"ingot\.packages is malformed"):
+        sources.get("oci:layout", AMD64)
