@@ -311,6 +311,8 @@ def test_an_interrupted_wait_ends_the_command_in_the_guest(
                 killed.set()
                 return encode({"pid": 8})
             return encode({"pid": 7})
+        if command == "guest-ping":
+            return encode({})
         ended = arguments["pid"] == 8 or killed.is_set()
         return encode({"exited": True, "exitcode": 0} if ended else {"exited": False})
 
