@@ -16,6 +16,7 @@ from ingot.base.units import format_duration, format_size
 from ingot.cli.printer import Printer, visible
 from ingot.client.events import (
     Copied,
+    Differs,
     Event,
     Failed,
     Noted,
@@ -141,6 +142,12 @@ class Reporter:
                         **would,
                     },
                     f"removed {visible(event.target)}",
+                )
+            case Differs():
+                sign = "!" if event.first and event.second else "<" if event.first else ">"
+                printer.data(
+                    {"first": event.first, "second": event.second, "diff": event.how},
+                    f"{sign} {visible(event.first or event.second)}",
                 )
             case Skipped():
                 printer.warning(f"{visible(event.source)} {event.reason}; left out")

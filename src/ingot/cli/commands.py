@@ -56,5 +56,7 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("stat", OBJECTS, "stat:stat", "Show what is known of an object or bucket."),
     CommandRow("du", OBJECTS, "du:du", "Count objects and add up their sizes."),
     CommandRow("tree", OBJECTS, "tree:tree", "Draw folders as a tree."),
+    CommandRow("find", OBJECTS, "find:find", "Find objects by name, size and age."),
+    CommandRow("diff", OBJECTS, "diff:diff", "Tell how two trees differ."),
     CommandRow("mirror", OBJECTS, "mirror:mirror", "Make one tree like another, and keep it so."),
 )

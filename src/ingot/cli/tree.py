@@ -39,7 +39,7 @@ def tree(printer: Printer, *, targets: tuple[str, ...], files: bool, depth: int 
                 printer.data(
                     {
                         "type": "folder" if line.is_folder else "file",
-                        "key": line.base + line.name,
+                        "key": line.path,
                         "size": line.size_bytes,
                         "level": twig.level,
                     },

@@ -45,6 +45,15 @@ class Unchanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Differs:
+    """One name is not the same on both sides; `first` or `second` is empty where it is missing."""
+
+    first: str
+    second: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """One name was left out on purpose."""
 
@@ -67,7 +76,7 @@ class Noted:
     text: str
 
 
-Event = Copied | Removed | Unchanged | Skipped | Failed | Noted
+Event = Copied | Removed | Unchanged | Differs | Skipped | Failed | Noted
 
 
 def kind_of(error: Error) -> type[Error]:
@@ -83,6 +92,7 @@ class Tally:
     copied_bytes: int = 0
     removed: int = 0
     unchanged: int = 0
+    differing: int = 0
     skipped: int = 0
     failed: int = 0
     kinds: Counter[type[Error]] = field(default_factory=Counter)
@@ -97,6 +107,8 @@ class Tally:
                 self.removed += 1
             case Unchanged():
                 self.unchanged += 1
+            case Differs():
+                self.differing += 1
             case Skipped():
                 self.skipped += 1
             case Failed():
@@ -113,7 +125,7 @@ class Tally:
         """
         if not self.failed:
             return None
-        done = self.copied + self.removed + self.unchanged
+        done = self.copied + self.removed + self.unchanged + self.differing
         if done == 0 and len(self.kinds) == 1:
             (kind,) = self.kinds
         else:

@@ -34,6 +34,11 @@ class Line:
     etag: str = ""
     storage_class: str = ""
 
+    @property
+    def path(self) -> str:
+        """Bucket and key; what follows the alias in an address."""
+        return self.base + self.name
+
 
 def list_address(
     connections: Connections, address: RemoteAddress, *, recursive: bool

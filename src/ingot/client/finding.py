@@ -1,0 +1,101 @@
+"""Which objects `find` shows, and the templates it prints or runs for each; pure, no I/O."""
+
+from __future__ import annotations
+
+import fnmatch
+import posixpath
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ingot.base.errors import UsageError
+from ingot.client.listing import Line
+
+_PLACEHOLDER = re.compile(r"\{(base|dir|size|time)?\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """What an object must be; what is None or empty does not matter.
+
+    Attributes:
+        name: a shell pattern for the last segment.
+        path: a shell pattern for the whole address, where `*` also crosses `/`.
+        regex: found somewhere in the whole address.
+        larger_bytes: it is longer than this.
+        smaller_bytes: it is shorter than this.
+        before_ns: it was written before this moment.
+        after_ns: it was written after this moment.
+        levels: it lies at most so deep; 1 is directly in the folder.
+    """
+
+    name: str | None = None
+    path: str | None = None
+    regex: re.Pattern[str] | None = None
+    larger_bytes: int | None = None
+    smaller_bytes: int | None = None
+    before_ns: int | None = None
+    after_ns: int | None = None
+    levels: int | None = None
+
+    def admit(self, line: Line, address: str) -> bool:
+        """Tell whether an object is one of those that are looked for."""
+        return self._names(line, address) and self._measures(line)
+
+    def _names(self, line: Line, address: str) -> bool:
+        return (
+            (self.name is None or fnmatch.fnmatchcase(posixpath.basename(line.name), self.name))
+            and (self.path is None or fnmatch.fnmatchcase(address, self.path))
+            and (self.regex is None or self.regex.search(address) is not None)
+            and (self.levels is None or line.name.count("/") < self.levels)
+        )
+
+    def _measures(self, line: Line) -> bool:
+        return (
+            (self.larger_bytes is None or line.size_bytes > self.larger_bytes)
+            and (self.smaller_bytes is None or line.size_bytes < self.smaller_bytes)
+            and (self.before_ns is None or line.modified_ns < self.before_ns)
+            and (self.after_ns is None or line.modified_ns > self.after_ns)
+        )
+
+
+def parse_regex(text: str) -> re.Pattern[str]:
+    """Read a regular expression.
+
+    Raises:
+        UsageError: it is none.
+    """
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise UsageError(f"{text!r} is no regular expression: {error}") from error
+
+
+def parse_command(text: str) -> list[str]:
+    """Cut a command into words as a shell does; no shell will ever see it.
+
+    Raises:
+        UsageError: a quote is not closed, or there is no word.
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no command: {error}") from error
+    if not words:
+        raise UsageError("the command is empty")
+    return words
+
+
+def placeholders(address: str, size_bytes: int, time: str) -> Mapping[str, str]:
+    """Return what `fill` puts in for an object."""
+    folder, _, base = address.rpartition("/")
+    return {"": address, "base": base, "dir": folder, "size": str(size_bytes), "time": time}
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """Replace `{}`, `{base}`, `{dir}`, `{size}` and `{time}`, in one pass.
+
+    What an object's name brings along is never read as a placeholder.
+    """
+    return _PLACEHOLDER.sub(lambda match: values[match[1] or ""], template)
