@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 @click.command("rm-machine")
 @click.argument("names", metavar="MACHINE...", nargs=-1, required=True)
-@click.option("--yes", "-y", is_flag=True, help="Do not ask before disks are deleted.")
+@click.option(
+    "--yes", "-y", is_flag=True, help="Do not ask before disks and snapshots are deleted."
+)
 @output_options
 def rm_machine(printer: Printer, *, names: tuple[str, ...], yes: bool) -> None:
-    """Remove stopped machines, with their logs and the disks Ingot made for them.
+    """Remove stopped machines, with their logs, their snapshots and the disks made for them.
 
-    Disks given as `--disk FILE` stay. Deleting a disk asks first; without a terminal it needs
-    --yes.
+    Disks given as `--disk FILE` stay. Deleting a disk or a snapshot asks first; without a terminal
+    it needs --yes.
 
     \b
     Examples:
@@ -30,18 +32,20 @@ def rm_machine(printer: Printer, *, names: tuple[str, ...], yes: bool) -> None:
     from ingot.base.errors import UsageError
     from ingot.cli._machines import machines
     from ingot.vm.lifecycle import remove
+    from ingot.vm.snapshots import names as snapshot_names
 
     for name in names:
         folder = machines().folder(name)
-        disks = _own_disks(folder)
-        question = f"Delete machine {name} and its {len(disks)} disk(s)?"
-        if disks and not printer.confirm(question, yes=yes):
+        disks, snapshots = _own_disks(folder), snapshot_names(folder)
+        counts = {"disk(s)": len(disks), "snapshot(s)": len(snapshots)}
+        lost = " and ".join(f"{count} {what}" for what, count in counts.items() if count)
+        if lost and not printer.confirm(f"Delete machine {name} and its {lost}?", yes=yes):
             raise UsageError(
-                f"machine {name!r} has {len(disks)} disk(s) that would be deleted",
+                f"machine {name!r} has {lost} that would be deleted",
                 hint=f"say so: ingot rm-machine --yes {name}",
             )
         remove(folder)
-        document = {"type": "rm-machine", "name": name, "disks": disks}
+        document = {"type": "rm-machine", "name": name, "disks": disks, "snapshots": snapshots}
         printer.data(document, f"{name} removed")
 
 

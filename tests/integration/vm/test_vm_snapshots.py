@@ -84,6 +84,17 @@ def test_snapshots_are_listed_and_removed(host: Any) -> None:
     assert os.listdir(host.folder("demo") / "snapshots") == []
 
 
+def test_a_machine_is_not_removed_with_its_snapshots_unasked(host: Any) -> None:
+    run(host)
+    host.ingot("snapshot", "save", "demo", "fresh")
+    host.ingot("kill", "demo")
+    refused = host.ingot("rm-machine", "demo", code=2)
+    assert "has 1 snapshot(s) that would be deleted" in refused.stderr
+    removed = json.loads(host.ingot("rm-machine", "--yes", "demo", "--json").stdout)
+    assert removed["snapshots"] == ["fresh"]
+    assert not host.folder("demo").exists()
+
+
 def test_what_cannot_be_saved_is_refused(host: Any) -> None:
     run(host)
     host.ingot("snapshot", "save", "demo", "fresh")
