@@ -58,5 +58,8 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("tree", OBJECTS, "tree:tree", "Draw folders as a tree."),
     CommandRow("find", OBJECTS, "find:find", "Find objects by name, size and age."),
     CommandRow("diff", OBJECTS, "diff:diff", "Tell how two trees differ."),
+    CommandRow("share", OBJECTS, "share:share", "Make links that anyone may use for a while."),
+    CommandRow("ping", OBJECTS, "ping:ping", "Tell how fast a service answers."),
+    CommandRow("ready", OBJECTS, "ready:ready", "Tell whether a service can serve."),
     CommandRow("mirror", OBJECTS, "mirror:mirror", "Make one tree like another, and keep it so."),
 )
