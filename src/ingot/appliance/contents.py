@@ -82,7 +82,7 @@ def read_contents(prefix: Path) -> Contents:
     path = _beside(prefix, MANIFEST_SUFFIX)
     try:
         manifest = msgspec.json.decode(_read(path), type=Manifest)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is no manifest of a build: {error}") from error
     sbom, files = _beside(prefix, SBOM_SUFFIX), _beside(prefix, FILES_SUFFIX)
     return Contents(

@@ -120,7 +120,7 @@ def read_sbom(data: bytes, what: str) -> Bill:
     """
     try:
         document = msgspec.json.decode(data, type=_Document)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{what} is no bill of materials of ours: {error}") from error
     listed = {package.id: package for package in document.packages}
     images = {key: row for key, row in listed.items() if row.purpose == "CONTAINER"}

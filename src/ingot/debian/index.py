@@ -120,6 +120,6 @@ def decode_index(data: bytes) -> PackageIndex | None:
     """Read what `encode_index` wrote; None when it is damaged or of another schema."""
     try:
         schema, rows, providers = _STORED.decode(data)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return PackageIndex(rows, providers) if schema == INDEX_SCHEMA else None

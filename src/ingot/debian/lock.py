@@ -69,7 +69,7 @@ class Lock:
             document = msgspec.json.decode(path.read_bytes(), type=_Document)
         except FileNotFoundError:
             return cls()
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise UsageError(
                 f"{path} is not a lock file: {error}", hint="remove it to pin everything anew"
             ) from error

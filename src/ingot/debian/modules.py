@@ -71,7 +71,7 @@ def read_modules(tree: Tree, cache_dir: Path) -> dict[str, Module]:
     path = cache_dir / "modules" / f"{digest.hexdigest()}.msgpack"
     try:
         return msgspec.msgpack.decode(path.read_bytes(), type=dict[str, Module])
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         modules = {module.name: module for module in map(_module, entries)}
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, msgspec.msgpack.encode(modules))

@@ -132,7 +132,7 @@ def _recorded(record: Path, session: Session) -> list[Wheel] | None:
     """Return what an earlier run chose, if the cache still has it and the lock agrees."""
     try:
         wheels = msgspec.msgpack.decode(record.read_bytes(), type=list[Wheel])
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         return None
     pins = session.lock.wheels()
     for wheel in wheels:

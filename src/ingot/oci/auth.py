@@ -150,7 +150,7 @@ class Authenticator:
             data = response.read(TOKEN_BYTES_MAX)
         try:
             found = msgspec.json.decode(data, type=_Token)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise NetworkError(f"{request.host} gives a malformed token") from error
         token = found.token or found.access_token
         if not token:

@@ -107,7 +107,7 @@ def _read(path: Path) -> _File | None:
             return msgspec.json.decode(file.read(FILE_BYTES_MAX), type=_File)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read as a file of logins: {error}") from error
 
 
@@ -174,7 +174,7 @@ def _ask(helper: str, key: str, environment: Mapping[str, str]) -> Login | None:
         raise DeniedError(f"{program} failed for {key}: {words[:200]}")
     try:
         answer = msgspec.json.decode(result.stdout, type=_Answer)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         # The answer may hold the secret: it is not shown.
         raise DeniedError(f"{program} gave an answer that is not understood") from error
     return Login(answer.username, Secret(answer.secret), is_token=answer.username == _TOKEN_USER)

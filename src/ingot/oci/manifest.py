@@ -158,7 +158,7 @@ def decode(data: bytes, kind: type[_Document], what: str) -> _Document:
     """
     try:
         return msgspec.json.decode(data, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ManifestError(f"{what} is malformed: {error}") from error
 
 

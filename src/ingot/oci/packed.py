@@ -66,7 +66,7 @@ def _paths(cache_dir: Path, key: str) -> tuple[Path, Path]:
 def _read(path: Path) -> list[Row] | None:
     try:
         schema, rows = _ROWS.decode(path.read_bytes())
-    except (FileNotFoundError, msgspec.DecodeError):
+    except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
         return None
     return rows if schema == _SCHEMA else None
 

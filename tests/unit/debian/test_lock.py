@@ -59,9 +59,12 @@ def test_no_file_is_an_empty_lock(tmp_path: Path) -> None:
     assert Lock.load(tmp_path / "none").packages("amd64") == {}
 
 
-@pytest.mark.parametrize("text", ["", "{}", '{"schema": 99}', '{"schema": 1, "packages": 3}'])
-def test_what_is_no_lock_is_refused(text: str, tmp_path: Path) -> None:
-    (tmp_path / "ingot.lock").write_text(text)
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"{}", b'{"schema": 99}', b'{"schema": 1, "packages": 3}', b'{"images": {"\xff": ""}}'],
+)
+def test_what_is_no_lock_is_refused(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "ingot.lock").write_bytes(data)
     with pytest.raises(UsageError):
         Lock.load(tmp_path / "ingot.lock")
 
