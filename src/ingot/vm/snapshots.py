@@ -137,7 +137,7 @@ class Snapshots:
             machine, choice = self._starter.resolve(spec, folder)
             self._starter.admit(spec, machine, folder)
             self._refuse_other(snapshot, machine)
-            _put_back(snapshot, place)
+            _put_back(snapshot, folder)
             folder.write_spec(spec)
             clear_last_run(folder)
             # The guest will not say again what it said before.
@@ -294,8 +294,12 @@ def _refuse_changed(folder: MachineFolder, process: Process, build: tuple[BuildF
             )
 
 
-def _put_back(snapshot: Snapshot, place: Path) -> None:
-    """Give every file its saved content; all copies are made before the first is put in place."""
+def _put_back(snapshot: Snapshot, folder: MachineFolder) -> None:
+    """Give every file its saved content; all copies are made before the first is put in place.
+
+    Between the first and the last the machine is marked, so that it cannot be started with disks
+    of different moments.
+    """
     ready: list[tuple[Path, Path]] = []
     try:
         for file in snapshot.files:
@@ -303,10 +307,12 @@ def _put_back(snapshot: Snapshot, place: Path) -> None:
             copy = path.with_name(f".{path.name}.restoring")
             copy.unlink(missing_ok=True)
             ready.append((copy, path))
-            copy_sparse(place / file.name, copy)
+            copy_sparse(folder.snapshots / snapshot.name / file.name, copy)
+        write_atomically(folder.restoring_path, snapshot.name.encode())
         for copy, path in ready:
             os.replace(copy, path)
             fsync_directory(path.parent)
+        folder.restoring_path.unlink()
     except OSError as error:
         for copy, _ in ready:
             copy.unlink(missing_ok=True)

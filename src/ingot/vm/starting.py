@@ -80,6 +80,7 @@ class Starter:
 
     def _start_locked(self, request: Request, folder: MachineFolder) -> Started:
         refuse_running(folder)
+        _refuse_half_restored(folder)
         kept = folder.read_spec() if folder.exists() else None
         spec = apply(
             request,
@@ -157,6 +158,18 @@ def refuse_running(folder: MachineFolder) -> None:
             f"machine {folder.name!r} is running",
             hint=f"stop it first: ingot stop {folder.name}",
         )
+
+
+def _refuse_half_restored(folder: MachineFolder) -> None:
+    try:
+        snapshot = folder.restoring_path.read_text()
+    except FileNotFoundError:
+        return
+    raise ConflictError(
+        f"the disks of machine {folder.name!r} are of different moments: going back to its snapshot"
+        f" {snapshot!r} was cut short",
+        hint=f"finish it: ingot snapshot restore {folder.name} {snapshot}",
+    )
 
 
 def resolve(spec: MachineSpec, build: Build, choice: accel.Choice, directory: Path) -> Machine:

@@ -62,6 +62,7 @@ class MachineFolder:
         self.hypervisor_log = path / "qemu.log"
         self.metadata_path = path / METADATA_NAME
         self.snapshots = path / "snapshots"
+        self.restoring_path = path / "restoring"
 
     def exists(self) -> bool:
         """Tell whether a machine of this name was ever started."""

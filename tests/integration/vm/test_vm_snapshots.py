@@ -84,6 +84,26 @@ def test_snapshots_are_listed_and_removed(host: Any) -> None:
     assert os.listdir(host.folder("demo") / "snapshots") == []
 
 
+def test_a_machine_that_is_half_restored_does_not_start(host: Any) -> None:
+    run(host, "--disk", "size=8M", "--disk", f"{host.home}/own.img,size=8M")
+    host.ingot("snapshot", "save", "demo", "fresh")
+    host.ingot("kill", "demo")
+    # The second disk's place is taken by a folder, so it cannot be put back after the first was.
+    own = host.home / "own.img"
+    own.unlink()
+    own.mkdir()
+    failed = host.ingot("snapshot", "restore", "--yes", "demo", "fresh", code=1)
+    assert "snapshot 'fresh' cannot be put back: Is a directory" in failed.stderr
+    own.rmdir()
+    refused = host.ingot("start", "demo", code=6)
+    assert "are of different moments" in refused.stderr
+    assert "ingot snapshot restore demo fresh" in refused.stderr
+    host.ingot("snapshot", "restore", "--yes", "demo", "fresh")
+    assert own.stat().st_size == 8 << 20
+    host.ingot("kill", "demo")
+    host.ingot("start", "demo")
+
+
 def test_a_machine_is_not_removed_with_its_snapshots_unasked(host: Any) -> None:
     run(host)
     host.ingot("snapshot", "save", "demo", "fresh")
