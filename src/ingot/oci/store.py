@@ -75,7 +75,9 @@ class ImageStore:
                 f"the image store lacks the blob {descriptor.digest}",
                 hint="fetch the image again: ingot cache pull NAME",
             )
-        os.utime(path)
+        # Tells the collector that somebody reads it; a cache may belong to somebody else.
+        with contextlib.suppress(PermissionError):
+            os.utime(path)
         return Content(path.stat().st_size, path=str(path))
 
     def has(self, digest: str) -> bool:
@@ -99,7 +101,7 @@ class ImageStore:
         """Keep what `write` writes to the file it is given; return its SHA-256 and size."""
         folder = self.root / "blobs" / "sha256"
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self.root, prefix=".blob.") as file:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".blob.") as file:
             made = HashedFile(cast("BinaryIO", file), "sha256")
             write(cast("BinaryIO", made))
             file.flush()
