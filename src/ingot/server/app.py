@@ -15,10 +15,12 @@ from ingot.server.auth import authenticate, authorize, is_signed
 from ingot.server.body import drain
 from ingot.server.errors import ClientGoneError, failure
 from ingot.server.handlers.table import HANDLERS
+from ingot.server.metrics import BEARER, PATHS
 from ingot.server.request import Message, Receive, Request, Send
 from ingot.server.response import Response, transmit
 from ingot.server.routing import route
 from ingot.server.service import Service
+from ingot.store.errors import BlobDamagedError
 
 _log = logging.getLogger("ingot.server.app")
 # What the access log says when the client left before its request was whole (nginx's number).
@@ -56,9 +58,10 @@ class S3App:
             request = Request(scope, receive)
             response = await self._answer(request)
         except ClientGoneError:
-            self._log_access(scope, request, _NOBODY_TO_ANSWER, request_id, started_s)
+            self._account(scope, request, _NOBODY_TO_ANSWER, request_id, started_s)
             return
         except Exception as error:  # noqa: BLE001 # the last resort: every failure gets an answer
+            self._note_damage(error, scope)
             response = failure(error, scope, request, request_id, self._service.host_id)
             if request is not None:
                 await drain(request)
@@ -67,22 +70,30 @@ class S3App:
         try:
             await transmit(response, receive, send)
         except Error as error:
+            self._note_damage(error, scope)
             # The head is out: all that is left is to end the connection short of its length.
             _log.error("%s %r broke off: %s", scope["method"], scope["raw_path"], error)
             raise
         finally:
-            self._log_access(scope, request, response, request_id, started_s)
+            self._account(scope, request, response, request_id, started_s)
 
     async def _answer(self, request: Request) -> Response:
         service = self._service
         if request.raw_path in health.PATHS and not is_signed(request):
             return health.health(request.raw_path, service)
+        if service.metrics_page is not None and _is_scrape(request):
+            return service.metrics_page.answer(request, service.metrics)
         operation = request.operation = route(request, service.domains)
         identity = request.identity = authenticate(request, service)
         authorize(request, identity)
         return await HANDLERS[operation.name](request, service)
 
-    def _log_access(
+    def _note_damage(self, error: Exception, scope: Message) -> None:
+        if isinstance(error, BlobDamagedError):
+            self._service.metrics.count_damaged()
+            _log.error("store.damaged path=%r %s", scope["raw_path"], error)
+
+    def _account(
         self,
         scope: Message,
         request: Request | None,
@@ -90,10 +101,21 @@ class S3App:
         request_id: str,
         started_s: float,
     ) -> None:
+        """Count a request and log it."""
+        operation = getattr(request, "operation", None)
+        name = operation.name if operation else None
+        received_bytes = request.received_bytes if request else 0
+        duration_s = time.perf_counter() - started_s
+        self._service.metrics.count(
+            name,
+            response.status,
+            received_bytes=received_bytes,
+            sent_bytes=response.sent_bytes,
+            duration_s=duration_s,
+        )
         if self._service.access_log is None:
             return
         identity = getattr(request, "identity", None)
-        operation = getattr(request, "operation", None)
         client = scope.get("client")
         self._service.access_log(
             Entry(
@@ -102,14 +124,21 @@ class S3App:
                 query=scope["query_string"].decode("latin-1"),
                 status=response.status,
                 sent_bytes=response.sent_bytes,
-                received_bytes=request.received_bytes if request else 0,
-                duration_s=time.perf_counter() - started_s,
+                received_bytes=received_bytes,
+                duration_s=duration_s,
                 request_id=request_id,
-                operation=operation.name if operation else None,
+                operation=name,
                 access_key=identity.access_key if identity else None,
                 remote=f"{client[0]}:{client[1]}" if client else "-",
             )
         )
+
+
+def _is_scrape(request: Request) -> bool:
+    """Tell a scrape from an S3 request to a bucket of such a name, which is signed."""
+    return request.raw_path in PATHS and (
+        not is_signed(request) or request.headers.get("authorization", "").startswith(BEARER)
+    )
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingot.base.clock import Clock
 from ingot.iam.identities import Identities
 from ingot.server.access_log import AccessLog
+from ingot.server.metrics import Metrics, Page
 from ingot.store.maintenance import UPLOAD_EXPIRY_S
 from ingot.store.store import ObjectStore
 
@@ -24,6 +25,8 @@ class Service:
     clock: Clock
     access_log: AccessLog | None
     host_id: str
+    metrics: Metrics = field(default_factory=Metrics)
+    metrics_page: Page | None = None
 
     def close(self) -> None:
         """Close the store (blocking); nothing may use the service afterwards."""
@@ -39,6 +42,8 @@ def open_service(
     access_log: AccessLog | None,
     clock: Clock,
     upload_expiry_s: float = UPLOAD_EXPIRY_S,
+    metrics: Metrics | None = None,
+    metrics_page: Page | None = None,
 ) -> Service:
     """Open the store of a data directory in this process.
 
@@ -53,4 +58,6 @@ def open_service(
         clock=clock,
         access_log=access_log,
         host_id=f"{os.uname().nodename}-{os.getpid()}",
+        metrics=metrics or Metrics(),
+        metrics_page=metrics_page,
     )

@@ -60,6 +60,8 @@ class Settings:
     access_log: str
     json_log: bool
     show_keys: bool
+    metrics_public: bool
+    metrics_token: Secret | None
     stop_timeout_s: float
     upload_expiry_s: float
 
@@ -197,6 +199,12 @@ def _switch(text: str) -> bool:
     raise UsageError(f"{text!r} is neither on nor off")
 
 
+def _is_public(text: str) -> bool:
+    if text not in {"public", "token", "jwt"}:
+        raise UsageError(f"{text!r} is neither public nor token")
+    return text == "public"
+
+
 SETTINGS: tuple[SettingRow, ...] = (
     SettingRow(
         "data_dir",
@@ -276,6 +284,21 @@ SETTINGS: tuple[SettingRow, ...] = (
         _switch,
         lambda: False,
         "Print generated keys at start even when standard error is no terminal.",
+    ),
+    SettingRow(
+        "metrics_public",
+        ("INGOT_METRICS_AUTH", "MINIO_PROMETHEUS_AUTH_TYPE"),
+        _is_public,
+        lambda: False,
+        "Who may read the metrics: `public` is everybody, `token` (or `jwt`) who has the token.",
+    ),
+    SettingRow(
+        "metrics_token",
+        ("INGOT_METRICS_TOKEN",),
+        _secret_key,
+        lambda: None,
+        "The bearer token for the metrics; without one they are closed unless public.",
+        from_file=True,
     ),
     SettingRow(
         "stop_timeout_s",

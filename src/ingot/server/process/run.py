@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ingot.base.clock import SystemClock
 from ingot.iam.identities import Identities, root_identity
 from ingot.server.access_log import access_log
+from ingot.server.metrics import Counters, Metrics, Page
 from ingot.server.process import banner, datadir, keys, ports, supervisor
 from ingot.server.service import Service, open_service
 from ingot.server.settings import Settings
@@ -41,16 +43,7 @@ def run(
         show_keys = root_keys.generated and (on_terminal or settings.show_keys)
         announce(banner.describe(api, console, root_keys, show_keys=show_keys))
 
-    def opened() -> Service:
-        return open_service(
-            settings.data_dir,
-            Identities([root_identity(root_keys.access_key, root_keys.secret_key)]),
-            region=settings.region,
-            domains=settings.domains,
-            access_log=access_log(settings.access_log),
-            clock=SystemClock(),
-            upload_expiry_s=settings.upload_expiry_s,
-        )
+    opened = _opener(settings, root_keys)
 
     # Imported before the fork, so that workers share the pages; after the checks above, so that
     # their errors come at once.
@@ -59,12 +52,14 @@ def run(
     listeners = Listeners(api, console)
     try:
         if settings.workers == 1:
-            return serve(settings, opened, listeners, index=0, when_ready=announce_ready)
+            return serve(
+                settings, partial(opened, 0), listeners, index=0, when_ready=announce_ready
+            )
 
         def work(index: int, ready: int, alive: int) -> int:
             return serve(
                 settings,
-                opened,
+                partial(opened, index),
                 listeners,
                 index=index,
                 when_ready=lambda: _write_ready(ready),
@@ -79,6 +74,26 @@ def run(
         api_holder.close()
         console_holder.close()
         os.close(lock)
+
+
+def _opener(settings: Settings, root_keys: keys.RootKeys) -> Callable[[int], Service]:
+    """Return what opens the store in a worker, given its number; call it before the fork."""
+    counters = Counters(settings.workers)
+
+    def opened(index: int) -> Service:
+        return open_service(
+            settings.data_dir,
+            Identities([root_identity(root_keys.access_key, root_keys.secret_key)]),
+            region=settings.region,
+            domains=settings.domains,
+            access_log=access_log(settings.access_log),
+            clock=SystemClock(),
+            upload_expiry_s=settings.upload_expiry_s,
+            metrics=Metrics(counters, index),
+            metrics_page=Page(settings.data_dir, settings.metrics_public, settings.metrics_token),
+        )
+
+    return opened
 
 
 def _write_ready(descriptor: int) -> None:

@@ -1,0 +1,154 @@
+"""Counters of all workers in shared memory, and their text for Prometheus.
+
+The format: https://prometheus.io/docs/instrumenting/exposition_formats/ (0.0.4).
+"""
+
+from __future__ import annotations
+
+import hmac
+import mmap
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from ingot.base.secret import Secret
+from ingot.s3.errors import S3Error
+from ingot.s3.operations import OPERATIONS
+from ingot.server.request import Request
+from ingot.server.response import Response, header
+
+PATHS = frozenset({b"/metrics", b"/minio/v2/metrics/cluster"})
+
+BEARER = "Bearer "
+_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+# Requests that never became an operation (not routed, health) count under this name.
+_NO_OPERATION = "none"
+# Other statuses count under the first of their hundred.
+_STATUSES = (
+    *(200, 204, 206, 300, 304, 400, 403, 404, 405, 409, 411, 412, 416, 499),
+    *(500, 501, 503, 507),
+)
+_NAMES = (*sorted(operation.name for operation in OPERATIONS), _NO_OPERATION)
+_REQUESTS = {
+    (name, status): number
+    for number, (name, status) in enumerate((n, s) for n in _NAMES for s in _STATUSES)
+}
+_MICROSECONDS = {name: len(_REQUESTS) + number for number, name in enumerate(_NAMES)}
+_RECEIVED, _SENT, _DAMAGED = range(len(_REQUESTS) + len(_NAMES), len(_REQUESTS) + len(_NAMES) + 3)
+_SLOTS = _DAMAGED + 1
+
+
+class Counters:
+    """The counters of every worker; made before the workers are forked, which share it.
+
+    Each worker writes to a row of its own, so nothing is locked, and a worker that replaces
+    another one goes on where that one ended.
+
+    Args:
+        workers: how many rows.
+    """
+
+    def __init__(self, workers: int = 1) -> None:
+        self.values = memoryview(mmap.mmap(-1, workers * _SLOTS * 8)).cast("Q")
+
+    def total(self, slot: int) -> int:
+        """Return a counter's sum over all workers."""
+        return sum(self.values[slot::_SLOTS])
+
+
+class Metrics:
+    """What one worker counts, and what all of them counted.
+
+    Args:
+        counters: shared with the other workers.
+        index: the worker's number.
+    """
+
+    def __init__(self, counters: Counters | None = None, index: int = 0) -> None:
+        self._counters = counters or Counters()
+        self._row = self._counters.values[index * _SLOTS : (index + 1) * _SLOTS]
+
+    def count(
+        self,
+        operation: str | None,
+        status: int,
+        *,
+        received_bytes: int,
+        sent_bytes: int,
+        duration_s: float,
+    ) -> None:
+        """Count a request that was answered."""
+        row = self._row
+        name = operation or _NO_OPERATION
+        slot = _REQUESTS.get((name, status))
+        row[_REQUESTS[name, status // 100 * 100] if slot is None else slot] += 1
+        row[_MICROSECONDS[name]] += int(duration_s * 1e6)
+        row[_RECEIVED] += received_bytes
+        row[_SENT] += sent_bytes
+
+    def count_damaged(self) -> None:
+        """Count a read that found bytes which are not those that were written."""
+        self._row[_DAMAGED] += 1
+
+    def render(self, data_dir: Path) -> bytes:
+        """Return everything as text, with the device of the data directory."""
+        return "".join(f"{line}\n" for line in self._lines(data_dir)).encode()
+
+    def _lines(self, data_dir: Path) -> Iterator[str]:
+        total = self._counters.total
+        yield from _head("ingot_requests_total", "counter", "Requests by operation and status.")
+        for (name, status), slot in _REQUESTS.items():
+            if value := total(slot):
+                yield f'ingot_requests_total{{operation="{name}",code="{status}"}} {value}'
+        yield from _head("ingot_request_seconds_total", "counter", "Time spent on requests.")
+        for name, slot in _MICROSECONDS.items():
+            if value := total(slot):
+                yield f'ingot_request_seconds_total{{operation="{name}"}} {value / 1e6:.6f}'
+        disk = os.statvfs(data_dir)
+        for name, kind, text, value in (
+            ("received_bytes_total", "counter", "Bytes of bodies received.", total(_RECEIVED)),
+            ("sent_bytes_total", "counter", "Bytes of bodies sent.", total(_SENT)),
+            ("damaged_total", "counter", "Reads refused for wrong checksums.", total(_DAMAGED)),
+            ("disk_bytes", "gauge", "Size of the data's device.", disk.f_blocks * disk.f_frsize),
+            ("disk_free_bytes", "gauge", "Room on it.", disk.f_bavail * disk.f_frsize),
+        ):
+            yield from _head(f"ingot_{name}", kind, text)
+            yield f"ingot_{name} {value}"
+
+
+class Page(NamedTuple):
+    """Who may read the metrics, and what they tell beside the counters.
+
+    Attributes:
+        data_dir: whose device is measured.
+        public: whether everybody may read them.
+        token: what others have to show (`Authorization: Bearer …`); `None` lets nobody in.
+    """
+
+    data_dir: Path
+    public: bool
+    token: Secret | None
+
+    def answer(self, request: Request, metrics: Metrics) -> Response:
+        """Answer a scrape.
+
+        Raises:
+            S3Error: the metrics are not public, and the request does not carry the token.
+        """
+        if not self.public and not self._is_token(request.headers.get("authorization", "")):
+            raise S3Error("AccessDenied")
+        body = metrics.render(self.data_dir)
+        length = header("content-length", str(len(body)))
+        return Response(200, [header("content-type", _CONTENT_TYPE), length], body)
+
+    def _is_token(self, authorization: str) -> bool:
+        if self.token is None:
+            return False
+        expected = BEARER + self.token.reveal()
+        return hmac.compare_digest(authorization.encode(), expected.encode())
+
+
+def _head(name: str, kind: str, text: str) -> Iterator[str]:
+    yield f"# HELP {name} {text}"
+    yield f"# TYPE {name} {kind}"
