@@ -1,4 +1,4 @@
-"""Where `ingot alias set` takes keys from, so that secrets need not stand in arguments."""
+"""Where `ingot alias` takes keys from, so that secrets need not stand in arguments."""
 
 from __future__ import annotations
 
@@ -45,16 +45,24 @@ def read_keys(
     return access_key, Secret(lines[0])
 
 
-def _read(file: str) -> str:
+def read_file(file: str, limit_bytes: int) -> bytes:
+    """Return what a file, or standard input (`-`), holds, up to a limit.
+
+    Raises:
+        Error: it cannot be read.
+    """
     try:
         if file == "-":
-            data = sys.stdin.buffer.read(KEYS_BYTES_MAX)
-        else:
-            with open(file, "rb") as opened:
-                data = opened.read(KEYS_BYTES_MAX)
-        return data.decode()
+            return sys.stdin.buffer.read(limit_bytes)
+        with open(file, "rb") as opened:
+            return opened.read(limit_bytes)
     except OSError as error:
         raise Error(f"cannot read {file}: {error.strerror}") from error
+
+
+def _read(file: str) -> str:
+    try:
+        return read_file(file, KEYS_BYTES_MAX).decode()
     except UnicodeDecodeError as error:
         raise UsageError(f"{file} is not text") from error
 

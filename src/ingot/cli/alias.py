@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ingot.cli.printer import Printer, output_options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ingot.client.aliases import Alias
 
 
 @click.group()
@@ -135,11 +142,66 @@ def remove(printer: Printer, *, names: tuple[str, ...]) -> None:
     each(printer, names, act)
 
 
-def _document(one: object) -> dict[str, object]:
-    """Return an alias as mc's JSON has it."""
-    from ingot.client.aliases import Alias
+@alias.command("import")
+@click.argument("file", type=click.Path(allow_dash=True))
+@click.argument("names", nargs=-1)
+@click.option("--overwrite", is_flag=True, help="Replace aliases of the same name.")
+@output_options
+def import_(printer: Printer, *, file: str, names: tuple[str, ...], overwrite: bool) -> None:
+    """Store the aliases of FILE, mc's config.json; `-` is standard input.
 
-    assert isinstance(one, Alias)
+    With NAMES only those. A file of one alias, as 'mc alias export' prints it, needs one NAME.
+
+    \b
+    Examples:
+      ingot alias import ~/.mc/config.json
+      ingot alias import ~/.mc/config.json store backup
+      mc alias export store | ingot alias import - store
+    """
+    from ingot.cli._keys import read_file
+    from ingot.client.aliases import CONFIG_BYTES_MAX
+    from ingot.client.importing import parse_mc
+
+    data = read_file(file, CONFIG_BYTES_MAX + 1)
+    origin = "standard input" if file == "-" else file
+    _store(printer, parse_mc(data, origin, names), overwrite=overwrite)
+
+
+@alias.command()
+@click.argument("profiles", nargs=-1)
+@click.option("--overwrite", is_flag=True, help="Replace aliases of the same name.")
+@output_options
+def import_aws(printer: Printer, *, profiles: tuple[str, ...], overwrite: bool) -> None:
+    """Store AWS profiles that hold keys as aliases of their names.
+
+    They come from ~/.aws/credentials and ~/.aws/config, or the files that
+    AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE name. Keys that change there later must be
+    imported again.
+
+    \b
+    Examples:
+      ingot alias import-aws
+      ingot alias import-aws --overwrite default
+    """
+    import os
+
+    from ingot.client.importing import read_aws
+
+    _store(printer, read_aws(os.environ, profiles), overwrite=overwrite)
+
+
+def _store(printer: Printer, made: Sequence[Alias], *, overwrite: bool) -> None:
+    from ingot.client.aliases import AliasBook
+
+    AliasBook.default().put_all(made, replace=overwrite)
+    for one in made:
+        printer.data(_document(one), f"added {one.name} ({one.url})")
+    if not made:
+        printer.note("there was no alias to import")
+
+
+def _document(one: Alias) -> dict[str, object]:
+    """Return an alias as mc's JSON has it."""
     return {
         "alias": one.name,
         "URL": one.url,

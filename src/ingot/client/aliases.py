@@ -8,14 +8,14 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from ingot.base.atomic import write_atomically
-from ingot.base.errors import Error, NotFoundError, UsageError
+from ingot.base.errors import ConflictError, Error, NotFoundError, UsageError
 from ingot.base.paths import config_dir
 from ingot.base.secret import Secret
 
@@ -143,18 +143,25 @@ class AliasBook:
 
     def put(self, alias: Alias) -> None:
         """Store `alias` in our file, durably; replaces one of the same name."""
-        fields = {
-            "url": alias.url,
-            "accessKey": alias.access_key,
-            "secretKey": alias.secret_key.reveal(),
-            "path": alias.addressing,
-            "region": alias.region,
-        }
-        if alias.session_token is not None:
-            fields["sessionToken"] = alias.session_token.reveal()
+        self.put_all([alias], replace=True)
+
+    def put_all(self, aliases: Iterable[Alias], *, replace: bool) -> None:
+        """Store all of them in our file, durably, or none.
+
+        Raises:
+            ConflictError: our file has another one of that name, and `replace` is false.
+        """
         with self._locked():
             document = self._read_own()
-            document["aliases"][alias.name] = fields
+            own = document["aliases"]
+            for alias in aliases:
+                fields = _fields(alias)
+                if not replace and own.get(alias.name, fields) != fields:
+                    raise ConflictError(
+                        f"there is another alias {alias.name!r}; nothing was stored",
+                        hint="add --overwrite to replace it",
+                    )
+                own[alias.name] = fields
             self._write(document)
 
     def remove(self, name: str) -> None:
@@ -188,7 +195,7 @@ class AliasBook:
 
     def _from_own(self) -> dict[str, Alias]:
         return {
-            name: _parse_entry(name, fields, self._path)
+            name: parse_entry(name, fields, str(self._path))
             for name, fields in self._read_own()["aliases"].items()
         }
 
@@ -208,8 +215,8 @@ class AliasBook:
         for name, fields in entries.items() if isinstance(entries, dict) else ():
             # What is wrong in another program's file is not ours to complain about.
             with contextlib.suppress(Error):
-                alias = _parse_entry(name, fields, path)
-                if alias.access_key != _MC_PLACEHOLDER:
+                alias = parse_entry(name, fields, str(path))
+                if not is_placeholder(alias):
                     found[name] = alias
         return found
 
@@ -241,6 +248,24 @@ class AliasBook:
             os.close(lock)
 
 
+def is_placeholder(alias: Alias) -> bool:
+    """Tell whether it is one of the examples that mc writes, which name no account."""
+    return alias.access_key == _MC_PLACEHOLDER
+
+
+def _fields(alias: Alias) -> dict[str, str]:
+    fields = {
+        "url": alias.url,
+        "accessKey": alias.access_key,
+        "secretKey": alias.secret_key.reveal(),
+        "path": alias.addressing,
+        "region": alias.region,
+    }
+    if alias.session_token is not None:
+        fields["sessionToken"] = alias.session_token.reveal()
+    return fields
+
+
 def _read_json(path: Path) -> dict[str, Any]:
     """Return the object that the file holds; empty when there is no file."""
     try:
@@ -250,32 +275,46 @@ def _read_json(path: Path) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise Error(f"{path}: {error.strerror}") from error
+    return parse_document(data, str(path))
+
+
+def parse_document(data: bytes, origin: str) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        Error: it is none, or it is too large.
+    """
     if len(data) > CONFIG_BYTES_MAX:
-        raise Error(f"{path}: larger than {CONFIG_BYTES_MAX} bytes")
+        raise Error(f"{origin}: larger than {CONFIG_BYTES_MAX} bytes")
     try:
         document = json.loads(data)
     except ValueError as error:
-        raise Error(f"{path}: not valid JSON: {error}") from error
+        raise Error(f"{origin}: not valid JSON: {error}") from error
     if not isinstance(document, dict):
-        raise Error(f"{path}: the top must be an object")
+        raise Error(f"{origin}: the top must be an object")
     return document
 
 
-def _parse_entry(name: str, fields: object, path: Path) -> Alias:
+def parse_entry(name: str, fields: object, origin: str) -> Alias:
+    """Read one alias as our file and mc's have it.
+
+    Raises:
+        Error: it is no alias.
+    """
     if not isinstance(fields, dict):
-        raise Error(f"{path}: alias {name!r} must be an object")
+        raise Error(f"{origin}: alias {name!r} must be an object")
     values: dict[str, str] = {}
     for field in ("url", "accessKey", "secretKey", "sessionToken", "path", "lookup", "region"):
         value = fields.get(field) or ""
         if not isinstance(value, str):
-            raise Error(f"{path}: alias {name!r}: {field!r} must be a string")
+            raise Error(f"{origin}: alias {name!r}: {field!r} must be a string")
         values[field] = value
     style = values["path"] or values["lookup"] or "auto"
     addressing = style if style in ADDRESSINGS else _MC_PATH_STYLES.get(style, "auto")
     try:
         url = check_url(values["url"])
     except UsageError as error:
-        raise Error(f"{path}: alias {name!r}: {error.message}", hint=error.hint) from error
+        raise Error(f"{origin}: alias {name!r}: {error.message}", hint=error.hint) from error
     return Alias(
         name=name,
         url=url,
@@ -284,7 +323,7 @@ def _parse_entry(name: str, fields: object, path: Path) -> Alias:
         session_token=Secret(values["sessionToken"]) if values["sessionToken"] else None,
         addressing=addressing,
         region=values["region"] or REGION_DEFAULT,
-        origin=str(path),
+        origin=origin,
     )
 
 
