@@ -9,9 +9,8 @@ from ingot.store import keys
 from ingot.store.catalog.contract import Catalog
 
 # A walk with a delimiter begins with small reads: what one common prefix rolls up is read for
-# nothing. The reads grow while nothing is rolled up.
+# nothing. The reads grow while nothing is rolled up, and shrink when most of one was.
 _ROWS_FIRST = 64
-_ROWS_MIN = 8
 _GROWTH = 4
 
 
@@ -81,11 +80,14 @@ def walk(
     while len(entries) < wanted and position < stop:
         asked = min(rows_max, wanted - len(entries))
         rows = catalog.scan(partition, position, stop, limit=asked)
+        shown = len(entries)
         position = reader.take(rows, entries)
         if len(rows) < asked:
             break  # the space ends here
-        sought = position > keys.after(rows[-1][0])
-        rows_max = max(_ROWS_MIN, asked // _GROWTH) if sought else rows_max * _GROWTH
+        if isinstance(entries[-1], Row):
+            rows_max *= _GROWTH
+        elif (len(entries) - shown) * 2 < len(rows):
+            rows_max = max(1, asked // _GROWTH)
     return Walk(entries[:limit], len(entries) > limit)
 
 

@@ -302,8 +302,11 @@ def _parse_version(element: xml.Element, coding: str | None) -> VersionEntry:
 def _render_prefixes(page: _Page) -> str:
     coding = page.encoding_type
     return "".join(
-        xml.node("CommonPrefixes", xml.leaf("Prefix", encode_name(prefix, coding)))
-        for prefix in page.common_prefixes
+        [
+            f"<CommonPrefixes><Prefix>{xml.escape(encode_name(prefix, coding) or '')}</Prefix>"
+            "</CommonPrefixes>"
+            for prefix in page.common_prefixes
+        ]
     )
 
 
