@@ -113,6 +113,26 @@ def test_disks_are_formatted_grown_repaired_and_hold_the_logs(
     cli("rm-machine", "--yes", "disks")
 
 
+def test_a_formatting_that_was_cut_short_begins_anew(cli: Cli, image: Path, tmp_path: Path) -> None:
+    """What a power cut leaves: the mark near the end, and pieces of a file system before it."""
+    first, second = tmp_path / "first.img", make_disk(tmp_path / "second.img", "SECOND")
+    body = bytearray(64 << 20)
+    body[1 << 20 : 2 << 20] = b"x" * (1 << 20)
+    mark = b"INGOT-FORMATTING"
+    body[-4096 : -4096 + len(mark)] = mark
+    first.write_bytes(body)
+    # A mark that outlived its formatting must not outlive the next boot.
+    with second.open("r+b") as file:
+        file.seek(-4096, 2)
+        file.write(mark)
+    boot(cli, image, "--name", "disks", "--disk", first, "--disk", second)
+    cli("stop", "disks")
+    cli("rm-machine", "--yes", "disks")
+    for disk in (first, second):
+        assert disk.read_bytes()[-4096 : -4096 + len(mark)] == bytes(len(mark))
+        subprocess.run(["e2fsck", "-f", "-n", disk], check=True, env=TOOLS)
+
+
 def test_a_file_system_without_any_superblock_is_not_mounted(
     cli: Cli, image: Path, tmp_path: Path
 ) -> None:
