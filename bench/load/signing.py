@@ -56,11 +56,20 @@ class Target(NamedTuple):
         keys = Credentials(access_key, Secret(secret_key))
         return cls(parts.hostname, parts.port or 80, keys, region)
 
-    def headers(self, method: str, path: str, payload: Payload, query: Query) -> dict[str, str]:
-        """Return the headers of a signed request."""
+    def headers(
+        self,
+        method: str,
+        path: str,
+        payload: Payload,
+        query: Query = (),
+        *,
+        length_bytes: int | None = None,
+    ) -> dict[str, str]:
+        """Return the headers of a signed request; `length_bytes` is of a body that comes later."""
         headers = {"host": f"{self.host}:{self.port}"}
         if method in {"PUT", "POST"}:
-            headers["content-length"] = str(len(payload.data))
+            length_bytes = len(payload.data) if length_bytes is None else length_bytes
+            headers["content-length"] = str(length_bytes)
         return sign_headers(
             self.credentials,
             method=method,
