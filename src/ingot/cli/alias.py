@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ingot.cli._completion import complete_alias
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def set_(
 
 
 @alias.command("list")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=complete_alias)
 @output_options
 def list_(printer: Printer, *, name: str | None) -> None:
     """Show all aliases, or one; secrets are masked.
@@ -121,7 +122,7 @@ def list_(printer: Printer, *, name: str | None) -> None:
 
 
 @alias.command()
-@click.argument("names", nargs=-1, required=True)
+@click.argument("names", nargs=-1, required=True, shell_complete=complete_alias)
 @output_options
 def remove(printer: Printer, *, names: tuple[str, ...]) -> None:
     """Forget aliases.

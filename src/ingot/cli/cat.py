@@ -6,11 +6,12 @@ import sys
 
 import click
 
+from ingot.cli._completion import complete_remote
 from ingot.cli.printer import Printer, output_options
 
 
 @click.command()
-@click.argument("targets", nargs=-1, required=True)
+@click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
 @output_options
 def cat(printer: Printer, *, targets: tuple[str, ...]) -> None:
     """Print objects, one after the other, as they are.

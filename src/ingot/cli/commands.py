@@ -62,4 +62,7 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("ping", OBJECTS, "ping:ping", "Tell how fast a service answers."),
     CommandRow("ready", OBJECTS, "ready:ready", "Tell whether a service can serve."),
     CommandRow("mirror", OBJECTS, "mirror:mirror", "Make one tree like another, and keep it so."),
+    CommandRow(
+        "completion", OBJECTS, "completion:completion", "Print a shell's completion script."
+    ),
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ingot.cli._completion import complete_address
 from ingot.cli._objects import Reporter, transfer_options
 from ingot.cli.printer import Printer, output_options
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True)
-@click.argument("target")
+@click.argument("sources", nargs=-1, required=True, shell_complete=complete_address)
+@click.argument("target", shell_complete=complete_address)
 @click.option("--recursive", "-r", is_flag=True, help="Copy folders.")
 @transfer_options
 @output_options

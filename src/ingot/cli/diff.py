@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import click
 
+from ingot.cli._completion import complete_address
 from ingot.cli.printer import Printer, output_options
 
 
 @click.command()
-@click.argument("first")
-@click.argument("second")
+@click.argument("first", shell_complete=complete_address)
+@click.argument("second", shell_complete=complete_address)
 @click.option(
     "--exclude",
     multiple=True,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ingot.cli._completion import complete_remote
 from ingot.cli.printer import Printer, output_options, visible
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("target")
+@click.argument("target", shell_complete=complete_remote)
 @click.option("--name", metavar="PATTERN", help="The name's last segment is like this.")
 @click.option("--path", metavar="PATTERN", help="The address is like this; `*` crosses `/`.")
 @click.option("--regex", metavar="REGEX", help="This is found in the address.")

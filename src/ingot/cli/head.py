@@ -7,11 +7,12 @@ from contextlib import closing
 
 import click
 
+from ingot.cli._completion import complete_remote
 from ingot.cli.printer import Printer, output_options
 
 
 @click.command()
-@click.argument("targets", nargs=-1, required=True)
+@click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
 @click.option(
     "--lines", "-n", type=click.IntRange(0), default=10, show_default=True, help="How many lines."
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ingot.cli._completion import complete_remote
 from ingot.cli.printer import Printer, output_options, visible
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("targets", nargs=-1, required=True)
+@click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
 @click.option("--recursive", "-r", is_flag=True, help="Everything below, without folders.")
 @click.option("--summarize", is_flag=True, help="Count and add up at the end.")
 @output_options

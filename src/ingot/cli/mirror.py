@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ingot.cli._completion import complete_address
 from ingot.cli._objects import Reporter, transfer_options
 from ingot.cli.printer import Printer, output_options
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("source")
-@click.argument("target")
+@click.argument("source", shell_complete=complete_address)
+@click.argument("target", shell_complete=complete_address)
 @click.option("--overwrite", is_flag=True, help="Replace what differs; else it is a failure.")
 @click.option("--remove", is_flag=True, help="Delete what only the target has.")
 @click.option("--watch", "-w", is_flag=True, help="Go on, and carry over every change.")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from ingot.cli._completion import complete_address
 from ingot.cli._objects import transfer_options
 from ingot.cli.printer import Printer, output_options
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True)
-@click.argument("target")
+@click.argument("sources", nargs=-1, required=True, shell_complete=complete_address)
+@click.argument("target", shell_complete=complete_address)
 @click.option("--recursive", "-r", is_flag=True, help="Move what is in folders.")
 @transfer_options
 @output_options

@@ -7,6 +7,7 @@ import time
 
 import click
 
+from ingot.cli._completion import complete_alias
 from ingot.cli.printer import Printer, output_options
 
 _ANSWER_TIMEOUT_S = 10.0
@@ -14,7 +15,7 @@ _NS_PER_S = 1_000_000_000
 
 
 @click.command()
-@click.argument("name", metavar="ALIAS")
+@click.argument("name", metavar="ALIAS", shell_complete=complete_alias)
 @click.option("--count", "-c", type=click.IntRange(1), help="How often; endless if not given.")
 @click.option(
     "--interval",

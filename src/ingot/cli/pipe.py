@@ -6,11 +6,12 @@ import sys
 
 import click
 
+from ingot.cli._completion import complete_remote
 from ingot.cli.printer import Printer, output_options
 
 
 @click.command()
-@click.argument("target")
+@click.argument("target", shell_complete=complete_remote)
 @click.option("--content-type", metavar="TYPE", help="Else it is guessed from the name.")
 @click.option("--storage-class", metavar="CLASS", help="As the service calls it.")
 @output_options

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import click
 
+from ingot.cli._completion import complete_alias
 from ingot.cli.printer import Printer, output_options
 
 _ANSWER_TIMEOUT_S = 10.0
 
 
 @click.command()
-@click.argument("name", metavar="ALIAS")
+@click.argument("name", metavar="ALIAS", shell_complete=complete_alias)
 @click.option("--cluster-read", is_flag=True, help="It is enough if it can be read from.")
 @click.option(
     "--timeout",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ingot.cli._completion import complete_remote
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("targets", nargs=-1)
+@click.argument("targets", nargs=-1, shell_complete=complete_remote)
 @click.option("--recursive", "-r", is_flag=True, help="Delete a folder, all below it.")
 @click.option("--force", is_flag=True, help="Do not ask; what is not there is no error.")
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted, change nothing.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ingot.cli._completion import complete_remote
 from ingot.cli.printer import Printer, output_options
 
 # SigV4's limit.
@@ -22,7 +23,7 @@ def share() -> None:
 
 
 @share.command()
-@click.argument("targets", nargs=-1, required=True)
+@click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
 @click.option(
     "--expire",
     "-E",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ingot.cli._completion import complete_remote
 from ingot.cli.printer import Printer, output_options, visible
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("targets", nargs=-1, required=True)
+@click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
 @output_options
 def stat(printer: Printer, *, targets: tuple[str, ...]) -> None:
     """Show what is known of an object, a folder or a bucket.
