@@ -92,7 +92,7 @@ def write_cd(plan: Plan, target: Target, path: Path, *, bios: bool) -> int:
     )
     pieces += [Piece(extents[name].offset, content) for name, content in small.items()]
     write_pieces(path, size_bytes, [*pieces, *shifted(volume.pieces, fat.offset)])
-    return parts.memory_mib(program.content.size_bytes)
+    return program.memory_mib
 
 
 def _arrange(

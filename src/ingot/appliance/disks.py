@@ -13,6 +13,7 @@ from pathlib import Path
 from ingot.appliance.initrd import boot_parts
 from ingot.appliance.loaders import (
     BIOS_LOADER,
+    FIRMWARE_BYTES,
     GPT_BOOT_CODE,
     MODULE,
     MODULE_FILE,
@@ -60,7 +61,7 @@ def efi_disk(plan: Plan, target: Target) -> RawDisk:
     """
     parts = boot_parts(plan, target)
     program = uefi_program(plan, target, parts)
-    disk = RawDisk(target.work / "efi.img", ("uefi",), parts.memory_mib(program.content.size_bytes))
+    disk = RawDisk(target.work / "efi.img", ("uefi",), program.memory_mib)
     if not disk.path.exists():
         volume = _make_volume({BOOT_FILES[plan.arch]: program.content}, plan.name)
         _write_disk(disk.path, plan.name, [_Part(EFI_SYSTEM, "boot", volume)])
@@ -75,7 +76,11 @@ def verified_disk(plan: Plan, target: Target) -> RawDisk:
     """
     root = verified_root(plan, target)
     program = uefi_program(plan, target, root.parts, name="verified")
-    disk = RawDisk(target.work / "verified.img", ("uefi",), root.memory_mib)
+    disk = RawDisk(
+        target.work / "verified.img",
+        ("uefi",),
+        root.memory_mib(program.content.size_bytes + FIRMWARE_BYTES),
+    )
     if not disk.path.exists():
         volume = _make_volume({BOOT_FILES[plan.arch]: program.content}, plan.name)
         parts = [_Part(EFI_SYSTEM, "boot", volume), _Part(LINUX_DATA, "root", root)]

@@ -45,16 +45,16 @@ class BootParts:
     initrd: Content
     cmdline: str
 
-    def memory_mib(self, copies_bytes: int = 0) -> int:
+    def memory_mib(self, loader_bytes: int = 0) -> int:
         """Return the RAM a machine should have.
 
         The RAM disk is in memory twice while the kernel unpacks it; Python needs about three
         times the size of its compressed files. Measured: docs/explanation/boot.md.
 
         Args:
-            copies_bytes: what the boot loader holds beside that.
+            loader_bytes: what the boot loader holds beside that.
         """
-        wanted = 96 + (4 * self.initrd.size_bytes + copies_bytes) // MIB
+        wanted = 96 + (4 * self.initrd.size_bytes + loader_bytes) // MIB
         return -(-wanted // _MEMORY_STEP_MIB) * _MEMORY_STEP_MIB
 
 

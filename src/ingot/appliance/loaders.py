@@ -10,10 +10,13 @@ from ingot.appliance.media.pieces import write_pieces
 from ingot.appliance.media.uki import STUBS, Uki, make_uki
 from ingot.appliance.outputs import Target
 from ingot.appliance.plan import Plan
+from ingot.base.units import MIB
 from ingot.oci.tree import Content
 
 UEFI_LOADER = f"{COMPONENT_PREFIX}loader-uefi"
 BIOS_LOADER = f"{COMPONENT_PREFIX}loader-bios"
+# UEFI firmware and its buffers, which are there until the kernel runs. OVMF crashes with less.
+FIRMWARE_BYTES = 64 * MIB
 BIOS_ARCHES = ("amd64",)
 
 GPT_BOOT_CODE = "usr/lib/syslinux/mbr/gptmbr.bin"
@@ -25,10 +28,15 @@ MODULE_FILE = "ldlinux.c32"
 
 @dataclass(frozen=True, slots=True)
 class UefiProgram:
-    """The unified kernel image in the build's work folder, and where its parts lie in it."""
+    """The unified kernel image in the build's work folder, and where its parts lie in it.
+
+    Attributes:
+        memory_mib: the RAM a machine needs to boot it, where all of the root is in it.
+    """
 
     content: Content
     layout: Uki
+    memory_mib: int
 
 
 def uefi_program(
@@ -55,7 +63,8 @@ def uefi_program(
     path = target.work / f"{name}.efi"
     if not path.exists():
         write_pieces(path, layout.size_bytes, layout.pieces)
-    return UefiProgram(Content(size_bytes=layout.size_bytes, path=str(path)), layout)
+    memory_mib = parts.memory_mib(layout.size_bytes + FIRMWARE_BYTES)
+    return UefiProgram(Content(size_bytes=layout.size_bytes, path=str(path)), layout, memory_mib)
 
 
 def bios_settings(parts: BootParts, kernel: str, initrd: str) -> Content:

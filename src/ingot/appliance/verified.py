@@ -41,10 +41,15 @@ class VerifiedRoot:
     pieces: tuple[Piece, ...]
     parts: BootParts
 
-    @property
-    def memory_mib(self) -> int:
-        """The RAM a machine should have that boots from `parts`."""
-        return self.parts.memory_mib(self.parts.kernel.size_bytes + self.size_bytes)
+    def memory_mib(self, loader_bytes: int = 0) -> int:
+        """Return the RAM a machine should have that boots from `parts`.
+
+        The image itself stays on its disk; what its programs need is about three times its size.
+
+        Args:
+            loader_bytes: see `BootParts.memory_mib`.
+        """
+        return self.parts.memory_mib(loader_bytes + 3 * self.size_bytes)
 
 
 def verified_root(plan: Plan, target: Target) -> VerifiedRoot:

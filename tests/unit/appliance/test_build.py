@@ -279,6 +279,14 @@ def test_memory_follows_the_size_of_the_ram_disk(size_mib: int, expected: int) -
     assert BootParts(Content.of("kernel"), ram_disk, "").memory_mib() == expected
 
 
+@pytest.mark.parametrize("name", ["raw-efi", "iso-bios", "iso-efi", "raw-verity"])
+def test_uefi_firmware_needs_memory_of_its_own(plan: Plan, tmp_path: Path, name: str) -> None:
+    options = BuildOptions(arch="amd64", folder=tmp_path, formats=(name,))
+    manifest = write_outputs(plan, [find_output(name)], options, Session(), make_loaders())
+    # Measured: the smallest appliance does not start in 128 MiB.
+    assert manifest.memory_mib >= 192
+
+
 def test_formats_that_write_the_same_names_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.yml"
     path.write_text("init: []\n")

@@ -33,7 +33,7 @@ class KernelSquashfs:
         write_pieces(target.folder / image, root.size_bytes, root.pieces)
         return [
             OutputFile("kernel", kernel),
-            OutputFile("initrd", initrd, memory_mib=root.memory_mib),
+            OutputFile("initrd", initrd, memory_mib=root.memory_mib()),
             OutputFile("cmdline", cmdline),
             OutputFile("root", image),
         ]
