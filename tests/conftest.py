@@ -22,6 +22,11 @@ SECRET_KEY = "integration-secret-key"
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 30
 
+# A shell without job control starts what runs in its background with SIGINT ignored, and that is
+# inherited; the commands that tests interrupt must see it as on a terminal.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @dataclass
 class ServerProcess:

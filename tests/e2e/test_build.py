@@ -34,7 +34,7 @@ def test_a_second_build_elsewhere_and_offline_gives_the_same_bytes(
     shutil.copytree(EXAMPLES, first)
     (first / "ingot.lock").unlink(missing_ok=True)
     before = digests(cli, first / "store.yml")
-    assert set(before) == {"kernel", "initrd", "cmdline", "tar"}
+    assert set(before) == {"kernel", "initrd", "cmdline", "tar", "sbom", "contents"}
     assert (first / "ingot.lock").is_file()
 
     second = tmp_path / "another" / "place"
@@ -44,7 +44,7 @@ def test_a_second_build_elsewhere_and_offline_gives_the_same_bytes(
     names = sorted(path.name for path in (second / "out").iterdir())
     assert names == [
         *("store-cmdline", "store-initrd.img", "store-kernel"),
-        *("store.manifest.json", "store.tar"),
+        *("store.manifest.json", "store.mtree", "store.spdx.json", "store.tar"),
     ]
 
 
