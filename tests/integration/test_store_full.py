@@ -53,6 +53,40 @@ def test_a_full_store_refuses_bytes_and_lets_go_of_them(tmp_path, monkeypatch):
     asyncio.run(test())
 
 
+def test_deletions_on_a_full_device_do_not_grow_the_log(tmp_path, monkeypatch):
+    async def test():
+        store = ObjectStore.open(tmp_path)
+        await store.buckets.create("bucket")
+        names = [f"key-{number}" for number in range(50)]
+        for name in names:
+            await put_bytes(store, "bucket", name, random_bytes(20_000))
+        log = tmp_path / "catalog" / "catalog.sqlite-wal"
+        full_bytes = log.stat().st_size
+        assert full_bytes > 50 * 20_000
+        monkeypatch.setattr("ingot.store.space.Space._measure", lambda self: (0, 1000))
+        for name in names:
+            await store.objects.delete("bucket", name)
+            assert log.stat().st_size < full_bytes / 5
+        store.close()
+
+    asyncio.run(test())
+
+
+def test_on_a_small_device_the_log_is_small(tmp_path, monkeypatch):
+    monkeypatch.setattr("ingot.store.space.Space._measure", lambda self: (MIB, MIB // 2))
+
+    async def test():
+        store = ObjectStore.open(tmp_path)
+        await store.buckets.create("bucket")
+        for number in range(100):
+            await put_bytes(store, "bucket", f"key-{number}", random_bytes(20_000))
+        log = tmp_path / "catalog" / "catalog.sqlite-wal"
+        assert log.stat().st_size < MIB // 2
+        store.close()
+
+    asyncio.run(test())
+
+
 def test_a_write_that_meets_a_full_device_says_so(tmp_path):
     blobs = FileBlobs(tmp_path)
     writer = blobs.writer()

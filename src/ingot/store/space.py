@@ -47,6 +47,10 @@ class Space:
         free_bytes, reserve_bytes = self._measure()
         return free_bytes < reserve_bytes // 2
 
+    def log_bytes_max(self) -> int:
+        """Return how large the catalog's log may become, so that emptying it fits the reserve."""
+        return self._measure()[1] // 2
+
     def _measure(self) -> tuple[int, int]:
         """Return the free bytes of the device and the bytes of the reserve."""
         status = os.statvfs(self._directory)

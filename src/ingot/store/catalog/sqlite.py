@@ -37,6 +37,8 @@ PAGE_BYTES = 4096
 CACHE_BYTES = 32 * MIB
 WAL_BYTES_KEPT = 64 * MIB
 CHECKPOINT_PAGES = 8000
+# Small devices have a small log.
+CHECKPOINT_PAGES_MIN = 16
 BUSY_TIMEOUT_S = 30.0
 STATEMENTS_CACHED = 64
 
@@ -187,8 +189,12 @@ class SqliteCatalog:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute(f"PRAGMA cache_size = -{CACHE_BYTES // 1024}")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
-            connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES_KEPT}")
+            # What the log holds may need as much room again in the file.
+            log_bytes = self._space.log_bytes_max()
+            pages = max(CHECKPOINT_PAGES_MIN, min(CHECKPOINT_PAGES, log_bytes // PAGE_BYTES))
+            connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
+            kept_bytes = min(WAL_BYTES_KEPT, 2 * log_bytes)
+            connection.execute(f"PRAGMA journal_size_limit = {kept_bytes}")
         except sqlite3.DatabaseError as error:
             connection.close()
             raise StoreFormatError(f"{self._path} cannot be opened: {error}") from error
@@ -216,6 +222,9 @@ class SqliteCatalog:
         """Write a group in one transaction; see `WriteGroup`."""
         try:
             with self._turnstile:
+                if self._space.only_for_deletions():
+                    # Deletions grow the log before they free anything: it must begin anew.
+                    self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
                 return self._transact(group)
         except sqlite3.Error as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
