@@ -28,6 +28,9 @@ def convert(raw: Path, target: Path, image_format: str, *options: str) -> None:
     """
     command = [
         *(os.fspath(find_tool(TOOL)), "convert", "-f", "raw", "-O", image_format),
+        # One request at a time: several compressed ones land in the order in which they end, and
+        # the same disk gives other bytes now and then.
+        *("-m", "1"),
         *(word for option in options for word in ("-o", option)),
         *(os.fspath(raw), os.fspath(target)),
     ]

@@ -63,8 +63,9 @@ class S3App:
         except Exception as error:  # noqa: BLE001 # the last resort: every failure gets an answer
             self._note_damage(error, scope)
             response = failure(error, scope, request, request_id, self._service.host_id)
-            if request is not None:
-                await drain(request)
+            drained = request is not None and await drain(request)
+            if not drained and scope["http_version"].startswith("1"):
+                response.headers.append((b"connection", b"close"))
         response.headers.append((b"x-amz-request-id", request_id.encode()))
         response.headers += self._common_headers
         try:

@@ -202,20 +202,31 @@ def _verify_document(data: bytes, expected: Expected) -> None:
     )
 
 
-async def drain(request: Request) -> None:
-    """Swallow what is left of a small body, as long as the client does not wait for us."""
+async def drain(request: Request) -> bool:
+    """Swallow what is left of a small body, as long as the client does not wait for us.
+
+    Returns:
+        Whether nothing of the body is left. If not, no other request may follow on the connection:
+        its first bytes could be taken for the body, which a client that waits never sends.
+    """
+    if request.body_ended:
+        return True
     text = request.headers.get("content-length", "")
+    if not (text.isascii() and text.isdigit()) or len(text) > _LENGTH_DIGITS_MAX:
+        return not text and "transfer-encoding" not in request.headers
+    left_bytes = int(text) - request.received_bytes
+    if left_bytes == 0:
+        return True
     waits = "expect" in request.headers and not request.received_bytes
-    if waits or not (text.isascii() and text.isdigit()) or len(text) > _LENGTH_DIGITS_MAX:
-        return
-    if not 0 < int(text) - request.received_bytes <= DRAIN_BYTES_MAX:
-        return
+    if waits or left_bytes > DRAIN_BYTES_MAX:
+        return False
     try:
         async with asyncio.timeout(_DRAIN_TIMEOUT_S):
             while request.received_bytes < int(text) and not request.body_ended:
                 await _next_message(request)
     except (ClientGoneError, TimeoutError):
-        return
+        return False
+    return True
 
 
 async def _receive(request: Request) -> bytes:

@@ -218,6 +218,7 @@ def test_no_error_that_a_request_can_meet_is_left_unmapped() -> None:
 def health(in_process: Any, path: str, **headers: str) -> Any:
     scope = {
         "type": "http",
+        "http_version": "1.1",
         "method": "GET",
         "raw_path": path.encode(),
         "query_string": b"",
@@ -270,6 +271,7 @@ def test_requests_that_cannot_be_read_are_answered_all_the_same(
 ) -> None:
     scope = {
         "type": "http",
+        "http_version": "1.1",
         "method": "GET",
         "raw_path": b"/",
         "query_string": b"a=%ff",

@@ -1,6 +1,7 @@
 """The guest agent's client against a scripted agent on a real Unix socket."""
 
 import base64
+import contextlib
 import json
 import socket
 import threading
@@ -51,7 +52,12 @@ class ScriptedAgent:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
-            with connection, connection.makefile("rb") as lines:
+            # A client that gives up in the middle of an answer may reset the connection.
+            with (
+                contextlib.suppress(ConnectionResetError),
+                connection,
+                connection.makefile("rb") as lines,
+            ):
                 for line in lines:
                     self._answer(connection, line)
 
