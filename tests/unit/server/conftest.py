@@ -91,6 +91,7 @@ class InProcess:
         )
         scope: dict[str, Any] = {
             "type": "http",
+            "http_version": "1.1",
             "method": method,
             "raw_path": encode_path(path).encode(),
             "query_string": canonical_query(query or []).encode(),
