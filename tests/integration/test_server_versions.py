@@ -29,6 +29,12 @@ def read(s3: Any, bucket: str, version_id: str, key: str = "key") -> bytes:
     return s3.get_object(Bucket=bucket, Key=key, VersionId=version_id)["Body"].read()
 
 
+def read_version_id(s3: Any, bucket: str, **version: str) -> str:
+    answer = s3.get_object(Bucket=bucket, Key="key", **version)
+    answer["Body"].read()
+    return answer["VersionId"]
+
+
 def failure(call: Callable[..., Any], **arguments: Any) -> tuple[int, str, dict[str, str]]:
     with pytest.raises(ClientError) as caught:
         call(**arguments)
@@ -94,7 +100,7 @@ def test_delete_markers(s3: Any, versioned: str) -> None:
     assert failure(s3.delete_bucket, Bucket=versioned)[:2] == (409, "BucketNotEmpty")
     removed = s3.delete_object(Bucket=versioned, Key="key", VersionId=marker)
     assert (removed["DeleteMarker"], removed["VersionId"]) == (True, marker)
-    assert s3.get_object(Bucket=versioned, Key="key")["VersionId"] == kept
+    assert read_version_id(s3, versioned) == kept
     removed = s3.delete_object(Bucket=versioned, Key="key", VersionId=kept)
     assert removed["VersionId"] == kept
     assert "DeleteMarker" not in removed
@@ -109,12 +115,11 @@ def test_the_null_version(s3: Any, bucket: str) -> None:
     set_versioning(s3, bucket, "Suspended")
     assert "VersionId" not in s3.put_object(Bucket=bucket, Key="key", Body=b"null again")
     assert read(s3, bucket, "null") == b"null again"
-    answer = s3.get_object(Bucket=bucket, Key="key", VersionId="null")
-    assert answer["VersionId"] == "null"
+    assert read_version_id(s3, bucket, VersionId="null") == "null"
     deleted = s3.delete_object(Bucket=bucket, Key="key")
     assert (deleted["DeleteMarker"], deleted["VersionId"]) == (True, "null")
     s3.delete_object(Bucket=bucket, Key="key", VersionId="null")
-    assert s3.get_object(Bucket=bucket, Key="key")["VersionId"] == kept
+    assert read_version_id(s3, bucket) == kept
 
 
 def test_many_versions_are_deleted_at_once(s3: Any, versioned: str) -> None:
