@@ -24,7 +24,7 @@ test: setup-test ## Everything that CI runs.
 	@$(PY) -m pytest -n $(JOBS) --dist loadgroup -m "not slow"
 
 test-all: setup-test ## The same and the long runs.
-	@$(PY) -m pytest -n $(JOBS) --dist loadgroup
+	@$(PY) -m pytest -n $(JOBS) --dist loadgroup --hypothesis-profile=explore
 
 bench: setup ## Ours against peers; see bench/README.md.
 	@$(PY) -m bench

@@ -15,7 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+# The same examples at each run, so that a failure is of the change and not of the day;
+# `make test-all` looks for new ones. Nothing is timed: that would measure what else the machine does.
+_UNTIMED: dict[str, Any] = {
+    "deadline": None,
+    "suppress_health_check": [hypothesis.HealthCheck.too_slow],
+}
+hypothesis.settings.register_profile("repeatable", derandomize=True, **_UNTIMED)
+hypothesis.settings.register_profile("explore", **_UNTIMED)
+hypothesis.settings.load_profile("repeatable")
 
 ACCESS_KEY = "integration-root"
 SECRET_KEY = "integration-secret-key"
