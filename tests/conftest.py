@@ -19,7 +19,7 @@ import hypothesis
 import pytest
 
 # The same examples at each run, so that a failure is of the change and not of the day;
-# `make test-all` looks for new ones. Nothing is timed: that would measure what else the machine does.
+# `make test-all` looks for new ones. Nothing is timed: that would measure the machine's other work.
 _UNTIMED: dict[str, Any] = {
     "deadline": None,
     "suppress_health_check": [hypothesis.HealthCheck.too_slow],
