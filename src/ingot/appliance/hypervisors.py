@@ -38,13 +38,29 @@ def write_vmdk(raw: Path, target: Path, name: str) -> None:
     number = derived_id(name, "vmdk").int & 0xFFFF_FFFF
     with target.open("r+b") as file:
         file.seek(_DESCRIPTOR_OFFSET)
-        descriptor = file.read(_DESCRIPTOR_BYTES)
-        fixed, count = _CONTENT_ID.subn(b"CID=%08x" % number, descriptor)
-        if count != 1:
-            raise IntegrityError(f"{target.name} has {count} content identifiers, not one")
+        descriptor = with_content_id(file.read(_DESCRIPTOR_BYTES), number)
         file.seek(_DESCRIPTOR_OFFSET)
-        # The text is followed by zeros; the number that was there may have had fewer digits.
-        file.write(fixed.rstrip(b"\0").ljust(_DESCRIPTOR_BYTES, b"\0"))
+        file.write(descriptor)
+
+
+def with_content_id(descriptor: bytes, number: int) -> bytes:
+    """Return a VMDK's descriptor, of the same length, with another content identifier.
+
+    qemu-img draws the identifier, twice, and writes it without leading zeros: the text it writes
+    second may end before the first one's end, of which a line feed then stays behind the NUL.
+
+    Args:
+        descriptor: a text and the zeros behind it.
+        number: of 32 bits.
+
+    Raises:
+        IntegrityError: qemu-img wrote something else than it does.
+    """
+    text = descriptor.partition(b"\0")[0]
+    fixed, count = _CONTENT_ID.subn(b"CID=%08x" % number, text)
+    if count != 1:
+        raise IntegrityError(f"the VMDK has {count} content identifiers, not one")
+    return fixed.ljust(len(descriptor), b"\0")
 
 
 def write_vhd(raw: Path, target: Path, name: str, *, dynamic: bool) -> None:
