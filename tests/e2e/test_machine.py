@@ -135,7 +135,10 @@ def _has_a_console(environment: dict[str, str]) -> None:
         os.close(slave)
         try:
             _sees(master, b"Ctrl-] detaches")
-            os.write(master, b"\recho $((6 * 7))-answers\r")
+            os.write(master, b"\r")
+            # The shell empties its terminal when it starts: what is typed before its prompt is lost.
+            _sees(master, b"hello:~# ")
+            os.write(master, b"echo $((6 * 7))-answers\r")
             _sees(master, b"42-answers")
             os.write(master, b"\x1d")
             assert command.wait(30) == 0
