@@ -136,7 +136,7 @@ def _has_a_console(environment: dict[str, str]) -> None:
         try:
             _sees(master, b"Ctrl-] detaches")
             os.write(master, b"\r")
-            # The shell empties its terminal when it starts: what is typed before its prompt is lost.
+            # A shell that starts empties its terminal: what is typed before its prompt is lost.
             _sees(master, b"hello:~# ")
             os.write(master, b"echo $((6 * 7))-answers\r")
             _sees(master, b"42-answers")

@@ -82,7 +82,7 @@ def test_another_qemu_img_is_not_trusted(
     tool.write_text('#!/bin/sh\nfor last; do :; done\nhead -c 20000 /dev/zero > "$last"\n')
     tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tool.parent}:{os.environ['PATH']}")
-    with pytest.raises(IntegrityError, match="VMDK|VHD"):
+    with pytest.raises(IntegrityError, match=r"VMDK|VHD"):
         write(raw, tmp_path / "image", "name")
 
 
