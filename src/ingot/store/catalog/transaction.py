@@ -30,7 +30,8 @@ _PUTS = _by_rows(
     "ON CONFLICT (partition, key) DO UPDATE"
     " SET value = excluded.value, attachment_id = excluded.attachment_id",
 )
-_DELETES = _by_rows("DELETE FROM record WHERE (partition, key) IN (VALUES", "(?, ?)", ")")
+# By one partition: SQLite does not search the index for pairs of columns, it reads every row.
+_DELETES = _by_rows("DELETE FROM record WHERE partition = ? AND key IN (", "?", ")")
 _Address = tuple[str, bytes]
 
 
@@ -72,8 +73,11 @@ class Transaction:
     def flush(self) -> None:
         """Send what was gathered to SQLite."""
         if self._deletes:
-            rows = [part for address in self._deletes for part in address]
-            self._execute(_DELETES, 2, rows)
+            by_partition: dict[str, list[bytes]] = {}
+            for partition, key in self._deletes:
+                by_partition.setdefault(partition, []).append(key)
+            for partition, keys in by_partition.items():
+                self._execute(_DELETES, 1, keys, partition)
             self._deletes.clear()
         if self._puts:
             self._flush_puts()
@@ -101,11 +105,15 @@ class Transaction:
         self._execute(_PUT_ATTACHMENTS, 2, attachments)
         self._execute(_PUTS, 4, records)
 
-    def _execute(self, statements: dict[int, str], width: int, values: Sequence[object]) -> None:
+    def _execute(
+        self, statements: dict[int, str], width: int, values: Sequence[object], *first: object
+    ) -> None:
         """Run a statement over all rows (`width` values each), in the largest steps there are."""
         offset = 0
         for rows in _ROWS:
             step = rows * width
             while offset + step <= len(values):
-                self._connection.execute(statements[rows], values[offset : offset + step])
+                self._connection.execute(
+                    statements[rows], (*first, *values[offset : offset + step])
+                )
                 offset += step

@@ -1,0 +1,44 @@
+"""No statement of the catalog reads more rows than it needs: each one searches an index."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from ingot.store.catalog import sqlite, transaction
+
+STATEMENTS = {
+    "get": sqlite._GET,
+    "get with attachment": sqlite._GET_WITH_ATTACHMENT,
+    "next partition": sqlite._NEXT_PARTITION,
+    "any": transaction._ANY,
+    **{f"scan {kind}": text for kind, text in sqlite._SCANS.items()},
+    **{f"delete {rows}": text for rows, text in transaction._DELETES.items()},
+}
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> sqlite3.Connection:
+    catalog = sqlite.SqliteCatalog(tmp_path)
+    catalog.close()
+    return sqlite3.connect(tmp_path / sqlite.CATALOG_FILE)
+
+
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_a_statement_searches(connection: sqlite3.Connection, name: str) -> None:
+    text = STATEMENTS[name]
+    steps = connection.execute(f"EXPLAIN QUERY PLAN {text}", [b"x"] * text.count("?")).fetchall()
+    connection.close()
+    plan = [detail for *_, detail in steps]
+    assert any(detail.startswith("SEARCH") for detail in plan), plan
+    assert not any(detail.startswith("SCAN") for detail in plan), plan
+
+
+@pytest.mark.parametrize("rows", transaction._DELETES)
+def test_a_delete_searches_for_its_keys(connection: sqlite3.Connection, rows: int) -> None:
+    text = transaction._DELETES[rows]
+    steps = connection.execute(f"EXPLAIN QUERY PLAN {text}", [b"x"] * (rows + 1)).fetchall()
+    connection.close()
+    assert "SEARCH record USING PRIMARY KEY (partition=? AND key=?)" in {step[3] for step in steps}
