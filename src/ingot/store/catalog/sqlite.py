@@ -188,8 +188,8 @@ class SqliteCatalog:
             connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
-            # Some builds overwrite what is deleted, which doubles the log of each delete. Whoever can
-            # read the file can read the objects as well.
+            # Some builds overwrite what is deleted, which makes a log of each delete. Whoever
+            # can read the file can read the objects as well.
             connection.execute("PRAGMA secure_delete = OFF")
             connection.execute(f"PRAGMA cache_size = -{CACHE_BYTES // 1024}")
             # What the log holds may need as much room again in the file.
