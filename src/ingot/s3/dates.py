@@ -5,8 +5,11 @@ from __future__ import annotations
 import calendar
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 NS_PER_S = 1_000_000_000
+# How many instants, rendered to the second, are remembered.
+SECONDS_CACHED = 4096
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -38,9 +41,14 @@ def parse_http_date(text: str) -> int | None:
 def format_iso8601(time_ns: int) -> str:
     """Write `2026-11-24T02:05:00.123Z`, as the XML documents do."""
     seconds, rest_ns = divmod(time_ns, NS_PER_S)
-    # A list page has a thousand of these: isoformat is ten times as fast as strftime.
-    whole = datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
-    return f"{whole}.{rest_ns // 1_000_000:03d}Z"
+    return f"{_whole_seconds(seconds)}.{rest_ns // 1_000_000:03d}Z"
+
+
+# A list page has a thousand of these, many of the same second; isoformat is ten times as fast as
+# strftime.
+@lru_cache(SECONDS_CACHED)
+def _whole_seconds(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 def parse_iso8601(text: str) -> int:

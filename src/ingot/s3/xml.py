@@ -137,6 +137,8 @@ def escape(text: str) -> str:
     Control characters become references, as Amazon writes them: a reader of XML 1.0 fails loudly
     on them instead of taking another name for the true one (`encoding-type=url` avoids them).
     """
+    if text.isalnum() or _SPECIAL.search(text) is None:
+        return text
     return _SPECIAL.sub(_escape_one, text)
 
 

@@ -102,6 +102,11 @@ class _RowReader:
     def take(self, rows: list[tuple[bytes, bytes]], entries: list[Row | str]) -> bytes:
         """Append the entries of rows; return where to read on (`b""` for no rows)."""
         skip = len(self._space)
+        if not self._delimiter and rows:
+            for catalog_key, value in rows:
+                escaped, _, suffix = catalog_key[skip:].partition(keys.SEPARATOR)
+                entries.append(Row(keys.unescape(escaped).decode(), suffix.decode(), value))
+            return keys.after(rows[-1][0])
         position = b""
         index = 0
         while index < len(rows):

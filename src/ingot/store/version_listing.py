@@ -73,7 +73,8 @@ def _merged(
         if before == objects:
             break
     entries: list[_Entry] = []
-    for entry in heapq.merge(_entries(objects), _entries(older)):
+    in_order = heapq.merge(_entries(objects), _entries(older)) if older.entries else None
+    for entry in in_order or _entries(objects):
         if entries and entry[:2] == entries[-1][:2]:
             continue  # a common prefix of both
         if entry.key == query.after_key and entry.record and entry.place <= after_place:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from ingot.s3 import xml
@@ -17,7 +18,7 @@ from ingot.s3.documents.common import (
     parse_owner,
     render_owner,
 )
-from ingot.s3.etags import quote_etag, unquote_etag
+from ingot.s3.etags import unquote_etag
 
 
 class Entry(NamedTuple):
@@ -95,6 +96,10 @@ class VersionList(NamedTuple):
 
 
 _Page = ObjectList | ObjectListV2 | VersionList
+
+# More than there are storage classes and owners in one listing.
+RENDERED_MAX = 64
+_LATEST = {latest: xml.flag("IsLatest", value=latest) for latest in (False, True)}
 
 
 def render_objects(page: ObjectList) -> bytes:
@@ -239,16 +244,27 @@ def _render_entries(entries: Sequence[Entry], coding: str | None) -> str:
     # A page of 1,000 is rendered on the server's event loop: one f-string each.
     return "".join(
         [
-            f"<Contents><Key>{xml.escape(encode_name(entry.key, coding) or '')}</Key>"
-            f"<LastModified>{format_iso8601(entry.modified_ns)}</LastModified>"
-            f"<ETag>&quot;{xml.escape(entry.etag)}&quot;</ETag>"
-            f"{xml.leaf('ChecksumAlgorithm', entry.checksum_algorithm)}"
-            f"<Size>{entry.size_bytes}</Size>"
-            f"<StorageClass>{xml.escape(entry.storage_class)}</StorageClass>"
-            f"{render_owner(entry.owner)}</Contents>"
-            for entry in entries
+            f"<Contents><Key>{xml.escape(encode_name(key, coding) or '')}</Key>"
+            f"<LastModified>{format_iso8601(modified_ns)}</LastModified>"
+            f"<ETag>&quot;{xml.escape(etag)}&quot;</ETag>"
+            f"{_algorithm(checksum_algorithm)}<Size>{size_bytes}</Size>"
+            f"{_class_and_owner(storage_class, owner)}</Contents>"
+            for key, modified_ns, etag, size_bytes, storage_class, owner, checksum_algorithm in (
+                entries
+            )
         ]
     )
+
+
+# What the objects of a page have in common is rendered once.
+@lru_cache(RENDERED_MAX)
+def _algorithm(name: str | None) -> str:
+    return xml.leaf("ChecksumAlgorithm", name)
+
+
+@lru_cache(RENDERED_MAX)
+def _class_and_owner(storage_class: str, owner: Owner | None) -> str:
+    return xml.leaf("StorageClass", storage_class) + render_owner(owner)
 
 
 def _parse_entries(root: xml.Element, coding: str | None) -> list[Entry]:
@@ -268,20 +284,17 @@ def _parse_entries(root: xml.Element, coding: str | None) -> list[Entry]:
 
 def _render_version(version: VersionEntry, coding: str | None) -> str:
     body = (
-        xml.leaf("Key", encode_name(version.key, coding))
-        + xml.leaf("VersionId", version.version_id)
-        + xml.flag("IsLatest", value=version.is_latest)
-        + xml.leaf("LastModified", format_iso8601(version.modified_ns))
+        f"<Key>{xml.escape(encode_name(version.key, coding) or '')}</Key>"
+        f"<VersionId>{xml.escape(version.version_id)}</VersionId>"
+        f"{_LATEST[version.is_latest]}"
+        f"<LastModified>{format_iso8601(version.modified_ns)}</LastModified>"
     )
     if version.is_delete_marker:
-        return xml.node("DeleteMarker", body, render_owner(version.owner))
-    return xml.node(
-        "Version",
-        body,
-        xml.leaf("ETag", quote_etag(version.etag)),
-        xml.leaf("Size", version.size_bytes),
-        xml.leaf("StorageClass", version.storage_class),
-        render_owner(version.owner),
+        return f"<DeleteMarker>{body}{render_owner(version.owner)}</DeleteMarker>"
+    return (
+        f"<Version>{body}<ETag>&quot;{xml.escape(version.etag)}&quot;</ETag>"
+        f"<Size>{version.size_bytes}</Size>"
+        f"{_class_and_owner(version.storage_class, version.owner)}</Version>"
     )
 
 

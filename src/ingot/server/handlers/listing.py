@@ -139,13 +139,13 @@ def _page(request: Request, service: Service, *, after: str) -> tuple[Page, int]
 def _entry(listed: ListedObject, *, with_owner: bool) -> documents.Entry:
     record = listed.record
     return documents.Entry(
-        key=listed.key,
-        modified_ns=record.modified_ns,
-        etag=record.etag,
-        size_bytes=record.size_bytes,
-        storage_class=record.attributes.storage_class,
-        owner=OWNER if with_owner else None,
-        checksum_algorithm=next(iter(record.checksums), None),
+        listed.key,
+        record.modified_ns,
+        record.etag,
+        record.size_bytes,
+        record.attributes.storage_class,
+        OWNER if with_owner else None,
+        next(iter(record.checksums), None),
     )
 
 
