@@ -49,7 +49,7 @@ def check(data_dir, capsys):
 def blob_of(data_dir, size_bytes):
     """Return the file of the blob of about that size."""
     files = [path for path in (data_dir / "blobs" / "data").rglob("*") if path.is_file()]
-    (path,) = [path for path in files if 0 < path.stat().st_size - size_bytes < 100]
+    (path,) = [path for path in files if 0 < path.stat().st_size - size_bytes < 1000]
     return path
 
 

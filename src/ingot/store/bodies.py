@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
@@ -15,6 +16,7 @@ from ingot.base.units import KIB
 from ingot.s3 import checksums
 from ingot.store.blobs.contract import BlobRef, Blobs, BlobWriter
 from ingot.store.errors import StoreFailedError
+from ingot.store.readbudget import ReadBudget
 
 THREADS_MAX = 16
 _UNLOCKED_BYTES_MAX = 2047
@@ -228,12 +230,14 @@ class Bodies:
 
     Attributes:
         blobs: the engine.
+        budget: what readers may hold.
         in_hand: how many blobs of this session may exist without a record; 0 when no sweep is
             needed after it.
     """
 
     def __init__(self, blobs: Blobs) -> None:
         self.blobs = blobs
+        self.budget = ReadBudget()
         self.in_hand = 0
         self._pool = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="ingot-bodies")
 
@@ -290,7 +294,9 @@ class Bodies:
     async def read(
         self, extents: Sequence[tuple[BlobRef, int, int]], length: int
     ) -> AsyncGenerator[bytes, None]:
-        """Yield the bytes of ranges (blob, start, length) in order, one frame read ahead.
+        """Yield the bytes of ranges (blob, start, length) in order, the next piece read ahead.
+
+        How large the pieces are, and whether one is read ahead, is up to the budget.
 
         Args:
             extents: the ranges.
@@ -299,25 +305,77 @@ class Bodies:
         Raises:
             BlobDamagedError: what is stored is not what was sealed.
         """
-        source = self._pieces(extents)
-        step = self._pool.submit(next, source)
+        reading = _Reading(self, extents, length)
         try:
+            reading.begin_step()
             while True:
-                piece = await asyncio.wrap_future(step)
-                length -= len(piece)
-                if length > 0:
-                    step = self._pool.submit(next, source)
+                piece = await reading.piece()
+                if reading.left_bytes and self.budget.is_roomy:
+                    reading.begin_step()
                 yield piece
-                if length <= 0:
+                del piece  # it has gone out, and the next one may be long in coming
+                reading.settle_one()
+                if not reading.left_bytes:
                     return
+                if not reading.is_ahead:
+                    reading.begin_step()
         finally:
-            # A step that still runs uses the file: the source is closed behind it.
-            step.add_done_callback(lambda _: source.close())
+            reading.close()
 
     def close(self) -> None:
         """Finish running work and end the threads. Blocking."""
         self._pool.shutdown(wait=True)
 
+
+class _Reading:
+    """One reader's way through its ranges: a step reads a piece in a worker thread.
+
+    Attributes:
+        left_bytes: how much was not received yet.
+    """
+
+    def __init__(
+        self, bodies: Bodies, extents: Sequence[tuple[BlobRef, int, int]], length: int
+    ) -> None:
+        self._bodies = bodies
+        self._source = self._pieces(extents)
+        self._granted_bytes: deque[int] = deque()
+        self._step: Future[bytes] | None = None
+        self.left_bytes = length
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether a step is begun whose piece was not received."""
+        return self._step is not None
+
+    def begin_step(self) -> None:
+        """Begin to read the next piece."""
+        self._granted_bytes.append(self._bodies.budget.take(self.left_bytes))
+        self._step = self._bodies.submit(next, self._source)
+
+    async def piece(self) -> bytes:
+        """Wait for the piece of the step that was begun."""
+        assert self._step is not None, "a piece is waited for after its step was begun"
+        piece = await asyncio.wrap_future(self._step)
+        self._step = None
+        self.left_bytes -= len(piece)
+        return piece
+
+    def settle_one(self) -> None:
+        """Give back the grant of the oldest piece."""
+        self._bodies.budget.give_back(self._granted_bytes.popleft())
+
+    def close(self) -> None:
+        """Give back all grants, and release the file behind a step that still uses it."""
+        while self._granted_bytes:
+            self.settle_one()
+        if self._step is None:
+            self._source.close()
+        else:
+            self._step.add_done_callback(lambda _: self._source.close())
+
     def _pieces(self, extents: Sequence[tuple[BlobRef, int, int]]) -> Generator[bytes, None, None]:
         for blob, start, length in extents:
-            yield from self.blobs.read(blob, start, length)
+            yield from self._bodies.blobs.read(
+                blob, start, length, piece_bytes=lambda: self._granted_bytes[-1]
+            )

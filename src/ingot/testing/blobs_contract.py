@@ -6,18 +6,22 @@ stored byte of a blob, given its id and the byte's offset in what the engine sto
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 
 import pytest
 
-from ingot.store.blobs.contract import FRAME_BYTES, BlobRef, Blobs
+from ingot.store.blobs.contract import FRAME_BYTES, READ_BYTES_MAX, BlobRef, Blobs
 from ingot.store.errors import BlobDamagedError
 
 OpenBlobs = Callable[[], Blobs]
 Damage = Callable[[str, int], None]
 
-SIZES = [0, 1, 4096, FRAME_BYTES - 1, FRAME_BYTES, FRAME_BYTES + 1, 3 * FRAME_BYTES + 17]
+SIZES = [
+    *(0, 1, 4096, FRAME_BYTES - 1, FRAME_BYTES, FRAME_BYTES + 1, 3 * FRAME_BYTES + 17),
+    READ_BYTES_MAX + 1,
+]
 
 
 def write_blob(blobs: Blobs, content: bytes, *, step_bytes: int = 300_001) -> BlobRef:
@@ -45,7 +49,7 @@ class BlobsContract:
         assert len(ref.id) <= 64
         pieces = list(blobs.read(ref))
         assert b"".join(pieces) == content
-        assert all(0 < len(piece) <= FRAME_BYTES for piece in pieces)
+        assert all(0 < len(piece) <= READ_BYTES_MAX for piece in pieces)
         blobs.close()
 
     def test_how_it_was_appended_does_not_matter(self, open_blobs: OpenBlobs) -> None:
@@ -77,6 +81,26 @@ class BlobsContract:
         ref = write_blob(blobs, content)
         stop = len(content) if length is None else start + length
         assert b"".join(blobs.read(ref, start, length)) == content[start:stop]
+        blobs.close()
+
+    @pytest.mark.parametrize("limit", [1000, FRAME_BYTES, FRAME_BYTES + 1, 3 * FRAME_BYTES])
+    def test_pieces_are_as_large_as_the_reader_allows(
+        self, open_blobs: OpenBlobs, limit: int
+    ) -> None:
+        blobs = open_blobs()
+        content = random_bytes(4 * FRAME_BYTES + 99)
+        ref = write_blob(blobs, content)
+        limits = itertools.cycle([limit, limit // 2, limit])
+        asked: list[int] = []
+
+        def allowed() -> int:
+            asked.append(next(limits))
+            return asked[-1]
+
+        pieces = list(blobs.read(ref, 5, piece_bytes=allowed))
+        assert b"".join(pieces) == content[5:]
+        assert len(pieces) == len(asked)
+        assert all(0 < len(piece) <= most for piece, most in zip(pieces, asked, strict=True))
         blobs.close()
 
     def test_another_session_reads_it(self, open_blobs: OpenBlobs) -> None:
@@ -163,7 +187,9 @@ class BlobsContract:
         damage(ref.id, offset)
         pieces: list[bytes] = []
         with pytest.raises(BlobDamagedError) as raised:
-            pieces.extend(blobs.read(ref))  # keeps what came before the error
+            pieces.extend(
+                blobs.read(ref, piece_bytes=lambda: FRAME_BYTES)
+            )  # keeps what came before the error
         assert raised.value.blob_id == ref.id
         # Frames before the damaged one are whole; behind the content comes the footer.
         frame = offset // FRAME_BYTES if offset < len(content) else 0

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 import msgspec
 
-from ingot.base.units import MIB
+from ingot.base.units import KIB, MIB
 
 # The unit of verification: a read fetches and checks whole frames before a byte of them leaves.
-FRAME_BYTES = 1 * MIB
+FRAME_BYTES = 64 * KIB
+# A piece that is read at once when the reader does not say otherwise.
+READ_BYTES_MAX = 1 * MIB
+
+# Says before each piece how many bytes it may have, at least 1.
+PieceBytes = Callable[[], int]
 
 
 class BlobRef(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -65,11 +70,25 @@ class Blobs(Protocol):
         """
         ...
 
-    def read(self, ref: BlobRef, start: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """Yield the bytes `[start, start + length)` in pieces of at most `FRAME_BYTES`.
+    def read(
+        self,
+        ref: BlobRef,
+        start: int = 0,
+        length: int | None = None,
+        *,
+        piece_bytes: PieceBytes = lambda: READ_BYTES_MAX,
+    ) -> Iterator[bytes]:
+        """Yield the bytes `[start, start + length)` in pieces.
 
-        Every frame is verified before a byte of it is yielded. Once the first piece is out, a
-        concurrent `delete` does not disturb the iterator. Close it to release it early.
+        Every frame is verified, in the read that yields bytes of it, before they are yielded.
+        Once the first piece is out, a concurrent `delete` does not disturb the iterator. Close it
+        to release it early.
+
+        Args:
+            ref: the blob.
+            start: the first byte.
+            length: how many bytes; `None` for all that follow.
+            piece_bytes: called before each piece: how many bytes it may have.
 
         Raises:
             BlobDamagedError: (on iteration) the blob is missing, cut, or a checksum is wrong.

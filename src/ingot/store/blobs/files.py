@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ingot.base import failpoints
 from ingot.base.units import MIB
-from ingot.store.blobs.contract import FRAME_BYTES, BlobRef, BlobWriter
+from ingot.store.blobs.contract import READ_BYTES_MAX, BlobRef, BlobWriter, PieceBytes
 from ingot.store.blobs.frames import FrameSums, read_frames
 from ingot.store.blobs.sessions import Sessions
 from ingot.store.blobs.syncs import Syncs, full_device
@@ -63,14 +63,21 @@ class FileBlobs:
         blob_id, path = self._new_path()
         return _FileWriter(blob_id, path, self._syncs)
 
-    def read(self, ref: BlobRef, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+    def read(
+        self,
+        ref: BlobRef,
+        start: int = 0,
+        length: int | None = None,
+        *,
+        piece_bytes: PieceBytes = lambda: READ_BYTES_MAX,
+    ) -> Iterator[bytes]:
         """Yield verified bytes; see the contract."""
         stop = ref.size_bytes if length is None else min(ref.size_bytes, start + length)
         if start >= stop:
             return
         descriptor = self._open(ref.id)
         try:
-            yield from read_frames(partial(_pread, descriptor), ref, start, stop)
+            yield from read_frames(partial(_pread, descriptor), ref, start, stop, piece_bytes)
         finally:
             os.close(descriptor)
 
@@ -285,7 +292,7 @@ def _linked(source: Path, target: Path) -> bool:
 
 def _copy(source: Path, target: Path, sync: Callable[[int], None]) -> None:
     with full_device(), open(source, "rb") as old, open(target, "xb") as new:
-        shutil.copyfileobj(old, new, FRAME_BYTES)
+        shutil.copyfileobj(old, new, READ_BYTES_MAX)
         new.flush()
         sync(new.fileno())
 

@@ -7,10 +7,11 @@ The layout is specified in `docs/explanation/on-disk-format.md`.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
+from ingot.base.units import MIB
 from ingot.s3.crc import crc32c
-from ingot.store.blobs.contract import FRAME_BYTES, BlobRef
+from ingot.store.blobs.contract import FRAME_BYTES, BlobRef, PieceBytes
 from ingot.store.errors import BlobDamagedError
 
 # Reads that many bytes from that offset; fewer only where the file ends.
@@ -18,9 +19,13 @@ Pread = Callable[[int, int], bytes]
 
 MAGIC = b"INGOTBLB"
 VERSION = 1
+# What the trailer may name; blobs are written with `FRAME_BYTES`.
+FRAME_BYTES_MIN = FRAME_BYTES
+FRAME_BYTES_MAX = 1 * MIB
 
 # magic, version, frame size, size of the content, CRC32C of the table.
 _TRAILER = struct.Struct("<8sHxxIQI")
+_SUM = struct.Struct("<I")
 
 
 class FrameSums:
@@ -59,41 +64,77 @@ def checksum(data: bytes | memoryview, previous: int = 0) -> int:
     return value
 
 
-def read_frames(pread: Pread, ref: BlobRef, start: int, stop: int) -> Iterator[bytes]:
+def read_frames(
+    pread: Pread, ref: BlobRef, start: int, stop: int, piece_bytes: PieceBytes
+) -> Iterator[bytes]:
     """Yield the bytes `[start, stop)` of a blob, each frame verified before it is cut.
+
+    Nothing is kept between two pieces but the offset: a frame of which one piece took a part is
+    read and verified again for the next.
 
     Raises:
         BlobDamagedError: the footer or a frame is not what was sealed.
     """
     try:
-        sums = _parse_footer(pread(_footer_bytes(ref.size_bytes), ref.size_bytes), ref)
-        for index in range(start // FRAME_BYTES, -(-stop // FRAME_BYTES)):
-            offset = index * FRAME_BYTES
-            frame = pread(min(FRAME_BYTES, ref.size_bytes - offset), offset)
-            if checksum(frame) != sums[index]:
-                raise BlobDamagedError(ref.id, f"frame {index} has a wrong checksum")
-            yield frame[max(0, start - offset) : stop - offset]
+        # Less is there when the frames are larger.
+        footer = pread(_footer_bytes(ref.size_bytes, FRAME_BYTES_MIN), ref.size_bytes)
+        frame_bytes = _check_footer(footer, ref)
+        while start < stop:
+            piece_stop = _piece_stop(start, stop, piece_bytes(), frame_bytes)
+            yield _read_verified(pread, ref, start, piece_stop, frame_bytes)
+            start = piece_stop
     except OSError as error:
         raise BlobDamagedError(ref.id, f"the device cannot read it: {error.strerror}") from error
 
 
-def _footer_bytes(size_bytes: int) -> int:
-    return 4 * -(-size_bytes // FRAME_BYTES) + _TRAILER.size
+def _piece_stop(start: int, stop: int, piece_bytes: int, frame_bytes: int) -> int:
+    """Return where a piece ends: at the end of a frame if it reaches one."""
+    allowed = start + piece_bytes
+    if allowed >= stop:
+        return stop
+    frame_end = allowed - allowed % frame_bytes
+    return frame_end if frame_end > start else allowed
 
 
-def _parse_footer(footer: bytes, ref: BlobRef) -> Sequence[int]:
-    """Return the frames' checksums."""
-    if len(footer) != _footer_bytes(ref.size_bytes):
+def _read_verified(pread: Pread, ref: BlobRef, start: int, stop: int, frame_bytes: int) -> bytes:
+    """Return the bytes `[start, stop)` after verifying the frames that hold them."""
+    first, behind = start // frame_bytes, -(-stop // frame_bytes)
+    offset = first * frame_bytes
+    frames = pread(min(behind * frame_bytes, ref.size_bytes) - offset, offset)
+    # The seal vouched for the table when the reader began; an entry that changed since is found
+    # as a frame that does not match.
+    table = pread(4 * (behind - first), ref.size_bytes + 4 * first)
+    view = memoryview(frames)
+    for index in range(behind - first):
+        frame = view[index * frame_bytes : (index + 1) * frame_bytes]
+        if _SUM.pack(checksum(frame)) != table[4 * index : 4 * index + 4]:
+            raise BlobDamagedError(ref.id, f"frame {first + index} has a wrong checksum")
+    if (start, stop) == (offset, offset + len(frames)):
+        return frames
+    return frames[start - offset : stop - offset]
+
+
+def _footer_bytes(size_bytes: int, frame_bytes: int) -> int:
+    return 4 * -(-size_bytes // frame_bytes) + _TRAILER.size
+
+
+def _check_footer(footer: bytes, ref: BlobRef) -> int:
+    """Return the size of the blob's frames."""
+    if len(footer) < _TRAILER.size:
         raise BlobDamagedError(ref.id, "the file is cut")
     table, trailer = footer[: -_TRAILER.size], footer[-_TRAILER.size :]
     magic, version, frame_bytes, size_bytes, seal = _TRAILER.unpack(trailer)
     if magic != MAGIC:
         raise BlobDamagedError(ref.id, "the footer is missing")
-    if (version, frame_bytes) != (VERSION, FRAME_BYTES):
-        raise BlobDamagedError(ref.id, f"format {version} is unknown")
+    if version != VERSION or not FRAME_BYTES_MIN <= frame_bytes <= FRAME_BYTES_MAX:
+        raise BlobDamagedError(
+            ref.id, f"format {version} with frames of {frame_bytes} bytes is unknown"
+        )
     if (size_bytes, seal) != (ref.size_bytes, ref.seal):
         raise BlobDamagedError(ref.id, "this is another blob than the one that was sealed")
     if checksum(table) != seal:
         raise BlobDamagedError(ref.id, "the table of checksums is damaged")
-    sums: Sequence[int] = struct.unpack(f"<{len(table) // 4}I", table)
-    return sums
+    if len(footer) != _footer_bytes(size_bytes, frame_bytes):
+        raise BlobDamagedError(ref.id, "the table of checksums is cut")
+    frame_size: int = frame_bytes
+    return frame_size

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from ingot.store.blobs.contract import BlobRef, BlobWriter
+from ingot.store.blobs.contract import READ_BYTES_MAX, BlobRef, BlobWriter, PieceBytes
 from ingot.store.blobs.frames import FrameSums, read_frames
 from ingot.store.errors import BlobDamagedError
 
@@ -38,11 +38,20 @@ class MemoryBlobs:
         """Begin a blob."""
         return _MemoryWriter(self._device, self._new_id())
 
-    def read(self, ref: BlobRef, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+    def read(
+        self,
+        ref: BlobRef,
+        start: int = 0,
+        length: int | None = None,
+        *,
+        piece_bytes: PieceBytes = lambda: READ_BYTES_MAX,
+    ) -> Iterator[bytes]:
         """Yield verified bytes."""
         stop = ref.size_bytes if length is None else min(ref.size_bytes, start + length)
         if start < stop:
-            yield from read_frames(partial(_pread, self._file(ref.id)), ref, start, stop)
+            yield from read_frames(
+                partial(_pread, self._file(ref.id)), ref, start, stop, piece_bytes
+            )
 
     def clone(self, refs: Sequence[BlobRef]) -> list[BlobRef]:
         """Copy the bytes."""
