@@ -80,8 +80,10 @@ def test_every_command_has_its_file_and_every_file_its_command(root: Path) -> No
         "__init__", "commands", "main", "printer", "progress",
     }  # fmt: skip
     used = {row.target.split(":")[0] for row in COMMANDS}
-    files = {path.stem for path in (root / "src/ingot/cli").glob("*.py")} - infrastructure
-    helpers = {name for name in files - used if name.startswith("_")}
+    folder = root / "src/ingot/cli"
+    paths = [path.relative_to(folder).with_suffix("") for path in folder.rglob("*.py")]
+    files = {".".join(path.parts) for path in paths} - infrastructure
+    helpers = {name for name in files - used if name.rpartition(".")[2].startswith("_")}
     assert files - helpers == used
 
 

@@ -1,6 +1,7 @@
 """The table of the `ingot` command's verbs: where each lives and the panel its help shows it in.
 
-Adding a command is adding a row here and a file that defines the click command.
+Adding a command is adding a row here and a file that defines the click command: in `objects/` if
+it moves or shows objects, in `buckets/` if it is about buckets or settings, else beside this one.
 """
 
 from __future__ import annotations
@@ -44,24 +45,28 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("exec", APPLIANCES, "exec_:exec_", "Run a command inside a machine's service."),
     CommandRow("server", STORE, "server:server", "Run the S3 server."),
     CommandRow("alias", OBJECTS, "alias:alias", "Keep names of S3 endpoints and their keys."),
-    CommandRow("ls", OBJECTS, "ls:ls", "List buckets and objects."),
-    CommandRow("mb", OBJECTS, "mb:mb", "Make a bucket."),
-    CommandRow("rb", OBJECTS, "rb:rb", "Remove a bucket."),
-    CommandRow("cp", OBJECTS, "cp:cp", "Copy objects and files."),
-    CommandRow("mv", OBJECTS, "mv:mv", "Move objects and files."),
-    CommandRow("cat", OBJECTS, "cat:cat", "Print objects."),
-    CommandRow("head", OBJECTS, "head:head", "Print the first lines of objects."),
-    CommandRow("pipe", OBJECTS, "pipe:pipe", "Store standard input as an object."),
-    CommandRow("rm", OBJECTS, "rm:rm", "Remove objects."),
-    CommandRow("stat", OBJECTS, "stat:stat", "Show what is known of an object or bucket."),
-    CommandRow("du", OBJECTS, "du:du", "Count objects and add up their sizes."),
-    CommandRow("tree", OBJECTS, "tree:tree", "Draw folders as a tree."),
-    CommandRow("find", OBJECTS, "find:find", "Find objects by name, size and age."),
-    CommandRow("diff", OBJECTS, "diff:diff", "Tell how two trees differ."),
-    CommandRow("share", OBJECTS, "share:share", "Make links that anyone may use for a while."),
+    CommandRow("ls", OBJECTS, "objects.ls:ls", "List buckets and objects."),
+    CommandRow("mb", OBJECTS, "buckets.mb:mb", "Make a bucket."),
+    CommandRow("rb", OBJECTS, "buckets.rb:rb", "Remove a bucket."),
+    CommandRow("cp", OBJECTS, "objects.cp:cp", "Copy objects and files."),
+    CommandRow("mv", OBJECTS, "objects.mv:mv", "Move objects and files."),
+    CommandRow("cat", OBJECTS, "objects.cat:cat", "Print objects."),
+    CommandRow("head", OBJECTS, "objects.head:head", "Print the first lines of objects."),
+    CommandRow("pipe", OBJECTS, "objects.pipe:pipe", "Store standard input as an object."),
+    CommandRow("rm", OBJECTS, "objects.rm:rm", "Remove objects."),
+    CommandRow("stat", OBJECTS, "objects.stat:stat", "Show what is known of an object or bucket."),
+    CommandRow("du", OBJECTS, "objects.du:du", "Count objects and add up their sizes."),
+    CommandRow("tree", OBJECTS, "objects.tree:tree", "Draw folders as a tree."),
+    CommandRow("find", OBJECTS, "objects.find:find", "Find objects by name, size and age."),
+    CommandRow("diff", OBJECTS, "objects.diff:diff", "Tell how two trees differ."),
+    CommandRow(
+        "share", OBJECTS, "objects.share:share", "Make links that anyone may use for a while."
+    ),
     CommandRow("ping", OBJECTS, "ping:ping", "Tell how fast a service answers."),
     CommandRow("ready", OBJECTS, "ready:ready", "Tell whether a service can serve."),
-    CommandRow("mirror", OBJECTS, "mirror:mirror", "Make one tree like another, and keep it so."),
+    CommandRow(
+        "mirror", OBJECTS, "objects.mirror:mirror", "Make one tree like another, and keep it so."
+    ),
     CommandRow(
         "completion", OBJECTS, "completion:completion", "Print a shell's completion script."
     ),

@@ -51,7 +51,7 @@ def cp(
       pg_dump db | ingot cp - store/backup/db.sql
     """
     from ingot.base.clock import SystemClock
-    from ingot.cli._copies import any_stream, carry_out, parse_sides
+    from ingot.cli.objects._copies import any_stream, carry_out, parse_sides
     from ingot.client.connections import Connections
     from ingot.client.copier import Copier
     from ingot.client.digests import ContentDigests

@@ -30,8 +30,8 @@ def diff(printer: Printer, *, first: str, second: str, exclude: tuple[str, ...])
       ingot diff store/photos backup/photos && echo same
     """
     from ingot.base.clock import SystemClock
-    from ingot.cli._copies import parse_sides
     from ingot.cli._objects import Reporter
+    from ingot.cli.objects._copies import parse_sides
     from ingot.client.comparing import differences, open_compared
     from ingot.client.connections import Connections
     from ingot.client.copier import Copier

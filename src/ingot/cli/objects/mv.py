@@ -41,7 +41,7 @@ def mv(
     """
     from ingot.base.clock import SystemClock
     from ingot.base.errors import UsageError
-    from ingot.cli._copies import any_stream, carry_out, parse_sides
+    from ingot.cli.objects._copies import any_stream, carry_out, parse_sides
     from ingot.client.connections import Connections
     from ingot.client.digests import ContentDigests
     from ingot.client.entries import Selection

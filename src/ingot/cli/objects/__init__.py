@@ -1,0 +1,1 @@
+"""Verbs that list, move, show and remove objects; one file for each."""
