@@ -150,7 +150,6 @@ class Changes:
     async def remove_all(self, bucket: str, names: Iterable[str]) -> dict[str, Removed]:
         """Remove the objects of many keys in one commit; those that are not there are done."""
         distinct = dict.fromkeys(names)
-        self._buckets.refresh(bucket)
 
         async def step(place: BucketPlace) -> dict[str, Removed]:
             edit = Edit(place)
@@ -241,6 +240,9 @@ class Changes:
             await self._catalog.commit(
                 edit.place.partition, checks=edit.checks, puts=puts, deletes=deletes
             )
+        elif self._catalog.get(edit.place.partition, keys.FENCE) != edit.place.fence.expected:
+            # There was nothing to do in the bucket of the past.
+            raise CommitConflictError("the bucket changed meanwhile")
 
 
 def removed_by(marker: ObjectRecord | None) -> Removed:

@@ -185,7 +185,9 @@ class Objects:
             NoSuchBucketError: the bucket does not exist.
             Exception: what the precondition raised.
         """
-        self._buckets.refresh(bucket)
+        if precondition is not None:
+            # It may refuse, before the commit can tell, what was decided on a bucket of the past.
+            self._buckets.refresh(bucket)
         plan = Plan(record=None)
         marker = await self._changes.apply(bucket, key, lambda _: plan, precondition=precondition)
         return removed_by(marker)

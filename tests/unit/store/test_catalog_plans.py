@@ -42,3 +42,15 @@ def test_a_delete_searches_for_its_keys(connection: sqlite3.Connection, rows: in
     steps = connection.execute(f"EXPLAIN QUERY PLAN {text}", [b"x"] * (rows + 1)).fetchall()
     connection.close()
     assert "SEARCH record USING PRIMARY KEY (partition=? AND key=?)" in {step[3] for step in steps}
+
+
+@pytest.mark.parametrize("rows", transaction._DIFFERENCES)
+def test_looking_ahead_searches_for_its_keys(connection: sqlite3.Connection, rows: int) -> None:
+    text = transaction._DIFFERENCES[rows]
+    parameters = [b"x"] * text.count("?")
+    steps = connection.execute(f"EXPLAIN QUERY PLAN {text}", parameters).fetchall()
+    connection.close()
+    details = {step[3] for step in steps}
+    search = "SEARCH record USING PRIMARY KEY (partition=? AND key=?)"
+    assert any(detail.startswith(search) for detail in details)
+    assert not any("SCAN record" in detail for detail in details)

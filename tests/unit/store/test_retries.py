@@ -104,6 +104,35 @@ def test_a_bucket_that_went_meanwhile_is_noticed():
     run(test)
 
 
+def test_deleting_does_not_trust_the_memory_of_a_bucket_that_was_made_anew():
+    async def test(store, catalog):
+        await put_bytes(store, "bucket", "other", b"content")
+        elsewhere = ObjectStore(
+            catalog,
+            MemoryBlobs(),
+            clock=FakeClock(),
+            maintenance_lock=lambda: contextlib.nullcontext(enter_result=True),
+        )
+        for delete in (
+            lambda: store.objects.delete("bucket", "key"),
+            lambda: store.objects.delete_many("bucket", ["key"]),
+        ):
+            names = [item.key for item in elsewhere.objects.list("bucket").objects]
+            await elsewhere.objects.delete_many("bucket", names)
+            await elsewhere.buckets.delete("bucket")
+            with pytest.raises(NoSuchBucketError):
+                await delete()
+            await elsewhere.buckets.create("bucket")
+            store.buckets.partition("bucket")
+            await elsewhere.buckets.delete("bucket")
+            await elsewhere.buckets.create("bucket")
+            await put_bytes(elsewhere, "bucket", "key", b"content")
+            await delete()
+            assert elsewhere.objects.list("bucket").objects == []
+
+    run(test)
+
+
 def test_two_that_finish_a_deletion_do_not_disturb_each_other():
     async def test(store, catalog):
         catalog._partitions[store.buckets.partition("bucket")].delete(keys.FENCE)

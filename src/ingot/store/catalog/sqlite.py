@@ -245,6 +245,12 @@ class SqliteCatalog:
         connection.execute("BEGIN IMMEDIATE")
         try:
             transaction = Transaction(connection)
+            transaction.look_ahead(
+                (commit.partition, check)
+                for commit in group
+                for check in commit.checks
+                if isinstance(check, Check)
+            )
             crowded = self._space.only_for_deletions()
             outcomes = [
                 _FULL if crowded and commit.grows else _apply(transaction, commit)

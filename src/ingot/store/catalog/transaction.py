@@ -7,14 +7,13 @@ a group costs a handful of statements with many rows, not a handful per commit.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ingot.store.catalog.contract import Check, EmptyRange, Put
 
 # How many rows one statement carries; few sizes, so that the prepared statements are reused.
 _ROWS = (64, 16, 4, 1)
 
-_GET = "SELECT value FROM record WHERE partition = ? AND key = ?"
 _ANY = "SELECT 1 FROM record WHERE partition = ? AND key >= ? AND key < ? LIMIT 1"
 _LAST_ATTACHMENT = "SELECT coalesce(max(id), 0) FROM attachment"
 
@@ -32,6 +31,14 @@ _PUTS = _by_rows(
 )
 # By one partition: SQLite does not search the index for pairs of columns, it reads every row.
 _DELETES = _by_rows("DELETE FROM record WHERE partition = ? AND key IN (", "?", ")")
+# Yields the keys that do not hold what is expected, and what they hold: mostly none, so that a
+# group's checks are a step or two and no value is copied.
+_DIFFERENCES = _by_rows(
+    "SELECT wanted.column1, record.value FROM (VALUES",
+    "(?, ?)",
+    ") AS wanted LEFT JOIN record ON record.partition = ? AND record.key = wanted.column1"
+    " WHERE record.value IS NOT wanted.column2",
+)
 _Address = tuple[str, bytes]
 
 
@@ -44,10 +51,22 @@ class Transaction:
         self._puts: dict[_Address, Put] = {}
         self._deletes: dict[_Address, None] = {}
 
+    def look_ahead(self, checks: Iterable[tuple[str, Check]]) -> None:
+        """Read what the group's checks ask for; call it once, before anything else."""
+        wanted: dict[str, dict[bytes, bytes | None]] = {}
+        for partition, check in checks:
+            wanted.setdefault(partition, {}).setdefault(check.key, check.expected)
+        for partition, expected in wanted.items():
+            for key, value in expected.items():
+                self._known[partition, key] = value
+            values = [value for pair in expected.items() for value in pair]
+            for key, value in self._execute(_DIFFERENCES, 2, values, last=(partition,)):
+                self._known[partition, key] = value
+
     def holds(self, partition: str, check: Check | EmptyRange) -> bool:
-        """Tell whether a check holds now."""
+        """Tell whether a check holds now; `look_ahead` knew of it."""
         if isinstance(check, Check):
-            return self._get((partition, check.key)) == check.expected
+            return self._known[partition, check.key] == check.expected
         if any(
             at == partition and check.start <= key < check.stop
             for at, key in (*self._puts, *self._deletes)
@@ -77,19 +96,11 @@ class Transaction:
             for partition, key in self._deletes:
                 by_partition.setdefault(partition, []).append(key)
             for partition, keys in by_partition.items():
-                self._execute(_DELETES, 1, keys, partition)
+                self._execute(_DELETES, 1, keys, first=(partition,))
             self._deletes.clear()
         if self._puts:
             self._flush_puts()
             self._puts.clear()
-
-    def _get(self, address: _Address) -> bytes | None:
-        try:
-            return self._known[address]
-        except KeyError:
-            row = self._connection.execute(_GET, address).fetchone()
-            value = self._known[address] = None if row is None else row[0]
-            return value
 
     def _flush_puts(self) -> None:
         (attachment_id,) = self._connection.execute(_LAST_ATTACHMENT).fetchone()
@@ -106,14 +117,24 @@ class Transaction:
         self._execute(_PUTS, 4, records)
 
     def _execute(
-        self, statements: dict[int, str], width: int, values: Sequence[object], *first: object
-    ) -> None:
-        """Run a statement over all rows (`width` values each), in the largest steps there are."""
+        self,
+        statements: dict[int, str],
+        width: int,
+        values: Sequence[object],
+        *,
+        first: tuple[object, ...] = (),
+        last: tuple[object, ...] = (),
+    ) -> list[tuple[bytes, bytes | None]]:
+        """Run a statement over all rows (`width` values each), in the largest steps there are.
+
+        Returns what the statements yield.
+        """
+        found: list[tuple[bytes, bytes | None]] = []
         offset = 0
         for rows in _ROWS:
             step = rows * width
             while offset + step <= len(values):
-                self._connection.execute(
-                    statements[rows], (*first, *values[offset : offset + step])
-                )
+                parameters = (*first, *values[offset : offset + step], *last)
+                found += self._connection.execute(statements[rows], parameters)
                 offset += step
+        return found
