@@ -11,7 +11,7 @@ from ingot.base.errors import Error
 from ingot.base.logs import request_id as current_request_id
 from ingot.server import health
 from ingot.server.access_log import Entry
-from ingot.server.auth import authenticate, authorize, is_signed
+from ingot.server.auth import authenticate, authorize, check_expected_owner, is_signed
 from ingot.server.body import drain
 from ingot.server.errors import ClientGoneError, failure
 from ingot.server.handlers.table import HANDLERS
@@ -87,6 +87,7 @@ class S3App:
         operation = request.operation = route(request, service.domains)
         identity = request.identity = authenticate(request, service)
         authorize(request, identity)
+        check_expected_owner(request)
         return await HANDLERS[operation.name](request, service)
 
     def _note_damage(self, error: Exception, scope: Message) -> None:

@@ -15,10 +15,15 @@ from ingot.s3.sigv2 import (
     verify_presigned_v2,
 )
 from ingot.s3.sigv4 import canonical_path, canonical_query
+from ingot.server.handlers.common import OWNER
 from ingot.server.request import Request
 from ingot.server.routing import bucket_of_host
 from ingot.server.service import Service
 
+_EXPECTED_OWNER_HEADERS = (
+    "x-amz-expected-bucket-owner",
+    "x-amz-source-expected-bucket-owner",
+)
 _QUERY_FORMS = frozenset({"X-Amz-Algorithm", ACCESS_KEY_PARAMETER})
 
 
@@ -77,6 +82,17 @@ def authorize(request: Request, identity: Identity) -> None:
     resource = f"{request.bucket}/{request.key}" if request.key else request.bucket
     if not identity.may(request.operation.action, f"arn:aws:s3:::{resource}"):
         raise S3Error("AccessDenied")
+
+
+def check_expected_owner(request: Request) -> None:
+    """Compare the owner that a request expects its buckets to have with the one they have.
+
+    Raises:
+        S3Error: `AccessDenied`.
+    """
+    for name in _EXPECTED_OWNER_HEADERS:
+        if request.headers.get(name, OWNER.id) != OWNER.id:
+            raise S3Error("AccessDenied", f"The bucket does not belong to the owner in {name}.")
 
 
 def _claim(request: Request) -> Claim | PresignedV2:

@@ -130,6 +130,7 @@ _MAPPING: dict[type, Callable[..., S3Error]] = {
     ),
     store.ObjectTooLargeError: _plain("EntityTooLarge"),
     store.DigestMismatchError: _digest_mismatch,
+    store.ChecksumUnknownError: lambda error: S3Error("InvalidRequest", error.message),
     store.BlobDamagedError: _plain("InternalError"),
     store.StoreFullError: _plain("XMinioStorageFull"),
     store.StoreBusyError: _plain("SlowDown"),

@@ -128,6 +128,10 @@ class DigestMismatchError(IntegrityError):
         self.name = name
 
 
+class ChecksumUnknownError(UsageError):
+    """A completion announces a checksum, or a type of checksum, that the upload does not have."""
+
+
 class BlobDamagedError(IntegrityError):
     """Stored bytes are missing, cut or changed; none of them were handed out.
 

@@ -10,6 +10,7 @@ from ingot.base.limits import OBJECT_BYTES_MAX, PART_BYTES_MIN
 from ingot.s3 import checksums
 from ingot.s3.etags import multipart_etag
 from ingot.store.errors import (
+    ChecksumUnknownError,
     DigestMismatchError,
     InvalidPartError,
     InvalidPartOrderError,
@@ -39,10 +40,12 @@ class Expected(NamedTuple):
     Attributes:
         checksums: algorithm name → value as S3 writes it.
         size_bytes: the object's size, `None` when not announced.
+        checksum_type: how the object is summed up; empty when not announced.
     """
 
     checksums: Mapping[str, str] = {}
     size_bytes: int | None = None
+    checksum_type: str = ""
 
 
 NOTHING_EXPECTED = Expected()
@@ -71,6 +74,7 @@ def build_manifest(
         InvalidPartError: a part was not uploaded or differs from what was named.
         PartTooSmallError: a part other than the last has less than `PART_BYTES_MIN`.
         ObjectTooLargeError: the parts add up to more than `OBJECT_BYTES_MAX`.
+        ChecksumUnknownError: a checksum or a type is announced that the upload does not have.
         DigestMismatchError: the object is not what was expected.
     """
     parts = _choose(upload.upload_id, stored, named)
@@ -85,7 +89,7 @@ def build_manifest(
         checksum_type=upload.checksum_type if sums else "",
         checksums=sums,
     )
-    _check_expected(manifest, expected)
+    _check_expected(upload, manifest, expected)
     return manifest
 
 
@@ -102,7 +106,7 @@ def _choose(
         if part is None or part.etag != name.etag:
             raise InvalidPartError(upload_id, name.number, name.etag)
         for algorithm, value in name.checksums.items():
-            if part.checksums.get(algorithm, value) != value:
+            if part.checksums.get(algorithm) != value:
                 raise InvalidPartError(upload_id, name.number, name.etag)
         chosen.append(part)
     for part in chosen[:-1]:
@@ -125,11 +129,30 @@ def _join_checksums(upload: UploadRecord, parts: Sequence[PartRecord]) -> dict[s
     return {name: checksums.full_object(name, zip(digests, sizes, strict=True))}
 
 
-def _check_expected(manifest: Manifest, expected: Expected) -> None:
+def _check_expected(upload: UploadRecord, manifest: Manifest, expected: Expected) -> None:
+    if expected.checksum_type not in {"", upload.checksum_type}:
+        raise ChecksumUnknownError(
+            f"The upload was created using the {upload.checksum_type or 'default'} checksum mode."
+            " The complete request must use the same checksum mode."
+        )
     if expected.size_bytes is not None and expected.size_bytes != manifest.size_bytes:
         raise DigestMismatchError("size", str(expected.size_bytes), str(manifest.size_bytes))
     for name, value in expected.checksums.items():
-        actual = manifest.checksums.get(name, value)
+        actual = manifest.checksums.get(name) or _full_object(name, manifest.parts)
         # Clients may leave the number of parts off a composite checksum.
         if value not in (actual, actual.partition("-")[0]):
             raise DigestMismatchError(name, value, actual)
+
+
+def _full_object(name: str, parts: Sequence[PartRecord]) -> str:
+    """Return a checksum that the upload was not created with, if the parts' make it up.
+
+    Raises:
+        ChecksumUnknownError: they do not: what was announced cannot be verified.
+    """
+    if checksums.ALGORITHMS[name].combine is None or any(name not in p.checksums for p in parts):
+        raise ChecksumUnknownError(
+            f"The upload has no {name} checksum to compare the specified one with."
+        )
+    digests = [(checksums.decode(name, part.checksums[name]), part.size_bytes) for part in parts]
+    return checksums.full_object(name, digests)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 
 import msgspec
 
+from ingot.s3 import checksums
 from ingot.s3.checksums import FULL_OBJECT
 from ingot.store import keys
 from ingot.store.blobs.contract import BlobRef
@@ -141,26 +143,33 @@ class Objects:
         key: str,
         *,
         attributes: Attributes | None = None,
+        checksum: str | None = None,
         precondition: Precondition | None = None,
     ) -> ObjectRecord:
-        """Store a copy of an object without moving its bytes; ETag, checksums and parts stay.
+        """Store a copy of an object without moving its bytes; ETag and parts stay.
 
         Args:
             source: what `get` returned.
             bucket: the target's bucket.
             key: the target's key, which may be the source's.
             attributes: those of the copy; `None` to keep the source's.
+            checksum: an algorithm to sum the copy up with; `None` to keep the source's checksums.
             precondition: about the target.
 
         Raises:
             NoSuchBucketError: the target's bucket does not exist.
-            BlobDamagedError: bytes of the source are missing.
+            BlobDamagedError: bytes of the source are missing or damaged.
         """
         record = msgspec.structs.replace(
             source.record, version_id=NULL_VERSION, modified_ns=self._clock.now_ns()
         )
         if attributes is not None:
             record = msgspec.structs.replace(record, attributes=attributes)
+        if checksum is not None:
+            sums = await self._sums(source, checksum)
+            record = msgspec.structs.replace(
+                record, checksum_type=FULL_OBJECT, checksums={checksum: sums}
+            )
         attachment = source.attachment
         clones: list[BlobRef] = []
         if record.blob is not None:
@@ -321,6 +330,14 @@ class Objects:
         if entries:
             last = entries[-1] if isinstance(entries[-1], str) else entries[-1].key
         return Page(objects, prefixes, truncated, last)
+
+    async def _sums(self, source: StoredObject, algorithm: str) -> str:
+        """Return the checksum of all bytes of an object."""
+        total = checksums.new(algorithm)
+        async with contextlib.aclosing(self.read(source)) as pieces:
+            async for piece in pieces:
+                await self._bodies.run(total.update, piece)
+        return checksums.encode(total.digest())
 
     async def _put(
         self, bucket: str, key: str, plan: Plan, precondition: Precondition | None

@@ -28,7 +28,9 @@ async def list_buckets(request: Request, service: Service) -> Response:
     prefix = request.parameters.get("prefix", "")
     after = request.parameters.get("continuation-token", "")
     limit = request.integer("max-buckets", _BUCKETS_MAX, minimum=1, maximum=_BUCKETS_MAX)
-    found = service.store.buckets.list(prefix=prefix, after=after, limit=limit + 1)
+    region = service.region or DEFAULT_REGION
+    here = request.parameters.get("bucket-region", region) == region
+    found = service.store.buckets.list(prefix=prefix, after=after, limit=limit + 1) if here else []
     page = [documents.Bucket(name, record.created_ns) for name, record in found[:limit]]
     return document(
         documents.render_list(

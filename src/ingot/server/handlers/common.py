@@ -30,6 +30,8 @@ from ingot.store.records import Attributes, ListedRecord, ObjectRecord
 # Everything belongs to one account; its canonical id has the form that Amazon's have.
 OWNER = Owner(id="696e676f74" + "0" * 54, display_name="ingot")
 
+# What a cache keeps of an answer beside the validators.
+_CACHE_HEADERS = ("cache-control", "expires")
 _PRIVATE_ACLS = frozenset({"private", "bucket-owner-full-control", "bucket-owner-read"})
 # Asking for protection and getting none would be worse than an error.
 _REFUSED_HEADERS = (
@@ -127,6 +129,16 @@ def object_headers(record: ObjectRecord, *, with_checksums: bool) -> Headers:
         ]
         headers.append(header(TYPE_HEADER, record.checksum_type))
     return headers
+
+
+def not_modified_headers(record: ObjectRecord) -> Headers:
+    """Return the headers of an answer 304: what a cache brings up to date (RFC 9110 §15.4.5)."""
+    stored = record.attributes.headers
+    return [
+        *validators(record),
+        *version_headers(record.version_id),
+        *(header(name, stored[name]) for name in _CACHE_HEADERS if name in stored),
+    ]
 
 
 def validators(record: ListedRecord) -> Headers:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from ingot.base.limits import COPY_BYTES_MAX, PART_BYTES_MAX
+from ingot.s3 import checksums
 from ingot.s3.conditions import check_copy_source, parse_conditions
 from ingot.s3.documents import copy as documents
 from ingot.s3.errors import S3Error
@@ -47,8 +48,9 @@ async def copy_object(request: Request, service: Service) -> Response:
             "The specified copy source is larger than the maximum allowable size for a copy"
             f" source: {COPY_BYTES_MAX}",
         )
+    algorithm = _new_checksum(request, source)
     in_place = (source.bucket, source.key) == (request.bucket, request.key)
-    changed = replaces or STORAGE_CLASS_HEADER in request.headers
+    changed = replaces or algorithm or STORAGE_CLASS_HEADER in request.headers
     if in_place and not changed and "?" not in request.headers[COPY_SOURCE]:
         raise S3Error(
             "InvalidRequest",
@@ -61,6 +63,7 @@ async def copy_object(request: Request, service: Service) -> Response:
         request.bucket,
         request.key,
         attributes=_attributes(request, source, replaces=replaces),
+        checksum=algorithm,
         precondition=precondition_of(request),
     )
     return _answer(
@@ -155,6 +158,17 @@ def _attributes(request: Request, source: StoredObject, *, replaces: bool) -> At
     return msgspec.structs.replace(
         asked if replaces else kept, tags=tags, storage_class=asked.storage_class
     )
+
+
+def _new_checksum(request: Request, source: StoredObject) -> str | None:
+    """Return the algorithm that a copy is to be summed up with, unless its source is already."""
+    asked = request.headers.get(checksums.ALGORITHM_HEADER)
+    if asked is None:
+        return None
+    name = checksums.algorithm(asked).name
+    record = source.record
+    has_it = name in record.checksums and record.checksum_type == checksums.FULL_OBJECT
+    return None if has_it else name
 
 
 def _replaces(request: Request, directive_header: str) -> bool:

@@ -67,13 +67,15 @@ async def _delete(
     """Remove one object or version if the conditions hold.
 
     Raises:
-        S3Error: `PreconditionFailed`; `NoSuchKey` when there is nothing to hold them against.
+        S3Error: `PreconditionFailed`; `NoSuchKey` when an ETag is demanded of nothing.
     """
 
     def check(found: ListedRecord | None) -> None:
-        if found is None:
+        if found is not None:
+            check_delete(conditions, found.etag, found.size_bytes, found.modified_ns)
+        elif conditions.if_match:
             raise S3Error("NoSuchKey")
-        check_delete(conditions, found.etag, found.size_bytes, found.modified_ns)
+        # A size or a time is demanded of what is there: what is not is deleted already.
 
     objects = service.store.objects
     precondition = check if conditions else None

@@ -223,12 +223,13 @@ def _expected(headers: Mapping[str, str]) -> Expected:
         for name, algorithm in checksums.BY_HEADER.items()
         if name in headers
     }
+    kind = headers.get(checksums.TYPE_HEADER, "").upper()
     size_text = headers.get(_OBJECT_SIZE_HEADER)
     if size_text is None:
-        return Expected(sums)
+        return Expected(sums, checksum_type=kind)
     if not (size_text.isascii() and size_text.isdigit()):
         raise S3Error("InvalidArgument", ArgumentName=_OBJECT_SIZE_HEADER)
-    return Expected(sums, int(size_text))
+    return Expected(sums, int(size_text), kind)
 
 
 def _part(part: PartRecord) -> documents.Part:

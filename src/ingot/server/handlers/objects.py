@@ -16,10 +16,10 @@ from ingot.s3.ranges import ByteRange, format_content_range, parse_range
 from ingot.server.body import RequestBody
 from ingot.server.handlers.common import (
     attributes_of,
+    not_modified_headers,
     object_headers,
     precondition_of,
     refuse_unsupported,
-    validators,
     version_headers,
     version_id_of,
 )
@@ -81,7 +81,7 @@ def _head(request: Request, service: Service) -> tuple[Response, StoredObject, B
     found = service.store.objects.get(request.bucket, request.key, version_id=version_id)
     record = found.record
     if not _modified(record, asked):
-        return Response(304, validators(record)), found, _NOTHING
+        return Response(304, not_modified_headers(record)), found, _NOTHING
     size_bytes = record.size_bytes
     part = _wanted_range(request, found)
     with_checksums = part is None and asked.get("x-amz-checksum-mode", "").upper() == "ENABLED"
