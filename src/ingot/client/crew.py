@@ -12,7 +12,7 @@ from ingot.base.progress import Progress
 from ingot.base.progress import Task as Bar
 from ingot.base.retry import Backoff
 from ingot.client.events import Event, Failed, Skipped, kind_of
-from ingot.client.pool import WORKERS_DEFAULT, Done, Pool, Stop, StoppedError
+from ingot.client.pool import WORKERS_DEFAULT, Barrier, Done, Pool, Stop, StoppedError
 from ingot.s3client.body import SourceChangedError
 
 # After this many failures of one hopeless kind in a row, the rest would fail the same way.
@@ -45,6 +45,10 @@ class Task:
     count: int = 1
 
 
+# What a crew is given: things to do, things that are done, and points to wait at.
+Planned = Task | Done[list[Event]] | Barrier
+
+
 class Crew:
     """Carries out tasks; make one for each run.
 
@@ -67,7 +71,7 @@ class Crew:
         self._stop = Stop()
         self._rng = random.Random()  # noqa: S311 # jitter, not a secret
 
-    def events(self, tasks: Iterable[Task | Done[list[Event]]]) -> Generator[Event]:
+    def events(self, tasks: Iterable[Planned]) -> Generator[Event]:
         """Yield what happened, in order of completion.
 
         Closing the generator, or an exception where it is consumed, stops what is running.
@@ -148,9 +152,7 @@ class _HopelessCounter:
                 )
 
 
-def _counted(
-    tasks: Iterable[Task | Done[list[Event]]], objects: Bar, data: Bar
-) -> Iterator[Task | Done[list[Event]]]:
+def _counted(tasks: Iterable[Planned], objects: Bar, data: Bar) -> Iterator[Planned]:
     """Pass tasks on, and tell the bars how much was planned so far."""
     count = size_bytes = 0
     for task in tasks:
@@ -158,7 +160,7 @@ def _counted(
             count += task.count
             size_bytes += task.size_bytes
             data.total(size_bytes)
-        else:
+        elif isinstance(task, Done):
             count += len(task.result)
         objects.total(count)
         yield task

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
 from ingot.base.errors import ConflictError, Error
-from ingot.base.limits import DELETE_KEYS_MAX
 from ingot.base.progress import Progress
-from ingot.client.crew import ATTEMPTS_DEFAULT, Advance, Crew, Task
+from ingot.client.crew import ATTEMPTS_DEFAULT, Advance, Crew, Planned, Task
 from ingot.client.entries import Entry
 from ingot.client.events import Copied, Event, Failed, Removed, Skipped, Unchanged
+from ingot.client.localnames import BlockedError
 from ingot.client.plan import Compare, Copy, Refuse, Remove, Same, Skip, Step
-from ingot.client.pool import WORKERS_DEFAULT, Done
+from ingot.client.pool import WORKERS_DEFAULT, Barrier, Done
+from ingot.client.removals import RemovalLimit, RemovalSpool
 from ingot.client.trees import Tree
 
 
@@ -55,16 +56,21 @@ class Conduct:
         dry_run: change nothing, report what would be done.
         attempts: how often one item is tried in all.
         workers: transfers at once.
+        removal_limit: how many names of the target one run may delete.
     """
 
     overwrite: bool = False
     dry_run: bool = False
     attempts: int = ATTEMPTS_DEFAULT
     workers: int = WORKERS_DEFAULT
+    removal_limit: RemovalLimit = field(default_factory=RemovalLimit)
 
 
 class Executor:
-    """Carries out steps between one pair of trees.
+    """Carries out steps between one pair of trees; make one for each run.
+
+    What is to be removed is removed last: then it is known how much that is, and a run that ends
+    early has deleted nothing.
 
     Args:
         source: where contents come from.
@@ -78,6 +84,9 @@ class Executor:
         self._target = target
         self._mover = mover
         self._conduct = conduct
+        self._present = 0
+        # Copies that a folder of the target stood in the way of.
+        self._blocked: list[Copy] = []
 
     def events(self, steps: Iterable[Step], progress: Progress) -> Generator[Event]:
         """Carry out `steps` and yield what happened, in order of completion.
@@ -89,36 +98,50 @@ class Executor:
             Error: the steps' listings failed.
         """
         crew = Crew(progress, workers=self._conduct.workers, attempts=self._conduct.attempts)
-        with closing(crew.events(self._tasks(steps))) as events:
+        with (
+            closing(RemovalSpool()) as removals,
+            closing(crew.events(self._tasks(steps, removals))) as events,
+        ):
             yield from events
 
-    def _tasks(self, steps: Iterable[Step]) -> Iterator[Task | Done[list[Event]]]:
-        removals: list[Entry] = []
+    def _tasks(self, steps: Iterable[Step], removals: RemovalSpool) -> Iterator[Planned]:
         for step in steps:
             match step:
                 case Copy():
+                    self._present += step.target is not None
                     yield self._task(step, partial(self._copy, step))
                 case Compare():
+                    self._present += 1
                     yield self._task(step, partial(self._compare, step))
-                case Remove() if self._target.is_file_tree:
-                    # At once, since a folder may have to take this file's place next.
-                    yield Done(self._remove((step.target,)))
                 case Remove():
-                    removals.append(step.target)
-                    if len(removals) == DELETE_KEYS_MAX:
-                        yield self._removal(removals)
-                        removals = []
-                case Same() | Refuse() | Skip():
+                    self._present += 1
+                    removals.add(step.target)
+                case Same():
+                    self._present += 1
                     yield Done([self._told(step)])
-        if removals:
-            yield self._removal(removals)
+                case Refuse() | Skip():
+                    yield Done([self._told(step)])
+        yield from self._removals(removals)
+        # Each of them was counted before it was found to be blocked.
+        yield Barrier()
+        for blocked in self._blocked:
+            act = partial(self._copy_now, blocked)
+            yield Task(self._source.label(blocked.source.name), 0, act, count=0)
+
+    def _removals(self, removals: RemovalSpool) -> Iterator[Planned]:
+        if not removals:
+            return
+        yield Barrier()
+        refusal = self._conduct.removal_limit.refusal(len(removals), self._present)
+        if refusal is None or self._conduct.dry_run:
+            for batch in removals.batches():
+                label = self._target.label(batch[0].name)
+                yield Task(label, 0, partial(self._remove, batch), count=len(batch))
+        if refusal is not None:
+            yield Done([Failed(self._target.label(""), refusal)])
 
     def _task(self, step: Copy | Compare, act: partial[list[Event]]) -> Task:
         return Task(self._source.label(step.source.name), step.source.size_bytes, act)
-
-    def _removal(self, entries: list[Entry]) -> Task:
-        label = self._target.label(entries[0].name)
-        return Task(label, 0, lambda _: self._remove(entries), count=len(entries))
 
     def _told(self, step: Same | Refuse | Skip) -> Event:
         match step:
@@ -137,6 +160,13 @@ class Executor:
         return self._copy(Copy(step.source, step.target), advance)
 
     def _copy(self, step: Copy, advance: Advance) -> list[Event]:
+        try:
+            return self._copy_now(step, advance)
+        except BlockedError:
+            self._blocked.append(step)
+            return []
+
+    def _copy_now(self, step: Copy, advance: Advance) -> list[Event]:
         source = self._source.label(step.source.name)
         target = self._target.label(step.source.name)
         if step.target is not None and not self._conduct.overwrite:
@@ -146,10 +176,13 @@ class Executor:
         if self._conduct.dry_run:
             advance(step.source.size_bytes)
         else:
+            if step.displaced is not None:
+                for error in self._target.remove([step.displaced]).values():
+                    raise error
             self._mover.copy(step.source, advance)
         return [Copied(source, target, step.source.size_bytes)]
 
-    def _remove(self, entries: Iterable[Entry]) -> list[Event]:
+    def _remove(self, entries: Iterable[Entry], _: Advance) -> list[Event]:
         """Delete what the source still does not have; what appeared there meanwhile stays."""
         gone = [entry for entry in entries if self._source.lacks(entry.name)]
         failed: dict[str, Error] = {}

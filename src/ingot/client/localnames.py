@@ -13,6 +13,10 @@ from ingot.base.limits import KEY_BYTES_MAX
 _SEGMENT_BYTES_MAX = 255
 
 
+class BlockedError(ConflictError):
+    """A folder stands where a file goes; it goes away with what is in it, if that is removed."""
+
+
 def tree_name_problem(name: str) -> str | None:
     """Say why an object of this relative name cannot be a file below a folder, or None."""
     if not name:
@@ -58,8 +62,9 @@ def prepare_local_path(root: Path, name: str) -> Path:
 
     Raises:
         Error: the name is hostile (`tree_name_problem`).
-        ConflictError: a file or link stands where a folder is needed, or a folder or link where
-            the file is.
+        BlockedError: a folder stands where the file goes.
+        ConflictError: a file or link stands where a folder is needed, or a link where the file
+            goes.
     """
     if problem := tree_name_problem(name):
         raise Error(f"{printable(name)!r} cannot be a file: {problem}")
@@ -80,6 +85,8 @@ def prepare_local_path(root: Path, name: str) -> Path:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
         return path
+    if stat.S_ISDIR(mode):
+        raise BlockedError(f"{path} is a folder, not a plain file")
     if not stat.S_ISREG(mode):
         raise ConflictError(f"{path} is {describe(mode)}, not a plain file")
     return path
@@ -89,12 +96,12 @@ def remove_local_file(root: Path, name: str) -> None:
     """Delete the file `name` below `root`, and the folders above it that are empty then.
 
     Raises:
-        OSError: it cannot be deleted. A file that is gone already is no error.
+        OSError: it cannot be deleted. A file that is gone, or made way for a folder, is no error.
     """
     path = root / name
     try:
         os.unlink(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         return
     for parent in path.parents:
         if parent == root:

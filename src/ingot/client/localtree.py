@@ -77,13 +77,16 @@ class LocalTree:
         return not unfinished and self._selection.admits(name)
 
     def lacks(self, name: str) -> bool:
-        """Tell whether this is still the folder that was checked, and has nothing of this name.
+        """Tell whether this is still the folder that was checked, and has no file of this name.
+
+        A folder of this name has no entry, as in S3; a link is not known to be one.
 
         Raises:
             Error: as `check`.
         """
         self.check()
-        return not os.path.lexists(self.root / name)
+        status = self._status(name)
+        return status is None or stat.S_ISDIR(status.st_mode)
 
     def remove(self, names: Sequence[str]) -> dict[str, Error]:
         """Delete files, and folders that become empty; return what could not be deleted."""

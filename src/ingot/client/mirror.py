@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from ingot.base.errors import UsageError
@@ -58,10 +58,12 @@ class Mirror:
             steps: Iterator[Step] = chain.from_iterable(
                 self._steps(source.entries(name), target.entries(name)) for name in names
             )
+            limit = self._conduct.removal_limit.without_share()
         else:
             target.check()
             steps = self._steps(source.entries(), target.entries())
-        yield from self._carried_out(steps)
+            limit = self._conduct.removal_limit
+        yield from self._carried_out(steps, replace(self._conduct, removal_limit=limit))
 
     def run_without_comparing(self) -> Generator[Event]:
         """Copy everything, whatever the target has (`cp --recursive`).
@@ -71,10 +73,10 @@ class Mirror:
         """
         self._pair.source.check()
         self._pair.target.check()
-        yield from self._carried_out(self._steps(self._pair.source.entries(), ()))
+        yield from self._carried_out(self._steps(self._pair.source.entries(), ()), self._conduct)
 
-    def _carried_out(self, steps: Iterable[Step]) -> Generator[Event]:
-        executor = Executor(self._pair.source, self._pair.target, self._pair.mover, self._conduct)
+    def _carried_out(self, steps: Iterable[Step], conduct: Conduct) -> Generator[Event]:
+        executor = Executor(self._pair.source, self._pair.target, self._pair.mover, conduct)
         with closing(executor.events(steps, self._progress)) as events:
             yield from events
 

@@ -11,10 +11,17 @@ from ingot.client.entries import AncestorStack, Entry, Listed, Obstacle, is_sort
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Write `source` over there; `target` is what is there now and differs, or None."""
+    """Write `source` over there.
+
+    Attributes:
+        source: what to write.
+        target: what is there now and differs, or None.
+        displaced: a file of the target that stands where this name needs a folder: it goes first.
+    """
 
     source: Entry
     target: Entry | None
+    displaced: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +118,13 @@ class _Merge:
         self._unknown = AncestorStack()
         # Target obstacles: nothing is written below a link or a folder that cannot be read.
         self._closed = AncestorStack()
+        # Target files that will be removed, in whose place a folder may be needed before that.
+        self._removed = AncestorStack()
 
     def only_wanted(self, wanted: Listed) -> Step:
         if isinstance(wanted, Obstacle):
             return self._obstacle(wanted)
-        return self._prevented(wanted) or Copy(wanted, None)
+        return self._prevented(wanted) or Copy(wanted, None, self._removed.above(wanted.name))
 
     def both(self, wanted: Listed, present: Listed) -> Step:
         if isinstance(present, Obstacle):
@@ -134,6 +143,9 @@ class _Merge:
             return None
         if not self._rules.remove or self._unknown.above(present.name) is not None:
             return None
+        if self._rules.target_is_tree:
+            self._removed.above(present.name)
+            self._removed.remember(present.name)
         return Remove(present)
 
     def _prevented(self, wanted: Entry) -> Refuse | None:

@@ -60,6 +60,10 @@ class Done(Generic[Result]):
         self.result = result
 
 
+class Barrier:
+    """Stands among the jobs where all before it must have ended, and their results been taken."""
+
+
 class Pool(Generic[Job, Result]):
     """Runs `work` on jobs in daemon threads and hands results over as they come.
 
@@ -84,7 +88,7 @@ class Pool(Generic[Job, Result]):
             for index in range(workers)
         ]
 
-    def run(self, jobs: Iterable[Job | Done[Result]]) -> Generator[Result]:
+    def run(self, jobs: Iterable[Job | Done[Result] | Barrier]) -> Generator[Result]:
         """Yield results in the order of completion; at most a window of jobs is held.
 
         If the consumer goes away or an interrupt arrives, running jobs are stopped first.
@@ -95,12 +99,15 @@ class Pool(Generic[Job, Result]):
         finished = False
         try:
             for job in jobs:
+                window = self._window
                 if isinstance(job, Done):
                     yield job.result
+                elif isinstance(job, Barrier):
+                    window = 0
                 else:
                     self._jobs.put(job)
                     held += 1
-                while held and (held >= self._window or not self._results.empty()):
+                while held and (held >= window or not self._results.empty()):
                     yield self._next()
                     held -= 1
             while held:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from ingot.client.events import Copied, Event, Failed, Removed, Skipped, Tally, 
 from ingot.client.execute import Conduct
 from ingot.client.mirror import Mirror, Pair
 from ingot.client.places import FilePlace, Place
+from ingot.client.removals import RemovalLimit, RemovalLimitError, RemovalSpool
 from ingot.s3client.body import SourceChangedError
 
 
@@ -204,9 +206,46 @@ def test_removals_go_a_thousand_at_a_time_and_each_failure_is_told() -> None:
     extra = {f"x{i:04}": b"" for i in range(2500)}
     setting = Setting(MemoryTree(a=b"1"), MemoryTree(a=b"1", **extra))
     setting.target.failing["x0007"] = DeniedError("locked")
-    events = setting.run(remove=True)
+    events = setting.run(remove=True, removal_limit=RemovalLimit(percent=None))
     assert [len(batch) for batch in setting.target.removals] == [1000, 1000, 500]
     assert [event.source for event in events if isinstance(event, Failed)] == ["x0007"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "extra", "removed"),
+    [("50%", 100, 100), ("50%", 150, 0), ("60%", 150, 150), ("149", 150, 0), ("150", 150, 150)],
+)
+def test_more_removals_than_allowed_are_none(limit: str, extra: int, removed: int) -> None:
+    kept = {f"k{i:04}": b"" for i in range(100)}
+    others = {f"x{i:04}": b"" for i in range(extra)}
+    setting = Setting(MemoryTree(**kept, new=b"1"), MemoryTree(**kept, **others))
+    events = setting.run(remove=True, removal_limit=RemovalLimit.parse(limit))
+    assert sum(isinstance(event, Removed) for event in events) == removed
+    failures = [event.error for event in events if isinstance(event, Failed)]
+    assert [type(error) for error in failures] == ([] if removed else [RemovalLimitError])
+    assert len(setting.target.contents) == 100 + 1 + extra - removed
+
+
+def test_a_share_of_the_target_means_nothing_where_only_names_are_compared() -> None:
+    setting = Setting(MemoryTree(a=b""), MemoryTree(**{f"x/{i:04}": b"" for i in range(150)}))
+    events = list(setting.mirror(remove=True).run(["x"]))
+    assert sum(isinstance(event, Removed) for event in events) == 150
+
+
+@pytest.mark.parametrize("text", ["", "101%", "-1", "1.5", "half", "\u0661"])
+def test_a_removal_limit_is_a_number_or_a_share(text: str) -> None:
+    with pytest.raises(UsageError):
+        RemovalLimit.parse(text)
+
+
+def test_removals_wait_in_order_and_keep_odd_names() -> None:
+    entries = [Entry(f"{index:04}\udcff\n", index) for index in range(1001)]
+    with closing(RemovalSpool()) as spool:
+        for entry in entries:
+            spool.add(entry)
+        batches = list(spool.batches())
+    assert [len(batch) for batch in batches] == [1000, 1]
+    assert [entry for batch in batches for entry in batch] == entries
 
 
 def test_a_source_that_vanishes_meanwhile_empties_nothing() -> None:

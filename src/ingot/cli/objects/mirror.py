@@ -41,6 +41,13 @@ if TYPE_CHECKING:
 @click.option(
     "--allow-empty-source", is_flag=True, help="Let --remove empty the target of an empty source."
 )
+@click.option(
+    "--max-remove",
+    default="50%",
+    show_default=True,
+    metavar="N|N%",
+    help="With --remove: if more names would go, delete none and fail.",
+)
 @transfer_options
 @output_options
 def mirror(
@@ -54,6 +61,7 @@ def mirror(
     interval: str,
     rescan: str,
     allow_empty_source: bool,
+    max_remove: str,
     exclude: tuple[str, ...],
     follow_symlinks: bool,
     preserve: bool,
@@ -82,11 +90,18 @@ def mirror(
     from ingot.client.execute import Conduct
     from ingot.client.localtree import LocalTree
     from ingot.client.mirror import Mirror
+    from ingot.client.removals import RemovalLimit
 
     if watch and dry_run:
         raise UsageError("--watch and --dry-run exclude each other")
     poll_s, rescan_s = parse_duration(interval), parse_duration(rescan)
-    conduct = Conduct(overwrite=overwrite, dry_run=dry_run, attempts=attempts, workers=workers)
+    conduct = Conduct(
+        overwrite=overwrite,
+        dry_run=dry_run,
+        attempts=attempts,
+        workers=workers,
+        removal_limit=RemovalLimit.parse(max_remove),
+    )
     reporter = Reporter(printer, dry_run=dry_run)
     with ExitStack() as stack:
         connections = stack.enter_context(Connections())

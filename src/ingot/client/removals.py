@@ -1,0 +1,105 @@
+"""How many names a mirror may delete, and where those wait that it will."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Self
+
+from ingot.base.errors import ConflictError, UsageError
+from ingot.base.limits import DELETE_KEYS_MAX
+from ingot.base.units import MIB
+from ingot.client.entries import Entry
+
+# So few names never make a share of the target that is worth stopping for.
+_SHARE_FLOOR = 100
+_MEMORY_BYTES_MAX = 8 * MIB
+_PATTERN = re.compile(r"([0-9]{1,18})(%?)")
+
+
+class RemovalLimitError(ConflictError):
+    """More names would be deleted than may be."""
+
+    slug = "removal-limit"
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalLimit:
+    """How many of a target's names one run may delete.
+
+    Attributes:
+        count: this many; None for any number.
+        percent: this share of what the target holds (but any 100 names); None for any share.
+    """
+
+    count: int | None = None
+    percent: int | None = 50
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `500` or `50%`.
+
+        Raises:
+            UsageError: it is neither.
+        """
+        match = _PATTERN.fullmatch(text)
+        if match is None or (match.group(2) and int(match.group(1)) > 100):
+            raise UsageError(
+                f"{text!r} is no number of names", hint="write a number, or a share as in 50%"
+            )
+        number = int(match.group(1))
+        return cls(None, number) if match.group(2) else cls(number, None)
+
+    def without_share(self) -> RemovalLimit:
+        """Return the limit for a run that sees only a part of the target."""
+        return RemovalLimit(self.count, None)
+
+    def refusal(self, removals: int, present: int) -> RemovalLimitError | None:
+        """Say why that many of the names that are present may not be deleted, or None."""
+        if self.count is not None and removals > self.count:
+            allowed = f"{self.count}"
+        elif (
+            self.percent is not None
+            and removals > _SHARE_FLOOR
+            and removals * 100 > self.percent * present
+        ):
+            allowed = f"{self.percent}%"
+        else:
+            return None
+        return RemovalLimitError(
+            f"{removals} of the target's {present} names would be deleted, at most {allowed} may"
+            " be: none was",
+            hint=f"look with --dry-run; if that is what you want, add --max-remove {removals}",
+        )
+
+
+class RemovalSpool:
+    """Names to delete at a run's end; beyond a few megabytes they wait on the disk."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.SpooledTemporaryFile(  # noqa: SIM115 # it lives as long as this
+            _MEMORY_BYTES_MAX, "w+", encoding="ascii"
+        )
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, entry: Entry) -> None:
+        """Note one."""
+        self._file.write(json.dumps([entry.name, entry.size_bytes]) + "\n")
+        self._count += 1
+
+    def batches(self) -> Iterator[list[Entry]]:
+        """Yield all of them in order, as many at a time as one request deletes."""
+        self._file.seek(0)
+        while lines := list(islice(self._file, DELETE_KEYS_MAX)):
+            yield [Entry(*json.loads(line)) for line in lines]
+
+    def close(self) -> None:
+        """Forget them."""
+        self._file.close()
