@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
@@ -13,9 +13,29 @@ from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
     from ingot.client.connections import Connections
-    from ingot.client.entries import Selection
+    from ingot.client.execute import Conduct
     from ingot.client.mirror import Mirror, Pair
     from ingot.client.trees import Tree
+
+
+class Wishes(TypedDict):
+    """What the command line asks for; the options' help says what each means."""
+
+    source: str
+    target: str
+    overwrite: bool
+    remove: bool
+    watch: bool
+    interval: str
+    rescan: str
+    allow_empty_source: bool
+    max_remove: str
+    exclude: tuple[str, ...]
+    follow_symlinks: bool
+    preserve: bool
+    dry_run: bool
+    attempts: int
+    workers: int
 
 
 @click.command()
@@ -50,25 +70,7 @@ if TYPE_CHECKING:
 )
 @transfer_options
 @output_options
-def mirror(
-    printer: Printer,
-    *,
-    source: str,
-    target: str,
-    overwrite: bool,
-    remove: bool,
-    watch: bool,
-    interval: str,
-    rescan: str,
-    allow_empty_source: bool,
-    max_remove: str,
-    exclude: tuple[str, ...],
-    follow_symlinks: bool,
-    preserve: bool,
-    dry_run: bool,
-    attempts: int,
-    workers: int,
-) -> None:
+def mirror(printer: Printer, **wishes: Unpack[Wishes]) -> None:
     """Make TARGET like SOURCE: a folder and a bucket, or two buckets.
 
     Contents are compared, not times. Nothing is replaced without --overwrite, and nothing is
@@ -82,41 +84,23 @@ def mirror(
       ingot mirror --dry-run --remove store/photos ./copy
       ingot mirror --exclude '*.tmp' store/photos backup/photos
     """
-    from ingot.base.errors import UsageError
     from ingot.base.progress import SILENT
     from ingot.base.units import parse_duration
     from ingot.client.connections import Connections
-    from ingot.client.entries import Selection
-    from ingot.client.execute import Conduct
     from ingot.client.localtree import LocalTree
     from ingot.client.mirror import Mirror
-    from ingot.client.removals import RemovalLimit
 
-    if watch and dry_run:
-        raise UsageError("--watch and --dry-run exclude each other")
-    poll_s, rescan_s = parse_duration(interval), parse_duration(rescan)
-    conduct = Conduct(
-        overwrite=overwrite,
-        dry_run=dry_run,
-        attempts=attempts,
-        workers=workers,
-        removal_limit=RemovalLimit.parse(max_remove),
-    )
-    reporter = Reporter(printer, dry_run=dry_run)
+    conduct = _conduct(wishes)
+    poll_s, rescan_s = parse_duration(wishes["interval"]), parse_duration(wishes["rescan"])
+    reporter = Reporter(printer, dry_run=wishes["dry_run"])
     with ExitStack() as stack:
         connections = stack.enter_context(Connections())
-        pair = _pair(
-            connections,
-            source,
-            target,
-            Selection(exclude),
-            keep_times=preserve,
-            follow_links=follow_symlinks,
-        )
+        pair = _pair(connections, wishes)
         # A watch has no end that a bar could run towards.
+        watch = wishes["watch"]
         progress = SILENT if watch else stack.enter_context(printer.progress())
-        job = Mirror(pair, conduct, remove=remove, progress=progress)
-        if remove and not allow_empty_source:
+        job = Mirror(pair, conduct, remove=wishes["remove"], progress=progress)
+        if wishes["remove"] and not wishes["allow_empty_source"]:
             job.refuse_emptying()
         if watch:
             period_s = rescan_s if isinstance(pair.source, LocalTree) else poll_s
@@ -126,29 +110,43 @@ def mirror(
     reporter.finish(summary=True)
 
 
-def _pair(
-    connections: Connections,
-    source: str,
-    target: str,
-    selection: Selection,
-    *,
-    keep_times: bool,
-    follow_links: bool,
-) -> Pair:
+def _conduct(wishes: Wishes) -> Conduct:
+    from ingot.base.errors import UsageError
+    from ingot.client.execute import Conduct
+    from ingot.client.removals import RemovalLimit
+
+    if wishes["watch"] and wishes["dry_run"]:
+        raise UsageError("--watch and --dry-run exclude each other")
+    return Conduct(
+        overwrite=wishes["overwrite"],
+        dry_run=wishes["dry_run"],
+        attempts=wishes["attempts"],
+        workers=wishes["workers"],
+        removal_limit=RemovalLimit.parse(wishes["max_remove"]),
+    )
+
+
+def _pair(connections: Connections, wishes: Wishes) -> Pair:
     from ingot.base.clock import SystemClock
     from ingot.client.addresses import LocalAddress, check_intended_local, parse_address
     from ingot.client.aliases import AliasBook
     from ingot.client.copier import Copier
     from ingot.client.copying import open_pair
     from ingot.client.digests import ContentDigests
+    from ingot.client.entries import Selection
 
     book = AliasBook.default()
-    origin, goal = parse_address(source, book), parse_address(target, book)
+    origin, goal = parse_address(wishes["source"], book), parse_address(wishes["target"], book)
     if isinstance(goal, LocalAddress):
         check_intended_local(goal, book)
-    copier = Copier(connections, ContentDigests(SystemClock()), keep_times=keep_times)
+    copier = Copier(connections, ContentDigests(SystemClock()), keep_times=wishes["preserve"])
     return open_pair(
-        origin, goal, connections, copier, selection=selection, follow_links=follow_links
+        origin,
+        goal,
+        connections,
+        copier,
+        selection=Selection(wishes["exclude"]),
+        follow_links=wishes["follow_symlinks"],
     )
 
 
