@@ -5,6 +5,9 @@ from __future__ import annotations
 import hashlib
 import http.client
 import re
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -127,3 +130,34 @@ def sender_of() -> Iterator[Callable[..., SignedSender]]:
     yield make
     for sender in made:
         sender.close()
+
+
+OTHER_SERVICE = """
+import sys
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+app = DomainDispatcherApplication(create_backend_app)
+server = make_server("127.0.0.1", 0, app, threaded=True)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
+
+@pytest.fixture(scope="session")
+def other_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An independent S3 service with settings that ours may lack; it takes any keys."""
+    log_path = tmp_path_factory.mktemp("other") / "log"
+    with log_path.open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", OTHER_SERVICE], stdout=subprocess.PIPE, stderr=log, text=True
+        )
+    assert process.stdout is not None
+    watchdog = threading.Timer(60, process.kill)
+    watchdog.start()
+    port = process.stdout.readline().strip()
+    watchdog.cancel()
+    assert port, log_path.read_text()
+    yield f"http://127.0.0.1:{port}"
+    process.kill()
+    process.wait()
+    process.stdout.close()

@@ -24,6 +24,8 @@ ELEMENTS_MAX = 100_000
 _FORBIDDEN_REFERENCE = re.compile(
     rb"&#(?:x0*(?:[0-8bcBCeEfF]|1[0-9a-fA-F])|0*(?:[0-8]|1[124-9]|2\d|3[01]));"
 )
+# `GetBucketVersioningResponse`; an ErrorResponse stays an error.
+_ANSWER = re.compile(r"(Get|List)[A-Za-z]+(Response|Output)")
 _SPECIAL = re.compile(r"[&<>\"\x00-\x08\x0b-\x1f]")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 _INEXPRESSIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
@@ -75,8 +77,9 @@ def parse(data: bytes, root: str, *, lenient: bool = False) -> Element:
     Args:
         data: the document's bytes, at most 4 MiB.
         root: the name its root element must have.
-        lenient: read references to control characters, which S3 servers write although XML 1.0
-            forbids them, as U+FFFD. For clients only.
+        lenient: for clients only. Read references to control characters, which S3 servers write
+            although XML 1.0 forbids them, as U+FFFD; and take a root that is called after its
+            operation, as some services write it.
 
     Raises:
         S3Error: `MalformedXML`, `MaxMessageLengthExceeded`.
@@ -86,7 +89,7 @@ def parse(data: bytes, root: str, *, lenient: bool = False) -> Element:
     if lenient and b"&#" in data:
         data = _FORBIDDEN_REFERENCE.sub("\ufffd".encode(), data)
     element = _Reader().read(data)
-    if element.name != root:
+    if element.name != root and not (lenient and _ANSWER.fullmatch(element.name)):
         raise S3Error("MalformedXML", f"The document is no {root}.")
     return element
 
@@ -162,6 +165,13 @@ def flag(name: str, *, value: bool) -> str:
 def node(name: str, *content: str) -> str:
     """Write an element around content that is XML already."""
     return f"<{name}>{''.join(content)}</{name}>"
+
+
+def render(element: Element) -> str:
+    """Write an element that was read, with all that is in it."""
+    if not element.children:
+        return leaf(element.name, element.text)
+    return node(element.name, *(render(child) for child in element.children))
 
 
 def document(root: str, *content: str) -> bytes:

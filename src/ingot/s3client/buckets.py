@@ -26,12 +26,21 @@ class BucketOperations(Caller):
                 return found
             token = page.continuation_token
 
-    def create_bucket(self, bucket: str, *, region: str | None = None) -> None:
-        """Make a bucket, in `region` where the service has several."""
+    def create_bucket(
+        self, bucket: str, *, region: str | None = None, with_lock: bool = False
+    ) -> None:
+        """Make a bucket, in `region` where the service has several.
+
+        Args:
+            bucket: its name.
+            region: where.
+            with_lock: its objects can be locked; that turns versions on, for ever.
+        """
         data = b""
         if region is not None and region != _DEFAULT_REGION:
             data = documents.render_create(region)
-        self.finish(Call("PUT", bucket, body=BytesBody(data)))
+        headers = {"x-amz-bucket-object-lock-enabled": "true"} if with_lock else {}
+        self.finish(Call("PUT", bucket, headers=headers, body=BytesBody(data)))
 
     def head_bucket(self, bucket: str) -> None:
         """Return if the bucket exists and may be used.

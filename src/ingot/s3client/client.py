@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from ingot.s3client.annotations import AnnotationOperations
 from ingot.s3client.buckets import BucketOperations
 from ingot.s3client.caller import Call
 from ingot.s3client.listing import ListOperations
 from ingot.s3client.multipart import MultipartOperations
 from ingot.s3client.objects import ObjectOperations
+from ingot.s3client.settings import SettingOperations
 
 
-class S3Client(BucketOperations, ListOperations, ObjectOperations, MultipartOperations):
+class S3Client(
+    BucketOperations,
+    ListOperations,
+    ObjectOperations,
+    MultipartOperations,
+    SettingOperations,
+    AnnotationOperations,
+):
     """A client of one S3 service; see `Caller` for its arguments. Safe to share between threads."""
 
     def presigned_url(

@@ -57,6 +57,12 @@ class ServiceUsageError(ServiceError, UsageError):
     """The request itself is not one that S3 accepts."""
 
 
+class ServiceUnsupportedError(ServiceError):
+    """The service does not have this operation."""
+
+    slug = "unsupported"
+
+
 class _Kind(NamedTuple):
     error: type[ServiceError]
     hint: str | None = None
@@ -78,6 +84,9 @@ _KINDS: dict[str, _Kind] = {
     "InvalidToken": _Kind(ServiceDeniedError, "get new temporary credentials"),
     "KeyTooLongError": _Kind(ServiceUsageError, "a key has at most 1,024 bytes"),
     "NoSuchBucket": _Kind(ServiceNotFoundError, "make it with 'ingot mb'"),
+    "NotImplemented": _Kind(
+        ServiceUnsupportedError, "the service does not support this; another service may"
+    ),
     "RequestTimeTooSkewed": _Kind(ServiceDeniedError, "set this machine's clock, or the server's"),
     "SignatureDoesNotMatch": _Kind(ServiceDeniedError, _KEYS_HINT),
     "SlowDown": _Kind(ServiceUnavailableError, "try again later, or with fewer at once"),
@@ -91,6 +100,7 @@ _STATUSES: dict[int, type[ServiceError]] = {
     409: ServiceConflictError,
     412: ServiceConflictError,
     429: ServiceUnavailableError,
+    501: ServiceUnsupportedError,
     502: ServiceUnavailableError,
     503: ServiceUnavailableError,
     504: ServiceUnavailableError,

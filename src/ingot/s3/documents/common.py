@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import quote, unquote_plus
 
@@ -12,6 +13,7 @@ from ingot.s3.dates import parse_iso8601
 from ingot.s3.errors import S3Error
 
 URL_ENCODING = "url"
+RULE_ID_LENGTH_MAX = 255
 
 # What percent-encoding leaves as it is; most keys are such, and a page has a thousand.
 _PLAIN = re.compile(r"[A-Za-z0-9._~/-]*")
@@ -119,3 +121,59 @@ def parse_instant(element: xml.Element, name: str) -> int:
         return parse_iso8601(text)
     except ValueError as error:
         raise S3Error("MalformedXML", f"{name} is not an instant.") from error
+
+
+def check_children(element: xml.Element, *names: str) -> None:
+    """Make sure that an element has no other children than these.
+
+    Settings are read strictly: what is not understood would be lost when they are written again.
+
+    Raises:
+        S3Error: `MalformedXML`.
+    """
+    for child in element.children:
+        if child.name not in names:
+            raise S3Error("MalformedXML", f"The element {element.name} must have no {child.name}.")
+
+
+def parse_switch(element: xml.Element, name: str, on: str, off: str) -> bool:
+    """Read a child whose text is one of two words.
+
+    Raises:
+        S3Error: `MalformedXML` for another text, or none.
+    """
+    text = element.require(name).strip()
+    if text not in {on, off}:
+        raise S3Error("MalformedXML", f"{name} must be {on} or {off}.")
+    return text == on
+
+
+def optional_int(element: xml.Element, name: str) -> int | None:
+    """Read a number that is not negative; None when there is none.
+
+    Raises:
+        S3Error: `MalformedXML` when it is no number.
+    """
+    return None if element.find(name) is None else parse_int(element, name)
+
+
+def optional_instant(element: xml.Element, name: str) -> int | None:
+    """Read an instant as nanoseconds since the epoch; None when there is none.
+
+    Raises:
+        S3Error: `MalformedXML` when it is no instant.
+    """
+    return parse_instant(element, name) if element.get(name).strip() else None
+
+
+def check_rule_ids(ids: Sequence[str | None]) -> None:
+    """Make sure that the names of a setting's rules are short and each is there once.
+
+    Raises:
+        S3Error: `InvalidArgument`.
+    """
+    named = [rule_id for rule_id in ids if rule_id]
+    if any(len(rule_id) > RULE_ID_LENGTH_MAX for rule_id in named):
+        raise S3Error("InvalidArgument", f"A rule's ID has at most {RULE_ID_LENGTH_MAX} letters.")
+    if len(set(named)) < len(named):
+        raise S3Error("InvalidArgument", "Rule ID must be unique. Found same ID for several rules.")
