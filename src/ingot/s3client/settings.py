@@ -7,7 +7,9 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 
+from ingot.base.errors import UsageError
 from ingot.base.units import KIB
+from ingot.s3 import lifecyclerules
 from ingot.s3.documents import (
     buckets,
     cors,
@@ -24,6 +26,7 @@ from ingot.s3.documents.lifecycle import LifecycleRule
 from ingot.s3.documents.lock import LockConfiguration
 from ingot.s3.documents.notification import Notifications
 from ingot.s3.documents.replication import Replication
+from ingot.s3.errors import S3Error
 from ingot.s3client.body import BytesBody
 from ingot.s3client.caller import Call, Caller
 
@@ -68,7 +71,15 @@ class SettingOperations(Caller):
     def put_bucket_lifecycle_configuration(
         self, bucket: str, rules: Sequence[LifecycleRule]
     ) -> None:
-        """Replace the rules by which objects expire and move."""
+        """Replace the rules by which objects expire and move.
+
+        Raises:
+            UsageError: S3 does not have such rules.
+        """
+        try:
+            lifecyclerules.check(rules)
+        except S3Error as error:
+            raise UsageError(f"{bucket}: {error.message}") from error
         self._put(bucket, "lifecycle", lifecycle.render(rules))
 
     def delete_bucket_lifecycle(self, bucket: str) -> None:
