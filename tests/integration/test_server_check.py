@@ -106,8 +106,11 @@ def test_files_that_were_exchanged_are_found(data_dir, capsys):
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        ("UPDATE attachment SET bytes = CAST('Small' AS BLOB) WHERE bytes = X'736D616C6C'", "MD5"),
-        ("DELETE FROM attachment WHERE bytes = X'736D616C6C'", "0 bytes instead of 5"),
+        (
+            "UPDATE attachment SET bytes = CAST('Small' AS BLOB) WHERE bytes = X'736D616C6C'",
+            "wrong checksum",
+        ),
+        ("DELETE FROM attachment WHERE bytes = X'736D616C6C'", "wrong checksum"),
         ("UPDATE record SET value = X'93' WHERE key = CAST('o/small' AS BLOB)", "cannot be read"),
     ],
 )

@@ -116,3 +116,36 @@ def test_without_a_token_nobody_may_look(server: Any) -> None:
             scrape(server, token=token)
         refused.value.close()
         assert refused.value.code == 403
+
+
+@pytest.mark.parametrize("what", ["body", "record", "page"])
+def test_damage_of_the_catalog_fails_the_read_until_the_object_is_replaced(
+    start_server: Any, sender_of: Any, tmp_path: Path, what: str
+) -> None:
+    public = {"INGOT_METRICS_AUTH": "public"}
+    server = start_server(tmp_path / "data", workers=1, environment=public)
+    sender = sender_of(server)
+    sender("PUT", "/bucket")
+    body = os.urandom(10_000)
+    sender("PUT", "/bucket/key", body, headers={"content-type": "text/flipped"})
+    assert sender("GET", "/bucket/key").body == body
+    assert server.stop() == 0
+    path = server.data_dir / "catalog" / "catalog.sqlite"
+    content = bytearray(path.read_bytes())
+    # The body's first piece, a header that the record holds, the kind of a page of the table.
+    mark = {"body": body[:20], "record": b"text/flipped", "page": b"text/flipped"}[what]
+    at = content.index(mark)
+    content[at - at % 4096 if what == "page" else at] ^= 1
+    path.write_bytes(content)
+
+    server = start_server(tmp_path / "data", workers=1, environment=public)
+    sender = sender_of(server)
+    for _ in range(2):
+        answer = sender("GET", "/bucket/key")
+        assert (answer.status, answer.code) == (500, "InternalError")
+    assert scrape(server)["ingot_damaged_total"] == 2
+    assert len(re.findall(r"store\.damaged path=.*/bucket/key", server.log())) == 2
+    if what != "page":
+        assert sender("PUT", "/bucket/key", b"again").status == 200
+        assert sender("GET", "/bucket/key").body == b"again"
+        assert sender("DELETE", "/bucket/key").status == 204

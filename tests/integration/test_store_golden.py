@@ -46,3 +46,29 @@ def test_format_1_is_read_and_written(tmp_path):
 
     shutil.copytree(GOLDEN / "format-1", tmp_path / "store")
     asyncio.run(test())
+
+
+def test_the_sealed_records_of_catalog_3_are_read_and_written(tmp_path):
+    async def test():
+        clock = FakeClock()
+        clock.advance(10**6)
+        store = ObjectStore.open(tmp_path / "store", clock=clock)
+        inline = store.objects.get("golden", "inline/ä\x01")
+        assert inline.body == b"inline content"
+        assert inline.record.attributes.metadata == {"colour": "blue"}
+        assert await read_bytes(store, "golden", "blob") == random_bytes(40_000, 7)
+        assert await read_bytes(store, "golden", "parts") == b"one part"
+        marker, second, first = store.objects.list_versions("versions").versions
+        assert (marker.record.delete_marker, marker.is_latest) == (True, True)
+        for version, content in ((first, b"first"), (second, b"second")):
+            found = store.objects.get("versions", "key", version_id=version.record.version_id)
+            assert found.body == content
+        (upload,) = store.uploads.list("golden").uploads
+        (part,) = store.uploads.list_parts("golden", "open", upload.record.upload_id).parts
+        assert b"".join(store.bodies.blobs.read(part.blob)) == b"part of an open upload"
+        assert await store.maintenance.collect() == 1
+        await put_bytes(store, "golden", "new", b"content")
+        store.close()
+
+    shutil.copytree(GOLDEN / "catalog-3", tmp_path / "store")
+    asyncio.run(test())

@@ -20,7 +20,7 @@ from ingot.server.request import Message, Receive, Request, Send
 from ingot.server.response import Response, transmit
 from ingot.server.routing import route
 from ingot.server.service import Service
-from ingot.store.errors import BlobDamagedError
+from ingot.store.errors import DamagedError
 
 _log = logging.getLogger("ingot.server.app")
 # What the access log says when the client left before its request was whole (nginx's number).
@@ -91,7 +91,7 @@ class S3App:
         return await HANDLERS[operation.name](request, service)
 
     def _note_damage(self, error: Exception, scope: Message) -> None:
-        if isinstance(error, BlobDamagedError):
+        if isinstance(error, DamagedError):
             self._service.metrics.count_damaged()
             _log.error("store.damaged path=%r %s", scope["raw_path"], error)
 

@@ -132,6 +132,8 @@ _MAPPING: dict[type, Callable[..., S3Error]] = {
     store.DigestMismatchError: _digest_mismatch,
     store.ChecksumUnknownError: lambda error: S3Error("InvalidRequest", error.message),
     store.BlobDamagedError: _plain("InternalError"),
+    store.RecordDamagedError: _plain("InternalError"),
+    store.CatalogDamagedError: _plain("InternalError"),
     store.StoreFullError: _plain("XMinioStorageFull"),
     store.StoreBusyError: _plain("SlowDown"),
     store.StoreFailedError: _plain("ServiceUnavailable"),

@@ -19,9 +19,9 @@ from ingot.store.records import (
     GarbageRecord,
     ListedRecord,
     ObjectRecord,
-    decode_listed,
     encode,
 )
+from ingot.store.seals import open_record
 from ingot.store.versions import Edit, Stored, Versions
 
 # Called with the object under the key now (None when there is none); it raises what the writer
@@ -134,7 +134,7 @@ class Changes:
         async def step(place: BucketPlace) -> ObjectRecord | None:
             current = self._current(place, key)
             if precondition is not None:
-                precondition(None if current is None else decode_listed(current.value))
+                precondition(None if current is None else open_record(key, current.value))
             wanted = plan(place.partition)
             edit = Edit(place)
             edit.checks += wanted.checks

@@ -16,15 +16,15 @@ from ingot.store import keys
 from ingot.store.blobs.contract import BlobRef
 from ingot.store.blobs.files import FileBlobs
 from ingot.store.catalog.sqlite import SqliteCatalog
-from ingot.store.errors import BlobDamagedError, StoreFailedError
+from ingot.store.errors import CatalogDamagedError, DamagedError, StoreFailedError
 from ingot.store.layout import prepare_directory, require_store
 from ingot.store.named import named_blobs, rows
 from ingot.store.records import (
     decode_bucket,
     decode_manifest,
-    decode_object,
     decode_part,
 )
+from ingot.store.seals import open_object
 
 PROBLEMS_MAX = 10_000
 # How many files of blobs are compared with the catalog in one pass over it.
@@ -110,7 +110,7 @@ class _Check:
                 self._note("", "", f"the catalog's file is damaged: {text}")
             self._check_buckets()
             self._compare_files()
-        except StoreFailedError as error:
+        except (StoreFailedError, CatalogDamagedError) as error:
             self._note("", "", error.message)
         return self._report
 
@@ -132,19 +132,21 @@ class _Check:
             (keys.PARTS, self._part),
         ):
             for name, value in rows(self._catalog, partition, space):
-                title = keys.unescape(name[len(space) :].partition(keys.SEPARATOR)[0]).decode()
+                title = keys.name_of(name)
                 try:
                     for message in verify(partition, name, value):
                         self._note(bucket, title, message)
                 except msgspec.DecodeError as error:
                     self._note(bucket, title, f"its record cannot be read: {error}")
+                except DamagedError as error:
+                    self._note(bucket, title, error.message)
 
     def _version(self, partition: str, name: bytes, value: bytes) -> Iterator[str]:
         """Yield what is wrong with a version of an object."""
         self._report.versions += 1
-        record = decode_object(value)
         stored = self._catalog.get_with_attachment(partition, name)
         attachment = None if stored is None else stored[1]
+        record = open_object(keys.name_of(name), value, attachment)
         what = f"version {record.version_id}"
         if record.layout == "manifest":
             if attachment is None:
@@ -178,7 +180,7 @@ class _Check:
                 md5.update(piece)
                 found_bytes += len(piece)
                 self._advance(len(piece))
-        except BlobDamagedError as error:
+        except DamagedError as error:
             yield f"{what}: {error.message}"
             return
         self._report.verified_bytes += found_bytes

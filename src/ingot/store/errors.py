@@ -132,7 +132,29 @@ class ChecksumUnknownError(UsageError):
     """A completion announces a checksum, or a type of checksum, that the upload does not have."""
 
 
-class BlobDamagedError(IntegrityError):
+class DamagedError(IntegrityError):
+    """What is stored is not what was written; nothing of it was handed out."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(
+            message,
+            hint="restore the object from a copy; the bytes on this device cannot be trusted",
+        )
+
+
+class RecordDamagedError(DamagedError):
+    """What the catalog holds of an object is damaged; the key is empty where it is unknown."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f"object {key!r}: {reason}" if key else reason)
+        self.key = key
+
+
+class CatalogDamagedError(DamagedError):
+    """The catalog's file is damaged: the engine cannot read it."""
+
+
+class BlobDamagedError(DamagedError):
     """Stored bytes are missing, cut or changed; none of them were handed out.
 
     Args:
@@ -140,10 +162,7 @@ class BlobDamagedError(IntegrityError):
     """
 
     def __init__(self, blob_id: str, reason: str) -> None:
-        super().__init__(
-            f"blob {blob_id}: {reason}",
-            hint="restore the object from a copy; the bytes on this device cannot be trusted",
-        )
+        super().__init__(f"blob {blob_id}: {reason}")
         self.blob_id = blob_id
 
 

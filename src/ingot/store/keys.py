@@ -94,6 +94,11 @@ def new_version_id(modified_ns: int) -> str:
     return f"{_TIME_NS_MAX - modified_ns:016x}{secrets.token_hex(8)}"
 
 
+def name_of(catalog_key: bytes) -> str:
+    """Return the S3 key (for a part: the upload) that a key of a bucket's partition is about."""
+    return unescape(catalog_key[len(OBJECTS) :].partition(SEPARATOR)[0]).decode()
+
+
 def version_key(key: str, place: str) -> bytes:
     """Return where a version of an object is that is not the current object."""
     return versions_prefix(key) + place.encode()

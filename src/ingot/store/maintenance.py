@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 
 from ingot.base import failpoints
-from ingot.base.errors import Error
 from ingot.store import keys
 from ingot.store.catalog.contract import Put
 from ingot.store.core import Core
@@ -148,7 +147,7 @@ class Maintenance:
             collected = await self.collect()
         except StoppedError:
             return
-        except (Error, OSError):
+        except Exception:  # noqa: BLE001 # a damaged record must end neither the work nor the worker
             _log.exception("store.maintenance.failed")
         else:
             if orphans or expired or collected:

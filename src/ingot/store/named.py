@@ -9,13 +9,14 @@ import msgspec
 
 from ingot.store import keys
 from ingot.store.catalog.contract import Catalog
+from ingot.store.errors import RecordDamagedError
 from ingot.store.records import (
     ObjectRecord,
     decode_garbage,
     decode_manifest,
-    decode_object,
     decode_part,
 )
+from ingot.store.seals import decode_object
 
 _ROWS_MAX = 500
 
@@ -33,7 +34,7 @@ def named_blobs(catalog: Catalog) -> Iterator[str]:
     for partition in filter(keys.is_bucket_partition, catalog.partitions()):
         for space in (keys.OBJECTS, keys.VERSIONS, keys.PARTS, keys.GARBAGE):
             for name, value in rows(catalog, partition, space):
-                with contextlib.suppress(msgspec.DecodeError):
+                with contextlib.suppress(msgspec.DecodeError, RecordDamagedError):
                     yield from _blob_ids(catalog, partition, space, name, value)
 
 

@@ -32,9 +32,9 @@ from ingot.store.records import (
     Layout,
     ObjectRecord,
     PartRecord,
-    decode_object,
     encode,
 )
+from ingot.store.seals import decode_object, open_object, seal_object
 from ingot.store.stored import StoredObject
 from ingot.store.version_listing import VersionsQuery, list_versions
 
@@ -57,6 +57,7 @@ class Objects:
             NoSuchKeyError: it holds no such object; a `DeletedError` if there was one.
             NoSuchVersionError: the object has no such version.
             DeleteMarkerError: the version is a delete marker.
+            RecordDamagedError: what the catalog holds of it is not what was written.
         """
         if version_id is not None:
             return self._version(bucket, key, version_id)
@@ -71,7 +72,7 @@ class Objects:
                 if newest is not None and newest.delete_marker:
                     raise DeletedError(bucket, key, newest.version_id)
                 raise NoSuchKeyError(bucket, key)
-        return StoredObject(bucket, key, decode_object(stored[0]), stored[1])
+        return StoredObject(bucket, key, open_object(key, *stored), stored[1])
 
     def _version(self, bucket: str, key: str, version_id: str) -> StoredObject:
         partition = self._buckets.refresh(bucket).partition
@@ -79,7 +80,7 @@ class Objects:
         if found is None:
             raise NoSuchVersionError(bucket, key, version_id)
         stored = found.stored
-        record = decode_object(stored.value)
+        record = open_object(key, *stored)
         if record.delete_marker:
             raise DeleteMarkerError(bucket, key, version_id, record.modified_ns)
         return StoredObject(bucket, key, record, stored.attachment)
@@ -248,13 +249,13 @@ class Objects:
             if found is None:
                 raise CommitConflictError(f"{key!r} changed meanwhile")
             old, attachment = found.stored
-            record = decode_object(old)
+            record = open_object(key, old, attachment)
             attributes = msgspec.structs.replace(record.attributes, tags=tags)
             record = msgspec.structs.replace(record, attributes=attributes)
             await self._catalog.commit(
                 place.partition,
                 checks=[place.fence, Check(found.catalog_key, old)],
-                puts=[Put(found.catalog_key, encode(record), attachment)],
+                puts=[Put(found.catalog_key, seal_object(key, record, attachment), attachment)],
             )
             return record
 

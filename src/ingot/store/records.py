@@ -1,7 +1,8 @@
 """The records of the catalog and their encoding; each begins with its schema version.
 
 Records are msgpack arrays: fields are only ever added, at the end and with a default, and the
-schema version rises when the meaning of an old field changes. The bytes are specified in
+schema version rises when the meaning of an old field changes. Those of objects are sealed besides,
+see `seals`. The bytes are specified in
 `docs/explanation/on-disk-format.md`.
 """
 
@@ -142,8 +143,6 @@ class GarbageRecord(msgspec.Struct, frozen=True, array_like=True):
 _encoder = msgspec.msgpack.Encoder()
 encode = _encoder.encode
 decode_bucket = msgspec.msgpack.Decoder(BucketRecord).decode
-decode_listed = msgspec.msgpack.Decoder(ListedRecord).decode
-decode_object = msgspec.msgpack.Decoder(ObjectRecord).decode
 decode_upload = msgspec.msgpack.Decoder(UploadRecord).decode
 decode_part = msgspec.msgpack.Decoder(PartRecord).decode
 decode_garbage = msgspec.msgpack.Decoder(GarbageRecord).decode

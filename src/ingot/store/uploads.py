@@ -28,11 +28,11 @@ from ingot.store.records import (
     ObjectRecord,
     PartRecord,
     UploadRecord,
-    decode_object,
     decode_part,
     decode_upload,
     encode,
 )
+from ingot.store.seals import decode_object, open_record
 from ingot.store.stored import StoredObject
 
 _ROWS_MAX = 1000
@@ -302,8 +302,9 @@ class Uploads:
     def _completed(self, bucket: str, key: str, upload_id: str) -> ObjectRecord | None:
         """Return the object that the upload has become already, if it is still there."""
         value = self._catalog.get(self._buckets.refresh(bucket).partition, keys.object_key(key))
-        record = None if value is None else decode_object(value)
-        return record if record is not None and record.upload_id == upload_id else None
+        if value is None or decode_object(value).upload_id != upload_id:
+            return None
+        return open_record(key, value)
 
     async def _commit_part(self, bucket: str, key: str, upload_id: str, part: PartRecord) -> None:
         part_key = keys.part_key(upload_id, part.number)

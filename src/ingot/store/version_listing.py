@@ -12,7 +12,8 @@ from ingot.store.catalog.contract import Catalog
 from ingot.store.keys import NULL_VERSION, Versioning
 from ingot.store.listing import Row, Walk, position_after, walk
 from ingot.store.pages import ListedVersion, VersionsPage
-from ingot.store.records import ObjectRecord, decode_listed, decode_object
+from ingot.store.records import ObjectRecord
+from ingot.store.seals import decode_listed, decode_object
 
 
 class VersionsQuery(NamedTuple):

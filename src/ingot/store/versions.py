@@ -8,6 +8,7 @@ Hence: an object under `o/KEY` is the latest version, and without one the first 
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
 from collections.abc import Collection, Container, Iterator
@@ -18,16 +19,22 @@ import msgspec
 from ingot.store import keys
 from ingot.store.buckets import BucketPlace
 from ingot.store.catalog.contract import Catalog, Check, CommitConflictError, EmptyRange, Put
+from ingot.store.errors import RecordDamagedError
 from ingot.store.keys import NULL_VERSION, Versioning
 from ingot.store.records import (
     ListedRecord,
     ObjectRecord,
-    decode_listed,
     decode_manifest,
+)
+from ingot.store.seals import (
+    attachment_of,
+    decode_listed,
     decode_object,
-    encode,
+    open_record,
+    seal_object,
 )
 
+_log = logging.getLogger(__name__)
 _VERSION_ID = re.compile(r"[0-9a-f]{32}", re.ASCII)
 # How many versions a look behind those that are to go reads at a time.
 _ROWS_MAX = 100
@@ -130,9 +137,9 @@ class Versions:
         object_key = keys.object_key(key)
         edit.checks.append(Check(object_key, None if current is None else current.value))
         if current is not None:
-            edit.released += self.blob_ids(edit.place.partition, object_key, current.value)
+            edit.released += self._released(edit.place.partition, object_key, current.value)
         if record is not None:
-            edit.put(object_key, encode(record), attachment)
+            edit.put(object_key, seal_object(key, record, attachment), attachment)
         elif current is not None:
             edit.delete(object_key)
 
@@ -161,14 +168,14 @@ class Versions:
             self._drop_null(edit, key)
         if current is not None and old is not None:
             if suspended and old.version_id == NULL_VERSION:
-                edit.released += self.blob_ids(edit.place.partition, object_key, current.value)
+                edit.released += self._released(edit.place.partition, object_key, current.value)
             else:
                 _put_row(edit, key, old, current)
             edit.delete(object_key)
         if record.delete_marker:
-            _put_row(edit, key, record, Stored(encode(record), None))
+            _put_row(edit, key, record, Stored(seal_object(key, record, None), None))
         else:
-            edit.put(object_key, encode(record), attachment)
+            edit.put(object_key, seal_object(key, record, attachment), attachment)
         return record
 
     def remove(self, edit: Edit, key: str, version_ids: Collection[str]) -> dict[str, ObjectRecord]:
@@ -190,14 +197,14 @@ class Versions:
             record = decode_object(value)
             removed[record.version_id] = record
             edit.checks.append(Check(row_key, value))
-            edit.released += self.blob_ids(partition, row_key, value)
+            edit.released += self._released(partition, row_key, value)
             edit.delete(row_key)
         if NULL_VERSION in removed:
             edit.delete(keys.null_key(key))
         if current is not None and old is not None:
             if old.version_id in version_ids:
                 removed[old.version_id] = old
-                edit.released += self.blob_ids(partition, object_key, current)
+                edit.released += self._released(partition, object_key, current)
                 edit.delete(object_key)
                 self._promote(edit, key, rows)
         elif rows:
@@ -205,8 +212,13 @@ class Versions:
         return removed
 
     def blob_ids(self, partition: str, key: bytes, value: bytes) -> list[str]:
-        """Return the blobs of an object record, reading its manifest if it has one."""
-        record = decode_object(value)
+        """Return the blobs of an object record, reading its manifest if it has one.
+
+        Raises:
+            RecordDamagedError: what the record says cannot be trusted.
+        """
+        name = keys.name_of(key)
+        record = open_record(name, value)
         if record.blob is not None:
             return [record.blob.id]
         if record.layout != "manifest":
@@ -214,7 +226,16 @@ class Versions:
         stored = self._catalog.get_with_attachment(partition, key)
         if stored is None or stored[0] != value or stored[1] is None:
             return []  # changed meanwhile: the commit that asked will not go through
-        return [part.blob.id for part in decode_manifest(stored[1]) if part.blob is not None]
+        manifest = decode_manifest(attachment_of(name, value, stored[1]))
+        return [part.blob.id for part in manifest if part.blob is not None]
+
+    def _released(self, partition: str, key: bytes, value: bytes) -> list[str]:
+        """Return the blobs that lose their record; a damaged one might name those of another."""
+        try:
+            return self.blob_ids(partition, key, value)
+        except RecordDamagedError as error:
+            _log.error("store.damaged a record is replaced or removed: %s", error)
+            return []
 
     def _find_rows(
         self, partition: str, key: str, version_ids: Collection[str]
@@ -263,7 +284,7 @@ class Versions:
             row_key = keys.version_key(key, place.decode())
             value = self._catalog.get(partition, row_key)
             if value is not None:
-                edit.released += self.blob_ids(partition, row_key, value)
+                edit.released += self._released(partition, row_key, value)
             edit.delete(row_key)
             edit.delete(null_key)
 

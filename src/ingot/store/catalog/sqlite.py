@@ -25,12 +25,17 @@ from ingot.store.catalog.contract import (
 )
 from ingot.store.catalog.transaction import Transaction
 from ingot.store.catalog.turnstile import Turnstile
-from ingot.store.errors import StoreFailedError, StoreFormatError, StoreFullError
+from ingot.store.errors import (
+    CatalogDamagedError,
+    StoreFailedError,
+    StoreFormatError,
+    StoreFullError,
+)
 from ingot.store.space import Space
 
 # "INGO": tells a catalog from any other SQLite file.
 APPLICATION_ID = 0x494E474F
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 CATALOG_FILE = "catalog.sqlite"
 
 PAGE_BYTES = 4096
@@ -79,6 +84,7 @@ _INTEGRITY_CHECK = "PRAGMA integrity_check(100)"
 _NEXT_PARTITION = "SELECT partition FROM record WHERE partition > ? ORDER BY partition LIMIT 1"
 
 
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _FULL = StoreFullError("the catalog's device is full", hint="free some space")
 
 
@@ -208,6 +214,8 @@ class SqliteCatalog:
             # fetchall ends the read transaction at once: an open one would hold up checkpoints.
             return self._reader().execute(statement, parameters).fetchall()
         except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+                raise CatalogDamagedError(f"{self._path} is damaged: {error}") from error
             raise StoreFailedError(f"{self._path} cannot be read: {error}") from error
 
     def _reader(self) -> sqlite3.Connection:
