@@ -27,7 +27,7 @@ UEFI_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 UEFI_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 DISK = ("virtio-blk-pci,drive=medium,bootindex=0",)
 # Of what hypervisors with these formats have; their disks are for the firmware alone.
-IDE = ("ide-hd,drive=medium,bootindex=0",)
+IDE = ("ide-hd,drive=medium,bootindex=0,bus=ide.0",)
 CD = ("ide-cd,drive=medium,bootindex=0",)
 QEMU_FORMATS = {".qcow2": "qcow2", ".vmdk": "vmdk", ".vhd": "vpc"}
 
@@ -59,7 +59,15 @@ def boots(tmp_path: Path) -> Iterator[Callable[..., str]]:
     """Start QEMU; returns console and status once services are ready or the boot has ended."""
     machines: list[subprocess.Popen[bytes]] = []
 
-    def start(built: Built, firmware: str, image: Path, device: tuple[str, ...]) -> str:
+    def start(
+        built: Built,
+        firmware: str,
+        image: Path,
+        device: tuple[str, ...],
+        *,
+        card: str = "virtio-net-pci",
+        data: bool = False,
+    ) -> str:
         console, status = tmp_path / "console", tmp_path / "status"
         command = [
             *("qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-cpu", "max"),
@@ -67,7 +75,8 @@ def boots(tmp_path: Path) -> Iterator[Callable[..., str]]:
             *("-nodefaults", "-display", "none", "-no-reboot", "-serial", f"file:{console}"),
             *("-device", "virtio-serial-pci", "-chardev", f"file,id=status,path={status}"),
             *("-device", "virtserialport,chardev=status,name=ingot.status"),
-            *("-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="),
+            *("-netdev", "user,id=net", "-device", f"{card},netdev=net,romfile="),
+            *(blank_disk(tmp_path) if data else ()),
             *medium(unpacked(image, tmp_path), device),
         ]
         if firmware == "uefi":
@@ -99,6 +108,13 @@ def unpacked(path: Path, folder: Path) -> Path:
         return path
     subprocess.run(["tar", "-xzf", path, "-C", folder], check=True)
     return folder / "disk.raw"
+
+
+def blank_disk(folder: Path) -> list[str]:
+    path = folder / "blank"
+    with path.open("wb") as file:
+        file.truncate(64 << 20)
+    return ["-drive", f"if=none,id=data,format=raw,file={path}"]
 
 
 def medium(path: Path, device: tuple[str, ...]) -> list[str]:
@@ -167,6 +183,38 @@ def test_one_flipped_byte_in_the_root_stops_the_boot(
     said = boots(built, "uefi", disk, DISK)
     assert reason in said
     assert '{"event":"ready"}' not in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "machine",
+    [
+        # What VMware is given for it, and what VirtualBox and VMware give by themselves.
+        ("cloud", "vmxnet3", "pvscsi,id=data", "scsi-hd,bus=data.0,drive=data"),
+        ("generic", "e1000", "ide-hd,bus=ide.1,drive=data"),
+        ("generic", "e1000e", "nvme,serial=data,drive=data"),
+    ],
+)
+def test_a_kernel_drives_the_devices_of_hypervisors(
+    cli: Cli,
+    boots: Callable[..., str],
+    tmp_path: Path,
+    machine: tuple[str, ...],
+) -> None:
+    """The data disk is formatted and the network gives an address, or nothing is ready."""
+    platform, card, *devices = machine
+    shutil.copytree(ROOT / "examples", tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "hello.yml"
+    path.write_text(f"{path.read_text()}\ndata: {{label: DATA, path: /var/data}}\n")
+    cli(
+        *("build", path, "--dir", tmp_path, "--format", "vmdk", "--platform", platform),
+        timeout_s=900,
+    )
+    built = Built(tmp_path, json.loads((tmp_path / "hello.manifest.json").read_text()))
+    disk = (*IDE, *devices)
+    said = boots(built, "bios", tmp_path / "hello.vmdk", disk, card=card, data=True)
+    assert "ingot: format: formatting the blank disk" in said
+    assert '{"event":"ready"}' in said
 
 
 @pytest.mark.slow

@@ -14,7 +14,13 @@ from ingot.appliance.contents import write_contents
 from ingot.appliance.images import get_image
 from ingot.appliance.manifest import MANIFEST_SUFFIX, Manifest, make_manifest, render
 from ingot.appliance.outputs import Output, OutputFile, Target, find_output
-from ingot.appliance.plan import Plan, image_references, make_plan, with_data_steps
+from ingot.appliance.plan import (
+    Plan,
+    image_references,
+    make_plan,
+    with_data_steps,
+    with_platform,
+)
 from ingot.appliance.sbom import SBOM_PATH, render_sbom
 from ingot.appliance.spec import read_appliance
 from ingot.appliance.tools import find_tool
@@ -37,6 +43,7 @@ class BuildOptions:
         folder: takes the outputs; made if it is missing.
         name: what the outputs' names start with; None takes the appliance file's.
         compress_level: of zstd, 1 to 22; None favours speed.
+        platform: see `with_platform`.
     """
 
     arch: str
@@ -44,6 +51,7 @@ class BuildOptions:
     name: str | None = None
     formats: tuple[str, ...] = (FORMAT_DEFAULT,)
     compress_level: int | None = None
+    platform: str | None = None
 
 
 def build(path: Path, options: BuildOptions, session: Session) -> Manifest:
@@ -61,20 +69,26 @@ def build(path: Path, options: BuildOptions, session: Session) -> Manifest:
     for output in outputs:
         _check(output, options.arch)
     loaders = dict.fromkeys(loader for output in outputs for loader in output.loaders)
-    plan = plan_appliance(path, options.arch, session)
+    plan = plan_appliance(path, options.arch, session, platform=options.platform)
     images = load_images(loaders, path.parent, options.arch, session)
     trees = {loader: image.tree for loader, image in images.items()}
     return write_outputs(plan, outputs, options, session, trees)
 
 
-def plan_appliance(path: Path, arch: str, session: Session) -> Plan:
+def plan_appliance(path: Path, arch: str, session: Session, *, platform: str | None = None) -> Plan:
     """Return the root file system of the appliance at `path`, its bill of materials inside.
+
+    Args:
+        path: the appliance file.
+        arch: Debian's name of the architecture.
+        session: brings what images are made of.
+        platform: see `with_platform`.
 
     Raises:
         DocumentError: the appliance file or a component has mistakes; all are listed.
         Error: what images and plan raise.
     """
-    appliance = with_data_steps(read_appliance(path))
+    appliance = with_data_steps(with_platform(read_appliance(path), platform))
     images = load_images(image_references(appliance), path.parent, arch, session)
     order = partial(module_order, cache_dir=session.cache_dir)
     plan = make_plan(appliance, images, arch=arch, module_order=order)

@@ -93,7 +93,7 @@ def early_tree(plan: Plan, modules: Sequence[Entry], tools: Tree) -> Tree:
     """
     tree = Tree()
     tree.merge(tools)
-    for path in ("dev", "modules", "proc", "root"):
+    for path in ("dev", "modules", "proc", "root", "sys"):
         tree.add(directory(path))
     for path, mode in ((_FIRST_PROGRAM, 0o755), (_BUSYBOX, 0o755)):
         entry = plan.root.resolve(path)

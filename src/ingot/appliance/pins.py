@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ingot.appliance.bundle import COMPONENT_PREFIX
 from ingot.appliance.images import find_component, get_image, sources
-from ingot.appliance.plan import image_references, with_data_steps
-from ingot.appliance.spec import read_appliance
+from ingot.appliance.plan import image_references, with_data_steps, with_platform
+from ingot.appliance.spec import Appliance, read_appliance
 from ingot.debian.recipe import read_recipe
 from ingot.debian.session import Session
 from ingot.oci.manifest import platform_for
@@ -45,7 +45,7 @@ def lock_appliance(
         DocumentError: the appliance file or a component has mistakes.
         Error: what fetching images and packages raises; the lock is unchanged then.
     """
-    references = image_references(with_data_steps(read_appliance(path)))
+    references = image_references(_read(path))
     if update:
         _forget(references, path.parent, arches, session)
     rows: list[Pinned] = []
@@ -66,10 +66,14 @@ def check_appliance(path: Path) -> None:
         DocumentError: one of them has; all mistakes of the first such file are listed.
         NotFoundError: the file or a component does not exist.
     """
-    for reference in image_references(with_data_steps(read_appliance(path))):
+    for reference in image_references(_read(path)):
         if reference.startswith(COMPONENT_PREFIX):
             name = reference.removeprefix(COMPONENT_PREFIX)
             read_recipe(find_component(name, path.parent))
+
+
+def _read(path: Path) -> Appliance:
+    return with_data_steps(with_platform(read_appliance(path)))
 
 
 def _forget(

@@ -9,11 +9,20 @@ our boot scripts' settings in `/etc/ingot` and supervised services in `/etc/serv
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ingot.appliance import scripts
 from ingot.appliance.bundle import Bundle, bind_destinations, make_bundle, mount_points
+from ingot.appliance.hardware import (
+    CARDS_LABEL,
+    DISKS_LABEL,
+    TABLE,
+    Driver,
+    ModuleOrder,
+    read_drivers,
+    render_table,
+)
 from ingot.appliance.runtime import config_json, runtime_json
 from ingot.appliance.settings import Settings
 from ingot.appliance.spec import Appliance, Container, FileEntry
@@ -23,6 +32,7 @@ from ingot.oci.tree import Content, Entry, Tree, directory, file, symlink
 
 # LinuxKit numbers the names of containers from here on, for `uid: NAME`.
 FIRST_ID = 100
+KERNEL_IMAGE = "component:kernel"
 FORMAT_IMAGE = "component:format"
 MOUNT_IMAGE = "component:mount"
 LOG_FOLDER = ".log"
@@ -37,8 +47,6 @@ _HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
 _LEFT_OVERS = (".dockerenv", "Dockerfile", "dev/console", "dev/pts", "dev/shm", "etc/hostname")
 _MOUNT_POINTS = ("dev", "etc", "proc", "sys")
 
-ModuleOrder = Callable[[Tree, Sequence[str]], list[str]]
-
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -50,6 +58,8 @@ class Plan:
         kernel: the kernel's bytes, where there is one.
         early_modules: paths in `root` of the modules the initial RAM disk inserts, in order.
         root_modules: what it inserts instead to reach a root on a disk, in order; not in `root`.
+        disks: drivers that reach a disk, of which a machine inserts those it has devices for.
+        cards: the same for network cards.
         services: names, in the order of their start.
     """
 
@@ -60,7 +70,23 @@ class Plan:
     cmdline: str
     early_modules: tuple[str, ...]
     root_modules: tuple[Entry, ...]
+    disks: tuple[Driver, ...]
+    cards: tuple[Driver, ...]
     services: tuple[str, ...]
+
+
+def with_platform(appliance: Appliance, platform: str | None = None) -> Appliance:
+    """Return the appliance with the kernel for its machines in the place of the shipped one.
+
+    Args:
+        appliance: a kernel of its own stays.
+        platform: overrules the appliance file's.
+    """
+    kernel = appliance.kernel
+    wanted = platform or appliance.platform
+    if kernel is None or kernel.image != KERNEL_IMAGE or wanted != "generic":
+        return appliance
+    return replace(appliance, kernel=replace(kernel, image=f"{KERNEL_IMAGE}-{wanted}"))
 
 
 def with_data_steps(appliance: Appliance) -> Appliance:
@@ -125,6 +151,8 @@ def make_plan(
         cmdline=appliance.kernel.cmdline if appliance.kernel else "",
         early_modules=kernel.early_modules,
         root_modules=kernel.root_modules,
+        disks=kernel.disks,
+        cards=kernel.cards,
         services=tuple(bundle.name for bundle in bundles.services),
     )
 
@@ -172,6 +200,8 @@ class _Kernel:
     binary: Content | None = None
     early_modules: tuple[str, ...] = ()
     root_modules: tuple[Entry, ...] = ()
+    disks: tuple[Driver, ...] = ()
+    cards: tuple[Driver, ...] = ()
 
 
 def _add_kernel(
@@ -197,10 +227,14 @@ def _add_kernel(
             list(dict.fromkeys(wanted)),
         )
     )
-    for module in (*early, *later):
+    disks, cards = (read_drivers(image, lb, module_order) for lb in (DISKS_LABEL, CARDS_LABEL))
+    drivers = (*disks, *cards)
+    for module in (*early, *later, *(module for driver in drivers for module in driver.modules)):
         root.add(module)
     root.add(module_list([module.path for module in later if module not in early]))
-    return _Kernel(kernel, tuple(module.path for module in early), for_root)
+    if drivers:
+        root.add(file(TABLE, render_table(drivers, "")))
+    return _Kernel(kernel, tuple(module.path for module in early), for_root, disks, cards)
 
 
 def _module_names(image: Image, label: str) -> list[str]:

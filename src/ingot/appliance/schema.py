@@ -13,6 +13,7 @@ import msgspec
 
 from ingot.appliance.capabilities import KNOWN
 from ingot.appliance.settings import ID_MAX, KEYS, PORT_MAX, Settings
+from ingot.appliance.spec import PLATFORMS
 
 _TEXT = {"type": "string"}
 _TEXTS = {"type": "array", "items": _TEXT}
@@ -140,6 +141,7 @@ def appliance_schema() -> dict[str, Any]:
                 "files": _list(_FILE),
                 "data": {"anyOf": [disk, _list(disk)]},
                 "network": _NETWORK,
+                "platform": {"enum": list(PLATFORMS)},
             }
         ),
         "$defs": {"container": _container(), "disk": _DISK},

@@ -31,7 +31,18 @@ CONTAINERS_MAX = 999
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}", re.IGNORECASE)
 _DATA_PATH = re.compile(r"/var(/(?!\.\.?(/|$))[^/]+)+")
 _LABEL = re.compile(r"[A-Za-z0-9_.-]{1,16}")
-_SECTIONS = ("kernel", "init", "onboot", "onshutdown", "services", "files", "data", "network")
+_SECTIONS = (
+    "kernel",
+    "init",
+    "onboot",
+    "onshutdown",
+    "services",
+    "files",
+    "data",
+    "network",
+    "platform",
+)
+PLATFORMS = ("cloud", "generic")
 _SERVICE_ONLY = frozenset({"restart", "depends", "ready", "stop-timeout"})
 
 
@@ -96,7 +107,11 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Appliance:
-    """A whole appliance file; services are in the order in which they start."""
+    """A whole appliance file; services are in the order in which they start.
+
+    Attributes:
+        platform: the machines that the shipped kernel is for; None leaves it to the build.
+    """
 
     name: str
     kernel: Kernel | None = None
@@ -107,6 +122,7 @@ class Appliance:
     files: tuple[FileEntry, ...] = ()
     data: tuple[DataDisk, ...] = ()
     network: Network | None = None
+    platform: str | None = None
 
 
 def read_appliance(path: Path) -> Appliance:
@@ -149,6 +165,7 @@ def parse_appliance(text: str, *, file: str, name: str) -> Appliance:
         files=_files(reader, nodes["files"]) if "files" in nodes else (),
         data=_data_disks(reader, nodes["data"]) if "data" in nodes else (),
         network=_network(reader, nodes["network"]) if "network" in nodes else None,
+        platform=reader.choice(nodes["platform"], PLATFORMS) if "platform" in nodes else None,
     )
     reader.finish()
     return appliance

@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import dataclass
 
 from ingot.appliance.bundle import COMPONENT_PREFIX
+from ingot.appliance.hardware import FUNCTIONS, file_name, render_table
 from ingot.appliance.initrd import (
     BootParts,
     early_tree,
@@ -23,7 +24,7 @@ from ingot.appliance.outputs import Target
 from ingot.appliance.plan import MODULE_LIST, Plan, module_list
 from ingot.appliance.squashfs import LEVEL_DEFAULT, write_squashfs
 from ingot.base.errors import UsageError
-from ingot.oci.tree import Content, Tree
+from ingot.oci.tree import Content, Entry, Tree, file
 
 VERITY_TOOLS = f"{COMPONENT_PREFIX}verity"
 
@@ -72,6 +73,7 @@ def verified_root(plan: Plan, target: Target) -> VerifiedRoot:
         tools = Tree()
         tools.merge(target.loaders[VERITY_TOOLS])
         tools.remove("usr/share")
+        _add_drivers(tools, plan)
         with initrd.open("wb") as file:
             write_early(early_tree(plan, plan.root_modules, tools), file, level=level)
     content = Content(image.stat().st_size, path=str(image))
@@ -86,6 +88,17 @@ def verified_root(plan: Plan, target: Target) -> VerifiedRoot:
     data_bytes = tree.data_blocks * BLOCK_BYTES
     pieces = (Piece(0, content), Piece(data_bytes, Content.of(tree.tree)))
     return VerifiedRoot(data_bytes + len(tree.tree), pieces, parts)
+
+
+def _add_drivers(tree: Tree, plan: Plan) -> None:
+    """Add the drivers of disks, by which the RAM disk reaches the root on any of them."""
+    functions = plan.root.resolve(FUNCTIONS)
+    if not plan.disks or functions is None:
+        return
+    tree.add(file("drivers/table", render_table(plan.disks, "/drivers")))
+    tree.add(Entry("drivers/functions", "file", 0o644, content=functions.content))
+    for module in (module for driver in plan.disks for module in driver.modules):
+        tree.add(Entry(f"drivers/{file_name(module)}", "file", 0o644, content=module.content))
 
 
 def _root(plan: Plan) -> Tree:

@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 )
 @click.option("--arch", metavar="ARCH", help="Debian's name of the architecture to build for.")
 @click.option(
+    "--platform",
+    type=click.Choice(["cloud", "generic"]),
+    help="Machines to build for: generic brings the drivers of VirtualBox and of hardware.",
+)
+@click.option(
     "--compress-level",
     type=click.IntRange(1, 22),
     metavar="1-22",
@@ -52,6 +57,7 @@ def build(printer: Printer, file: Path | None, folder: Path, **options: Any) -> 
       ingot build examples/hello.yml
       ingot build store.yml --dir out --format kernel+initrd,tar
       ingot build store.yml --offline --compress-level 19
+      ingot build store.yml --platform generic --format vmdk
     """
     import time
 
@@ -69,6 +75,7 @@ def build(printer: Printer, file: Path | None, folder: Path, **options: Any) -> 
         name=options["name"],
         formats=formats or (FORMAT_DEFAULT,),
         compress_level=options["compress_level"],
+        platform=options["platform"],
     )
     started_s = time.monotonic()
     with printer.progress() as progress:

@@ -78,15 +78,30 @@ def read_modules(tree: Tree, cache_dir: Path) -> dict[str, Module]:
         return modules
 
 
-def _module(entry: Entry) -> Module:
+def device_aliases(entry: Entry) -> list[str]:
+    """Return the patterns of the devices that a module drives, as `modalias` files name them."""
+    return [alias for alias in _modinfo(entry).get("alias", []) if ":" in alias]
+
+
+def module_name(path: str) -> str:
+    """Return the name by which the kernel knows the module of a file."""
+    return _plain(path.rpartition("/")[2].partition(_SUFFIX)[0])
+
+
+def _modinfo(entry: Entry) -> dict[str, list[str]]:
     assert entry.content is not None
     values: dict[str, list[str]] = {}
     for field in (read_section(entry.content, ".modinfo") or b"").split(b"\0"):
         key, _, value = field.decode("utf-8", "replace").partition("=")
         values.setdefault(key, []).append(value)
+    return values
+
+
+def _module(entry: Entry) -> Module:
+    values = _modinfo(entry)
     depends = [name for value in values.get("depends", []) for name in value.split(",") if name]
     return Module(
-        name=_name(entry.path),
+        name=module_name(entry.path),
         path=entry.path,
         depends=tuple(_plain(name) for name in depends),
         softdep=tuple(_before(values.get("softdep", []))),
@@ -108,7 +123,7 @@ def _before(softdeps: Iterable[str]) -> Iterable[str]:
 
 def _builtin(tree: Tree) -> set[str]:
     return {
-        _name(line)
+        module_name(line)
         for entry in tree
         if entry.path.endswith("/modules.builtin") and entry.content is not None
         for line in entry.content.read().decode().split()
@@ -135,27 +150,26 @@ def _visit(
     if module.path in order:
         return
     for wanted in module.softdep:
-        for found in _aliased(wanted, modules):
+        for found in _aliased(wanted, modules, builtin):
             _visit(found, modules, builtin, order, (*above, name))
     for wanted in module.depends:
         _visit(wanted, modules, builtin, order, (*above, name))
     order[module.path] = None
 
 
-def _aliased(wanted: str, modules: Mapping[str, Module]) -> list[str]:
+def _aliased(wanted: str, modules: Mapping[str, Module], builtin: set[str]) -> list[str]:
     """Return the module of that name, else one that has it as an alias, else nothing.
 
-    Several implement a cipher or checksum; the generic one loads on every processor.
+    Several implement a cipher or checksum; the generic one loads on every processor, and others
+    refuse to where it is built in.
     """
+    if f"{wanted}_generic" in builtin:
+        return []
     if wanted in modules:
         return [wanted]
     found = sorted(name for name, module in modules.items() if wanted in module.aliases)
     generic = [name for name in found if name.endswith("_generic")]
     return (generic or found)[:1]
-
-
-def _name(path: str) -> str:
-    return _plain(path.rpartition("/")[2].partition(_SUFFIX)[0])
 
 
 def _plain(name: str) -> str:

@@ -131,6 +131,7 @@ def test_the_ram_disk_finds_and_carries_the_root(plan: Plan, tmp_path: Path) -> 
     early = subprocess.run(["zstd", "-dc"], input=data[:plain], capture_output=True, check=False)
     assert listed(early.stdout) == [
         *("bin", "bin/busybox", "dev", "init", "modules", "modules/00-loop.ko", "proc", "root"),
+        "sys",
     ]
     assert listed(data[plain:]) == ["root.squashfs"]
     image = tmp_path / "root"

@@ -55,6 +55,12 @@ def test_soft_dependencies_load_first_where_they_exist(tmp_path: Path) -> None:
     assert order(tree, tmp_path, "ext4") == ["crc32c_generic", "ext4"]
 
 
+def test_a_generic_one_that_is_built_in_is_enough(tmp_path: Path) -> None:
+    tree = kernel(erofs="softdep=pre: virtio", virtio_intel="alias=virtio")
+    tree.add(file(f"{FOLDER}/modules.builtin", "kernel/crypto/virtio_generic.ko\n"))
+    assert order(tree, tmp_path, "erofs") == ["erofs"]
+
+
 def test_built_in_modules_are_not_loaded(tmp_path: Path) -> None:
     tree = kernel(a="depends=virtio_builtin")
     assert order(tree, tmp_path, "a", "virtio-builtin") == ["a"]
