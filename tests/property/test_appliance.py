@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from ingot.appliance.archive import write_tar
 from ingot.appliance.cpio import write_cpio
+from ingot.appliance.documents import Document
 from ingot.appliance.spec import parse_appliance
 from ingot.base.document import DocumentError
 from ingot.oci.tree import Tree, directory, file, symlink
@@ -36,7 +37,7 @@ def test_services_come_after_their_needs_and_move_no_more_than_that(
         f"- {{name: {name}, image: component:x, depends: {sorted(needs[name])}}}\n"
         for name in written
     )
-    order = [s.name for s in parse_appliance(text, file="f", name="f").services]
+    order = [s.name for s in parse_appliance([Document(text, "f")], name="f").services]
     assert sorted(order) == _NAMES
     place = {name: index for index, name in enumerate(order)}
     assert all(place[need] < place[name] for name, wanted in needs.items() for need in wanted)
@@ -78,7 +79,7 @@ def test_any_shape_is_an_appliance_or_a_list_of_mistakes(document: dict[str, obj
 def _parses_or_names_mistakes(text: str) -> None:
     mistakes = "f.yml:"
     try:
-        parse_appliance(text, file="f.yml", name="f")
+        parse_appliance([Document(text, "f.yml")], name="f")
     except DocumentError as error:
         mistakes = error.message
     assert mistakes.startswith("f.yml:")

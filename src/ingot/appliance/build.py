@@ -11,7 +11,9 @@ from functools import partial
 from pathlib import Path
 
 from ingot.appliance.contents import write_contents
-from ingot.appliance.images import get_image
+from ingot.appliance.images import get_image, get_layout
+from ingot.appliance.inputs import Inputs
+from ingot.appliance.kernels import unpack_archive
 from ingot.appliance.manifest import MANIFEST_SUFFIX, Manifest, make_manifest, render
 from ingot.appliance.outputs import Output, OutputFile, Target, find_output
 from ingot.appliance.plan import (
@@ -22,7 +24,7 @@ from ingot.appliance.plan import (
     with_platform,
 )
 from ingot.appliance.sbom import SBOM_PATH, render_sbom
-from ingot.appliance.spec import read_appliance
+from ingot.appliance.spec import parse_appliance
 from ingot.appliance.tools import find_tool
 from ingot.base.atomic import fsync_directory
 from ingot.base.errors import UsageError
@@ -54,8 +56,8 @@ class BuildOptions:
     platform: str | None = None
 
 
-def build(path: Path, options: BuildOptions, session: Session) -> Manifest:
-    """Build the appliance that the file at `path` describes; write its outputs and manifest.
+def build(inputs: Inputs, options: BuildOptions, session: Session) -> Manifest:
+    """Build the appliance that `inputs` describe; write its outputs and manifest.
 
     Nothing appears in the folder before everything is written, and nothing remains of a build
     that fails. Equal inputs and lock give equal bytes.
@@ -69,17 +71,19 @@ def build(path: Path, options: BuildOptions, session: Session) -> Manifest:
     for output in outputs:
         _check(output, options.arch)
     loaders = dict.fromkeys(loader for output in outputs for loader in output.loaders)
-    plan = plan_appliance(path, options.arch, session, platform=options.platform)
-    images = load_images(loaders, path.parent, options.arch, session)
+    plan = plan_appliance(inputs, options.arch, session, platform=options.platform)
+    images = load_images(loaders, inputs.folder, options.arch, session)
     trees = {loader: image.tree for loader, image in images.items()}
     return write_outputs(plan, outputs, options, session, trees)
 
 
-def plan_appliance(path: Path, arch: str, session: Session, *, platform: str | None = None) -> Plan:
-    """Return the root file system of the appliance at `path`, its bill of materials inside.
+def plan_appliance(
+    inputs: Inputs, arch: str, session: Session, *, platform: str | None = None
+) -> Plan:
+    """Return the root file system of an appliance, its bill of materials inside.
 
     Args:
-        path: the appliance file.
+        inputs: the appliance.
         arch: Debian's name of the architecture.
         session: brings what images are made of.
         platform: see `with_platform`.
@@ -88,11 +92,27 @@ def plan_appliance(path: Path, arch: str, session: Session, *, platform: str | N
         DocumentError: the appliance file or a component has mistakes; all are listed.
         Error: what images and plan raise.
     """
-    appliance = with_data_steps(with_platform(read_appliance(path), platform))
-    images = load_images(image_references(appliance), path.parent, arch, session)
-    order = partial(module_order, cache_dir=session.cache_dir)
-    plan = make_plan(appliance, images, arch=arch, module_order=order)
-    bill = render_sbom(plan.name, plan.arch, list(images.values()))
+    read = parse_appliance(inputs.documents, name=inputs.name)
+    appliance = with_data_steps(with_platform(read, platform))
+    for warning in appliance.warnings:
+        session.progress.note(f"warning: {warning}")
+    images = load_images(image_references(appliance), inputs.folder, arch, session)
+    layouts: dict[str, Tree] = {}
+    held: dict[str, Image] = {}
+    for volume in appliance.volumes:
+        if volume.format == "oci":
+            image, layouts[volume.name] = get_layout(volume, inputs.folder, arch, session)
+            held[volume.image] = image
+    session.save_lock()
+    plan = make_plan(
+        appliance,
+        images,
+        arch=arch,
+        module_order=partial(module_order, cache_dir=session.cache_dir),
+        unpack=partial(unpack_archive, cache_dir=session.cache_dir),
+        layouts=layouts,
+    )
+    bill = render_sbom(plan.name, plan.arch, list({**held, **images}.values()))
     plan.root.add(file(SBOM_PATH, bill))
     return plan
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ingot.appliance import capabilities
-from ingot.appliance.settings import (
-    INGOT_LABEL,
-    LINUXKIT_LABEL,
-    Mount,
-    Settings,
-    container_fields,
-    read_settings,
-)
+from ingot.appliance.keys.containers import container_fields, read_settings
+from ingot.appliance.keys.volumes import Volume, with_volumes
+from ingot.appliance.settings import INGOT_LABEL, LINUXKIT_LABEL, Actions, Mount, Settings
 from ingot.base.document import Reader
 from ingot.base.errors import UsageError
 from ingot.oci.image import Image
@@ -93,13 +88,24 @@ class Bundle:
         return capabilities.expand((self.settings.capabilities or ()) + self.ambient)
 
     @property
+    def actions(self) -> Actions:
+        """What the machine does before the program starts."""
+        return self.settings.actions or Actions()
+
+    @property
     def ambient(self) -> tuple[str, ...]:
         """The ambient set."""
         return capabilities.expand(self.settings.ambient or ())
 
 
 def make_bundle(
-    name: str, folder: str, image: Image, settings: Settings, ids: Mapping[str, int]
+    name: str,
+    folder: str,
+    image: Image,
+    settings: Settings,
+    ids: Mapping[str, int],
+    *,
+    volumes: Sequence[Volume] = (),
 ) -> Bundle:
     """Decide a container's settings: YAML, else the image's labels, else defaults.
 
@@ -111,7 +117,7 @@ def make_bundle(
         DocumentError: a label of the image is wrong.
         UsageError: there is no command, or a user nobody knows.
     """
-    decided = settings.over(_label_settings(image))
+    decided = with_volumes(settings.over(_label_settings(image)), volumes, name)
     bundle = Bundle(
         name=name,
         folder=folder,
@@ -123,6 +129,11 @@ def make_bundle(
             tuple(_number(gid, ids, name) for gid in decided.additional_gids or ()),
         ),
     )
+    if decided.userns == "new" and not (decided.uid_mappings and decided.gid_mappings):
+        raise UsageError(
+            f"{name}: a new user namespace needs uidMappings and gidMappings",
+            hint="such as uidMappings: [{hostID: 100000, containerID: 0, size: 65536}]",
+        )
     if not bundle.command:
         raise UsageError(
             f"{name}: the image {image.reference} names no program to run",
@@ -157,8 +168,16 @@ def bind_destinations(bundle: Bundle) -> list[tuple[str, str]]:
 
 
 def mount_points(bundle: Bundle) -> list[str]:
-    """Return the destinations of mounts that are no binds, without leading slashes."""
-    return sorted(m.destination.lstrip("/") for m in container_mounts(bundle) if m.type != "bind")
+    """Return the places in the root for mounts that are no binds, without leading slashes."""
+    places = [mount.destination for mount in container_mounts(bundle) if mount.type != "bind"]
+    mounts = bundle.actions.mounts or ()
+    places += [mount.destination for mount in mounts if not mount.destination.startswith("/")]
+    return sorted(place.strip("/") for place in places)
+
+
+def machine_place(bundle: Bundle, destination: str) -> str:
+    """Return where the machine has a destination of `runtime`: relative ones are in the root."""
+    return destination if destination.startswith("/") else f"/{bundle.folder}/rootfs/{destination}"
 
 
 def _label_settings(image: Image) -> Settings:

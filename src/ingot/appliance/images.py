@@ -6,12 +6,14 @@ from pathlib import Path
 
 import ingot.system
 from ingot.appliance.bundle import COMPONENT_PREFIX
-from ingot.base.errors import NotFoundError
+from ingot.appliance.keys.volumes import Volume
+from ingot.base.errors import NotFoundError, UsageError
 from ingot.debian.component import build_component
 from ingot.debian.session import Session
 from ingot.oci.image import Image
-from ingot.oci.manifest import platform_for
+from ingot.oci.manifest import Platform, platform_for
 from ingot.oci.sources import ImageSources
+from ingot.oci.tree import Tree
 
 
 def get_image(reference: str, folder: Path, arch: str, session: Session) -> Image:
@@ -35,6 +37,31 @@ def get_image(reference: str, folder: Path, arch: str, session: Session) -> Imag
     image = sources(folder, session).get(reference, platform_for(arch), pin)
     session.lock.pin_image(reference, image.digest)
     return image
+
+
+def get_layout(volume: Volume, folder: Path, arch: str, session: Session) -> tuple[Image, Tree]:
+    """Return the image of a volume of the format `oci`, and the layout that the volume holds.
+
+    Raises:
+        UsageError: the image is a component, which is no image yet.
+        Error: see `get_image`.
+    """
+    if volume.image.startswith(COMPONENT_PREFIX):
+        raise UsageError(
+            f"the volume {volume.name!r} cannot hold {volume.image} as an OCI layout",
+            hint="make an image of the component first: ingot pkg build FOLDER",
+        )
+    platforms = [_platform(text) for text in volume.platforms] or [platform_for(arch)]
+    places = sources(folder, session)
+    pin = session.lock.image(volume.image)
+    tree, digest = places.kept(volume.image, platforms, pin)
+    session.lock.pin_image(volume.image, digest)
+    return places.get(volume.image, platforms[0], digest), tree
+
+
+def _platform(text: str) -> Platform:
+    system, architecture, *variant = text.split("/")
+    return Platform(architecture, system, *variant)
 
 
 def sources(folder: Path, session: Session) -> ImageSources:

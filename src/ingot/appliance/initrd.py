@@ -2,7 +2,7 @@
 
 The RAM disk is two archives, which the kernel unpacks one after the other: a compressed one with
 what finds the root (busybox, a script, two modules) and a plain one with the squashfs image, whose
-bytes are compressed already.
+bytes are compressed already. Microcode, where the kernel's image brings it, comes before both.
 """
 
 from __future__ import annotations
@@ -117,6 +117,14 @@ def root_without_kernel(plan: Plan) -> Tree:
     return tree
 
 
+def write_microcode(plan: Plan, sink: BinaryIO) -> None:
+    """Write the processors' microcode, if there is any: the kernel wants it first and plain."""
+    if plan.ucode is not None:
+        sink.writelines(plan.ucode.chunks())
+        # The kernel looks for the next archive at a multiple of four bytes.
+        sink.write(bytes(-plan.ucode.size_bytes % 4))
+
+
 def write_early(tree: Tree, sink: BinaryIO, *, level: int) -> None:
     """Write what the kernel unpacks first, compressed, so that another archive may follow."""
     early = io.BytesIO()
@@ -133,6 +141,7 @@ def _write_initrd(plan: Plan, target: Target, path: Path) -> None:
     modules = [entry for path in plan.early_modules if (entry := plan.root.get(path)) is not None]
     content = Content(size_bytes=root_image.stat().st_size, path=str(root_image))
     with path.open("wb") as file:
+        write_microcode(plan, file)
         write_early(early_tree(plan, modules, Tree()), file, level=level)
         write_cpio([Entry(_ROOT_IMAGE, "file", 0o400, content=content)], file)
     root_image.unlink()

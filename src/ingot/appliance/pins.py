@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ingot.appliance.bundle import COMPONENT_PREFIX
-from ingot.appliance.images import find_component, get_image, sources
+from ingot.appliance.images import find_component, get_image, get_layout, sources
+from ingot.appliance.inputs import Inputs
 from ingot.appliance.plan import image_references, with_data_steps, with_platform
-from ingot.appliance.spec import Appliance, read_appliance
+from ingot.appliance.spec import Appliance, parse_appliance
 from ingot.debian.recipe import read_recipe
 from ingot.debian.session import Session
 from ingot.oci.manifest import platform_for
@@ -31,12 +32,12 @@ class Pinned:
 
 
 def lock_appliance(
-    path: Path, arches: Sequence[str], session: Session, *, update: bool
+    inputs: Inputs, arches: Sequence[str], session: Session, *, update: bool
 ) -> list[Pinned]:
-    """Resolve and fetch every image of the appliance file at `path`, and save the lock.
+    """Resolve and fetch every image of an appliance, and save the lock.
 
     Args:
-        path: the appliance file.
+        inputs: the appliance.
         arches: Debian's names of the architectures to resolve for.
         session: its lock takes the pins.
         update: forget the pins of this appliance before, and ask registries again.
@@ -45,35 +46,43 @@ def lock_appliance(
         DocumentError: the appliance file or a component has mistakes.
         Error: what fetching images and packages raises; the lock is unchanged then.
     """
-    references = image_references(_read(path))
+    appliance = _read(inputs)
+    references = image_references(appliance)
+    layouts = [volume for volume in appliance.volumes if volume.format == "oci"]
     if update:
-        _forget(references, path.parent, arches, session)
+        kept = [volume.image for volume in layouts]
+        _forget([*references, *kept], inputs.folder, arches, session)
     rows: list[Pinned] = []
     with session.progress.task("images", total=len(references) * len(arches)) as task:
         for arch in arches:
             for reference in references:
-                image = get_image(reference, path.parent, arch, session)
+                image = get_image(reference, inputs.folder, arch, session)
                 rows.append(Pinned(reference, arch, image.digest, len(image.packages)))
                 task.advance()
+            for volume in layouts:
+                image, _ = get_layout(volume, inputs.folder, arch, session)
+                rows.append(Pinned(volume.image, arch, image.digest, len(image.packages)))
     session.save_lock()
     return rows
 
 
-def check_appliance(path: Path) -> None:
-    """Return if the appliance file at `path` and the components it names have no mistakes.
+def check_appliance(inputs: Inputs) -> tuple[str, ...]:
+    """Return warnings if the appliance file and the components it names have no mistakes.
 
     Raises:
         DocumentError: one of them has; all mistakes of the first such file are listed.
         NotFoundError: the file or a component does not exist.
     """
-    for reference in image_references(_read(path)):
+    appliance = _read(inputs)
+    for reference in image_references(appliance):
         if reference.startswith(COMPONENT_PREFIX):
             name = reference.removeprefix(COMPONENT_PREFIX)
-            read_recipe(find_component(name, path.parent))
+            read_recipe(find_component(name, inputs.folder))
+    return appliance.warnings
 
 
-def _read(path: Path) -> Appliance:
-    return with_data_steps(with_platform(read_appliance(path)))
+def _read(inputs: Inputs) -> Appliance:
+    return with_data_steps(with_platform(parse_appliance(inputs.documents, name=inputs.name)))
 
 
 def _forget(

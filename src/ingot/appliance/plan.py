@@ -11,6 +11,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from ingot.appliance import scripts
 from ingot.appliance.bundle import Bundle, bind_destinations, make_bundle, mount_points
@@ -23,15 +24,24 @@ from ingot.appliance.hardware import (
     read_drivers,
     render_table,
 )
-from ingot.appliance.runtime import config_json, runtime_json
+from ingot.appliance.kernels import KernelFiles, Unpack, kernel_files
+from ingot.appliance.laid import add_files, add_volumes
+from ingot.appliance.machinery import (
+    HOOKS_FOLDER,
+    VOLUMES_STEP,
+    hook_script,
+    interface_modules,
+    needs_hook,
+    volumes_script,
+)
+from ingot.appliance.rootfs import add_init, image_root
+from ingot.appliance.runtime import config_json, hooked_config_json, runtime_json
 from ingot.appliance.settings import Settings
-from ingot.appliance.spec import Appliance, Container, FileEntry
-from ingot.base.errors import Error, NotFoundError, UsageError
+from ingot.appliance.spec import Appliance, Container, Kernel
+from ingot.base.errors import UsageError
 from ingot.oci.image import Image
 from ingot.oci.tree import Content, Entry, Tree, directory, file, symlink
 
-# LinuxKit numbers the names of containers from here on, for `uid: NAME`.
-FIRST_ID = 100
 KERNEL_IMAGE = "component:kernel"
 FORMAT_IMAGE = "component:format"
 MOUNT_IMAGE = "component:mount"
@@ -43,9 +53,6 @@ ROOT_MODULES_LABEL = "ingot.modules.root"
 MODULE_LIST = "etc/ingot/modules"
 
 _PROFILE = "usr/share/containers/seccomp.json"
-_HOSTS = "127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
-_LEFT_OVERS = (".dockerenv", "Dockerfile", "dev/console", "dev/pts", "dev/shm", "etc/hostname")
-_MOUNT_POINTS = ("dev", "etc", "proc", "sys")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,7 @@ class Plan:
         arch: Debian's name of the architecture.
         root: the root file system, the kernel in `boot/`.
         kernel: the kernel's bytes, where there is one.
+        ucode: microcode of processors, which stands before the RAM disk.
         early_modules: paths in `root` of the modules the initial RAM disk inserts, in order.
         root_modules: what it inserts instead to reach a root on a disk, in order; not in `root`.
         disks: drivers that reach a disk, of which a machine inserts those it has devices for.
@@ -67,6 +75,7 @@ class Plan:
     arch: str
     root: Tree
     kernel: Content | None
+    ucode: Content | None
     cmdline: str
     early_modules: tuple[str, ...]
     root_modules: tuple[Entry, ...]
@@ -107,13 +116,20 @@ def image_references(appliance: Appliance) -> list[str]:
     """Return every image the appliance names, once, in the order of the file."""
     references = [appliance.kernel.image] if appliance.kernel else []
     references += appliance.init
+    references += [v.image for v in appliance.volumes if v.image and v.format == "filesystem"]
     for container in (*appliance.onboot, *appliance.onshutdown, *appliance.services):
         references.append(container.image)
     return list(dict.fromkeys(references))
 
 
 def make_plan(
-    appliance: Appliance, images: Mapping[str, Image], *, arch: str, module_order: ModuleOrder
+    appliance: Appliance,
+    images: Mapping[str, Image],
+    *,
+    arch: str,
+    module_order: ModuleOrder,
+    unpack: Unpack,
+    layouts: Mapping[str, Tree] = MappingProxyType({}),
 ) -> Plan:
     """Lay images, containers, boot settings and files into one tree, in LinuxKit's order.
 
@@ -122,15 +138,20 @@ def make_plan(
         images: by reference, all that `image_references` names.
         arch: Debian's name of the architecture.
         module_order: closes a list of kernel modules over what they need.
+        unpack: returns the entries of a tar archive.
+        layouts: the OCI layouts of volumes, by the volume's name.
 
     Raises:
         UsageError: the appliance and its images do not fit together.
     """
     root = Tree()
-    kernel = _add_kernel(root, appliance, images, module_order)
-    for reference in appliance.init:
-        root.merge(images[reference].tree)
     bundles = _Bundles(appliance, images)
+    kernel = _Kernel()
+    if appliance.kernel is not None:
+        files = kernel_files(images[appliance.kernel.image], appliance.kernel, unpack)
+        wanted = _wanted_modules(appliance, images, bundles)
+        kernel = _add_kernel(root, appliance.kernel, files, wanted, module_order)
+    add_init(root, [images[reference] for reference in appliance.init])
     if bundles.all and root.resolve("usr/bin/crun") is None:
         raise UsageError(
             f"{appliance.name}: containers need a runtime, and no init image has /usr/bin/crun",
@@ -138,16 +159,17 @@ def make_plan(
         )
     profile = root.resolve(_PROFILE)
     profile_bytes = profile.content.read() if profile and profile.content else None
+    add_volumes(root, appliance.volumes, images, layouts)
     for bundle in bundles.all:
         _add_container(root, bundle, arch=arch, profile=profile_bytes)
     _add_settings(root, appliance, bundles)
-    for entry in appliance.files:
-        _add_file(root, entry, bundles.ids)
+    add_files(root, appliance)
     return Plan(
         name=appliance.name,
         arch=arch,
         root=root,
         kernel=kernel.binary,
+        ucode=kernel.ucode,
         cmdline=appliance.kernel.cmdline if appliance.kernel else "",
         early_modules=kernel.early_modules,
         root_modules=kernel.root_modules,
@@ -166,9 +188,7 @@ class _Bundles:
     """The containers of an appliance, by section."""
 
     def __init__(self, appliance: Appliance, images: Mapping[str, Image]) -> None:
-        sections = (appliance.onboot, appliance.onshutdown, appliance.services)
-        names = dict.fromkeys(container.name for section in sections for container in section)
-        self.ids = {name: FIRST_ID + index for index, name in enumerate(names)}
+        self._appliance = appliance
         self._images = images
         self.onboot = self._numbered("onboot", appliance.onboot)
         self.onshutdown = self._numbered("onshutdown", appliance.onshutdown)
@@ -186,7 +206,8 @@ class _Bundles:
 
     def _bundle(self, container: Container, folder: str) -> Bundle:
         image = self._images[container.image]
-        return make_bundle(container.name, folder, image, container.settings, self.ids)
+        ids, volumes = self._appliance.ids, self._appliance.volumes
+        return make_bundle(container.name, folder, image, container.settings, ids, volumes=volumes)
 
 
 def _step(name: str, image: str, *command: str) -> Container:
@@ -198,33 +219,42 @@ class _Kernel:
     """What `Plan` says of the kernel."""
 
     binary: Content | None = None
+    ucode: Content | None = None
     early_modules: tuple[str, ...] = ()
     root_modules: tuple[Entry, ...] = ()
     disks: tuple[Driver, ...] = ()
     cards: tuple[Driver, ...] = ()
 
 
-def _add_kernel(
-    root: Tree, appliance: Appliance, images: Mapping[str, Image], module_order: ModuleOrder
-) -> _Kernel:
-    """Add the kernel, its command line and the modules that it and the containers need."""
-    if appliance.kernel is None:
-        return _Kernel()
-    image = images[appliance.kernel.image]
-    kernel = _kernel_binary(image, appliance.kernel.binary)
-    root.add(Entry("boot/kernel", "file", 0o644, content=kernel))
-    root.add(file("boot/cmdline", appliance.kernel.cmdline))
+def _wanted_modules(
+    appliance: Appliance, images: Mapping[str, Image], bundles: _Bundles
+) -> list[str]:
+    """Return the names of the modules that images and interfaces need, each once."""
     wanted = [
         name
         for reference in image_references(appliance)
         for name in _module_names(images[reference], MODULES_LABEL)
     ]
+    wanted += [name for bundle in bundles.all for name in interface_modules(bundle)]
+    return list(dict.fromkeys(wanted))
+
+
+def _add_kernel(
+    root: Tree, kernel: Kernel, files: KernelFiles, wanted: list[str], module_order: ModuleOrder
+) -> _Kernel:
+    """Add the kernel, its command line and the modules that are wanted."""
+    image = files.image
+    root.merge(files.root)
+    root.add(Entry("boot/kernel", "file", 0o644, content=files.binary))
+    root.add(file("boot/cmdline", kernel.cmdline))
+    if files.ucode is not None:
+        root.add(Entry("boot/ucode.cpio", "file", 0o644, content=files.ucode))
     early, for_root, later = (
         _modules(image, names, module_order)
         for names in (
             _module_names(image, EARLY_MODULES_LABEL),
             _module_names(image, ROOT_MODULES_LABEL),
-            list(dict.fromkeys(wanted)),
+            wanted,
         )
     )
     disks, cards = (read_drivers(image, lb, module_order) for lb in (DISKS_LABEL, CARDS_LABEL))
@@ -234,7 +264,8 @@ def _add_kernel(
     root.add(module_list([module.path for module in later if module not in early]))
     if drivers:
         root.add(file(TABLE, render_table(drivers, "")))
-    return _Kernel(kernel, tuple(module.path for module in early), for_root, disks, cards)
+    paths = tuple(module.path for module in early)
+    return _Kernel(files.binary, files.ucode, paths, for_root, disks, cards)
 
 
 def _module_names(image: Image, label: str) -> list[str]:
@@ -246,25 +277,10 @@ def _modules(kernel: Image, names: Sequence[str], module_order: ModuleOrder) -> 
     return tuple(entry for entry in entries if entry is not None)
 
 
-def _kernel_binary(image: Image, binary: str) -> Content:
-    """Find the kernel: by LinuxKit's name at the root of the image, else where Debian puts it."""
-    entry = image.tree.resolve(binary)
-    if entry is None:
-        candidates = [e for e in image.tree if e.path.startswith("boot/vmlinuz-")]
-        if len(candidates) > 1:
-            raise UsageError(f"{image.reference} has {len(candidates)} kernels; one is needed")
-        entry = candidates[0] if candidates else None
-    if entry is None or entry.content is None:
-        raise NotFoundError(
-            f"{image.reference} has no kernel named {binary}",
-            hint="`kernel.binary` names the file in the image",
-        )
-    return entry.content
-
-
 def _add_container(root: Tree, bundle: Bundle, *, arch: str, profile: bytes | None) -> None:
     root.merge(_container_tree(root, bundle), bundle.tree_folder)
-    root.add(file(f"{bundle.folder}/config.json", config_json(bundle, arch=arch, profile=profile)))
+    config = config_json(bundle, arch=arch, profile=profile)
+    root.add(file(f"{bundle.folder}/config.json", config))
     root.add(file(f"{bundle.folder}/runtime.json", runtime_json(bundle)))
     if not bundle.readonly:
         root.add(directory(bundle.scratch_folder))
@@ -273,16 +289,10 @@ def _add_container(root: Tree, bundle: Bundle, *, arch: str, profile: bytes | No
 
 def _container_tree(root: Tree, bundle: Bundle) -> Tree:
     """Return the image's files with the places that mounts need; a read-only root cannot grow."""
-    tree = Tree()
-    tree.merge(bundle.image.tree)
-    for path in _LEFT_OVERS:
-        tree.remove(path)
-    for path in (*_MOUNT_POINTS, *mount_points(bundle)):
+    tree = image_root(bundle.image)
+    for path in mount_points(bundle):
         if tree.resolve(path) is None:
             tree.add(directory(path))
-    tree.add(file("etc/hosts", _HOSTS))
-    if tree.resolve("etc/resolv.conf") is None:
-        tree.add(file("etc/resolv.conf", ""))
     for source, destination in bind_destinations(bundle):
         if tree.resolve(destination) is None:
             bound = root.get(source)
@@ -293,6 +303,10 @@ def _container_tree(root: Tree, bundle: Bundle) -> Tree:
 
 def _add_settings(root: Tree, appliance: Appliance, bundles: _Bundles) -> None:
     """Add what the boot scripts read: steps, services, stop order, name and address."""
+    if appliance.volumes:
+        folder = f"etc/ingot/onboot/{VOLUMES_STEP}"
+        root.add(file(f"{folder}/run", volumes_script(appliance.volumes), 0o755))
+        root.add(file(f"{folder}/command", "mount the volumes\n"))
     for section, steps in (("onboot", bundles.onboot), ("onshutdown", bundles.onshutdown)):
         root.add(directory(f"etc/ingot/{section}"))
         for bundle in steps:
@@ -301,8 +315,10 @@ def _add_settings(root: Tree, appliance: Appliance, bundles: _Bundles) -> None:
             root.add(file(f"etc/ingot/{section}/{name}/run", script, 0o755))
             command = shlex.join(bundle.command) + "\n"
             root.add(file(f"etc/ingot/{section}/{name}/command", command))
+            _add_hook(root, bundle, f"{section}-{name}")
     for bundle in bundles.services:
         _add_service(root, bundle)
+        _add_hook(root, bundle, bundle.name)
     root.add(file("etc/ingot/stop-order", scripts.stop_order(bundles.services)))
     root.add(file("etc/ingot/announced", scripts.announced(bundles.services)))
     for disk in appliance.data:
@@ -331,39 +347,11 @@ def _add_service(root: Tree, bundle: Bundle) -> None:
     root.add(symlink(f"{folder}/log/supervise", f"/run/runit/{bundle.name}.log"))
 
 
-def _add_file(root: Tree, entry: FileEntry, ids: Mapping[str, int]) -> None:
-    """Add one of `files:`; directories that exist keep their mode and owner."""
-    uid, gid = (_id(value, ids, entry.path) for value in (entry.uid, entry.gid))
-    if entry.directory:
-        mode = 0o700 if entry.mode is None else entry.mode
-        root.add(directory(entry.path, mode, uid=uid, gid=gid))
+def _add_hook(root: Tree, bundle: Bundle, container: str) -> None:
+    """Add what our boot does with namespaces; LinuxKit's init reads it in runtime.json."""
+    config = root.get(f"{bundle.folder}/config.json")
+    if not needs_hook(bundle) or config is None or config.content is None:
         return
-    if entry.symlink is not None:
-        root.add(symlink(entry.path, entry.symlink))
-        return
-    data = _file_bytes(entry)
-    if data is not None:
-        mode = 0o600 if entry.mode is None else entry.mode
-        root.add(file(entry.path, data, mode, uid=uid, gid=gid))
-
-
-def _file_bytes(entry: FileEntry) -> bytes | None:
-    if entry.contents is not None:
-        return entry.contents.encode()
-    assert entry.source is not None
-    try:
-        return entry.source.read_bytes()
-    except OSError as error:
-        if entry.optional:
-            return None
-        raise Error(f"files: {entry.path}: {entry.source}: {error.strerror}") from error
-
-
-def _id(value: int | str, ids: Mapping[str, int], path: str) -> int:
-    if isinstance(value, int):
-        return value
-    if value in {"", "root"}:
-        return 0
-    if value not in ids:
-        raise UsageError(f"files: {path}: {value!r} is no number and no container of this file")
-    return ids[value]
+    hook = f"{HOOKS_FOLDER}/{container}"
+    root.add(file(hook, hook_script(bundle), 0o755))
+    root.add(file(f"{hook}.json", hooked_config_json(config.content.read(), f"/{hook}")))

@@ -10,7 +10,14 @@ import json
 from ingot.appliance import capabilities
 from ingot.appliance.bundle import Bundle, container_mounts, runtime_mounts
 from ingot.appliance.seccomp import convert_profile
-from ingot.appliance.settings import Device, Mount, Settings
+from ingot.appliance.settings import (
+    NAMESPACE_KINDS,
+    Device,
+    IdMapping,
+    Interface,
+    Mount,
+    Settings,
+)
 from ingot.base.errors import UsageError
 
 _OCI_VERSION = "1.0.2"
@@ -41,18 +48,41 @@ def config_json(bundle: Bundle, *, arch: str, profile: bytes | None) -> bytes:
     return _json(document)
 
 
+def hooked_config_json(config: bytes, hook: str) -> bytes:
+    """Return a configuration that has the machine's program `hook` run before the start.
+
+    It is told which process the container is, as JSON on its standard input.
+    """
+    document: dict[str, object] = json.loads(config)
+    hooks = {"path": hook, "env": ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]}
+    return _json({**document, "hooks": {"createRuntime": [hooks]}})
+
+
 def runtime_json(bundle: Bundle) -> bytes:
     """Render what LinuxKit's init does before it starts the container."""
+    actions = bundle.actions
+    places = dict.fromkeys(NAMESPACE_KINDS, "") | dict(actions.bind_namespaces or {})
     return _json(
         {
-            "cgroups": [],
-            "mounts": [_mount(mount) for mount in runtime_mounts(bundle)],
-            "mkdir": list(bundle.settings.mkdir or ()),
-            "interfaces": [],
-            "bindNS": dict.fromkeys(("cgroup", "ipc", "mnt", "net", "pid", "user", "uts"), ""),
-            "namespace": "",
+            "cgroups": list(actions.cgroups or ()),
+            "mounts": [
+                _mount(mount) for mount in (*runtime_mounts(bundle), *(actions.mounts or ()))
+            ],
+            "mkdir": list(actions.mkdir or ()),
+            "interfaces": [_interface(interface) for interface in actions.interfaces or ()],
+            "bindNS": places,
+            "namespace": actions.namespace or "",
         }
     )
+
+
+def _interface(interface: Interface) -> dict[str, object]:
+    return {
+        "name": interface.name,
+        "add": interface.kind,
+        "peer": interface.peer,
+        "createInRoot": interface.in_root,
+    }
 
 
 def _process(bundle: Bundle) -> dict[str, object]:
@@ -113,8 +143,14 @@ def _linux(bundle: Bundle, *, arch: str, profile: bytes | None) -> dict[str, obj
         "readonlyPaths": list(settings.readonly_paths or ()),
         "devices": [_device(d) for d in settings.devices or () if d.path != "all"],
     }
-    if (rules := _device_rules(bundle)) is not None:
-        document["resources"] = {"devices": rules}
+    if resources := _resources(bundle):
+        document["resources"] = resources
+    for key, mappings in (
+        ("uidMappings", settings.uid_mappings),
+        ("gidMappings", settings.gid_mappings),
+    ):
+        if mappings:
+            document[key] = [_id_mapping(mapping) for mapping in mappings]
     if settings.sysctl:
         document["sysctl"] = dict(settings.sysctl)
     if settings.rootfs_propagation:
@@ -137,6 +173,7 @@ def _namespaces(settings: Settings) -> list[dict[str, str]]:
         "network": settings.net,
         "ipc": settings.ipc,
         "uts": settings.uts,
+        "user": settings.userns,
     }
     for kind, value in wanted.items():
         if value in {"new", "none"}:
@@ -154,6 +191,20 @@ def _device(device: Device) -> dict[str, object]:
         "minor": device.minor,
         "fileMode": device.mode,
     }
+
+
+def _id_mapping(mapping: IdMapping) -> dict[str, object]:
+    return {"hostID": mapping.host, "containerID": mapping.container, "size": mapping.size}
+
+
+def _resources(bundle: Bundle) -> dict[str, object]:
+    """Return the limits; rules for devices that are given come after our own."""
+    limits = dict(bundle.settings.resources or {})
+    more = limits.pop("devices", [])
+    rules = _device_rules(bundle)
+    if rules is not None or more:
+        limits["devices"] = [*(rules or ()), *more]
+    return limits
 
 
 def _device_rules(bundle: Bundle) -> list[dict[str, object]] | None:

@@ -12,7 +12,13 @@ from typing import Any
 import msgspec
 
 from ingot.appliance.capabilities import KNOWN
-from ingot.appliance.settings import ID_MAX, KEYS, PORT_MAX, Settings
+from ingot.appliance.keys.basics import ID_MAX
+from ingot.appliance.keys.containers import KEYS, PORT_MAX
+from ingot.appliance.keys.files import METADATA
+from ingot.appliance.keys.resources import RESOURCES
+from ingot.appliance.keys.shapes import describe
+from ingot.appliance.keys.volumes import FORMATS
+from ingot.appliance.settings import NAMESPACE_KINDS, Settings
 from ingot.appliance.spec import PLATFORMS
 
 _TEXT = {"type": "string"}
@@ -43,20 +49,28 @@ def _list(items: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": "array", "items": dict(items)}
 
 
+def _entry(properties: Mapping[str, Any], required: tuple[str, ...], name: str) -> dict[str, Any]:
+    """Return the schema of a list's entry, which may change or drop an earlier one instead."""
+    changes = {"override": {"const": True}, "remove": {"const": True}}
+    ways = [{"required": list(required)}, *({"required": [name, word]} for word in changes)]
+    return _object({**properties, **changes}, anyOf=ways)
+
+
 def _one_of(*keys: str) -> list[dict[str, list[str]]]:
     return [{"required": [key]} for key in keys]
 
+
+_MOUNT = {"type": _TEXT, "source": _TEXT, "destination": _TEXT, "options": _TEXTS}
+_MAPPINGS = _list(
+    _object({"hostID": _NUMERIC_ID, "containerID": _NUMERIC_ID, "size": _NUMERIC_ID}, ("size",))
+)
 
 # Of a field whose YAML has another shape than its value.
 _FIELDS: Mapping[str, Mapping[str, Any]] = {
     "capabilities": _list({"enum": ["all", "none", *sorted(KNOWN)]}),
     "capabilities_add": _list({"enum": ["all", "none", *sorted(KNOWN)]}),
     "ambient": _list({"enum": ["all", "none", *sorted(KNOWN)]}),
-    "mounts": _list(
-        _object(
-            {"type": _TEXT, "source": _TEXT, "destination": _TEXT, "options": _TEXTS}, ("type",)
-        )
-    ),
+    "mounts": _list(_object(_MOUNT)),
     "devices": _list(
         _object(
             {
@@ -75,7 +89,23 @@ _FIELDS: Mapping[str, Mapping[str, Any]] = {
     "oom_score_adj": {"type": "integer", "minimum": -1000, "maximum": 1000},
     "rootfs_propagation": {"enum": ["shared", "slave", "private", "rshared", "rslave", "rprivate"]},
     "rlimits": _list({"type": "string", "description": "NAME,SOFT,HARD"}),
-    "mkdir": _object({"mkdir": _TEXTS}),
+    "resources": describe(RESOURCES),
+    "uid_mappings": _MAPPINGS,
+    "gid_mappings": _MAPPINGS,
+    "actions": _object(
+        {
+            "cgroups": _TEXTS,
+            "mounts": _list(_object(_MOUNT, ("destination",))),
+            "mkdir": _TEXTS,
+            "interfaces": _list(
+                _object(
+                    {"name": _TEXT, "add": _TEXT, "peer": _TEXT, "createInRoot": _FLAG}, ("name",)
+                )
+            ),
+            "bindNS": _object(dict.fromkeys(NAMESPACE_KINDS, _TEXT)),
+            "namespace": _TEXT,
+        }
+    ),
     "seccomp": {"enum": ["default", "unconfined"]},
     "restart": {"enum": ["always", "on-failure", "never"]},
     "ready": _object(
@@ -96,12 +126,13 @@ _TYPES: Mapping[Any, Mapping[str, Any]] = {
     tuple[str, ...] | None: _TEXTS,
     Mapping[str, str] | None: _WORDS,
 }
-_FILE = _object(
+_FILE = _entry(
     {
         "path": _TEXT,
         "contents": _TEXT,
         "source": _TEXT,
         "symlink": _TEXT,
+        "metadata": {"enum": list(METADATA)},
         "directory": _FLAG,
         "optional": _FLAG,
         "mode": _MODE,
@@ -109,9 +140,23 @@ _FILE = _object(
         "gid": _ID,
     },
     ("path",),
-    oneOf=_one_of("contents", "source", "symlink", "directory"),
+    "path",
 )
-_KERNEL = _object({"image": _IMAGE, "cmdline": _TEXT, "binary": _TEXT, "tar": _TEXT}, ("image",))
+_KERNEL = _object(
+    {"image": _IMAGE, "cmdline": _TEXT, "binary": _TEXT, "tar": _TEXT, "ucode": _TEXT}, ("image",)
+)
+_VOLUME = _entry(
+    {
+        "name": {"type": "string", "pattern": "^[a-z0-9_-]+$"},
+        "image": _TEXT,
+        "readonly": _FLAG,
+        "format": {"enum": list(FORMATS)},
+        "platforms": _TEXTS,
+    },
+    ("name",),
+    "name",
+)
+_TRUST = _object({"image": _TEXTS, "org": _TEXTS})
 _DISK = _object(
     {
         "label": {"type": "string", "pattern": "^[A-Za-z0-9_.-]{1,16}$"},
@@ -135,6 +180,8 @@ def appliance_schema() -> dict[str, Any]:
             {
                 "kernel": _KERNEL,
                 "init": _list(_IMAGE),
+                "volumes": _list(_VOLUME),
+                "trust": _TRUST,
                 "onboot": containers,
                 "onshutdown": containers,
                 "services": containers,
@@ -156,4 +203,4 @@ def render_schema() -> bytes:
 def _container() -> dict[str, Any]:
     hints = typing.get_type_hints(Settings)
     keys = {key: _FIELDS.get(field) or _TYPES[hints[field]] for key, (field, _) in KEYS.items()}
-    return _object({"name": _TEXT, "image": _IMAGE, **keys}, ("name", "image"))
+    return _entry({"name": _TEXT, "image": _IMAGE, **keys}, ("name", "image"), "name")

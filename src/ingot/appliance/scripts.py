@@ -10,6 +10,7 @@ import urllib.parse
 from collections.abc import Sequence
 
 from ingot.appliance.bundle import Bundle, runtime_mounts
+from ingot.appliance.machinery import HOOKS_FOLDER, action_lines, needs_hook
 from ingot.appliance.settings import Ready
 
 STOP_TIMEOUT_S = 10.0
@@ -28,7 +29,7 @@ def step_script(bundle: Bundle, container: str) -> str:
     """
     return _script(
         f"# Step {bundle.name}. Written by `ingot build`.",
-        *_prepare(bundle),
+        *_prepare(bundle, container),
         f"exec {_run(bundle, container)}",
     )
 
@@ -44,7 +45,7 @@ def run_script(bundle: Bundle) -> str:
         ". /usr/lib/ingot/service",
         f"back_off {name}",
         *([f"after {' '.join(depends)}"] if depends else []),
-        *_prepare(bundle),
+        *_prepare(bundle, bundle.name),
         f"watch_beside {name} {round(ready.timeout_s)} {_check(bundle, ready)}",
         f"exec {_run(bundle, bundle.name)}",
     )
@@ -102,10 +103,13 @@ def _script(*lines: str) -> str:
 
 
 def _run(bundle: Bundle, container: str) -> str:
-    return f"{_CRUN} run --bundle {shlex.quote('/' + bundle.folder)} {shlex.quote(container)}"
+    config = f"/{HOOKS_FOLDER}/{container}.json"
+    words = ["--config", config] if needs_hook(bundle) else []
+    words += ["--bundle", f"/{bundle.folder}", container]
+    return f"{_CRUN} run {shlex.join(words)}"
 
 
-def _prepare(bundle: Bundle) -> list[str]:
+def _prepare(bundle: Bundle, container: str) -> list[str]:
     """Return the commands that make the root file system; a restart finds it made."""
     lines: list[str] = []
     if not bundle.readonly:
@@ -118,9 +122,7 @@ def _prepare(bundle: Bundle) -> list[str]:
             f"    mount -t overlay {overlay} {shlex.quote(layers.destination)}",
             "} || exit 1",
         ]
-    if bundle.settings.mkdir:
-        lines.append(f"mkdir -p {shlex.join(bundle.settings.mkdir)} || exit 1")
-    return lines
+    return lines + action_lines(bundle, container)
 
 
 def _check(bundle: Bundle, ready: Ready) -> str:

@@ -5,42 +5,39 @@ from __future__ import annotations
 import graphlib
 import ipaddress
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import yaml
 
 from ingot.appliance.bundle import COMPONENT_PREFIX
-from ingot.appliance.settings import (
-    Settings,
-    container_fields,
-    known_fields,
-    read_id,
-    read_mode,
-    read_settings,
+from ingot.appliance.documents import (
+    PACKAGE_TEMPLATE,
+    Document,
+    compose_all,
+    render_json,
+    render_yaml,
 )
-from ingot.base.document import DocumentError, Reader
-from ingot.base.errors import NotFoundError, UsageError
+from ingot.appliance.keys.basics import known_fields
+from ingot.appliance.keys.containers import container_fields, read_settings
+from ingot.appliance.keys.files import FileEntry, read_files
+from ingot.appliance.keys.volumes import Volume, read_volumes, volume_mistake, volume_sources
+from ingot.appliance.settings import Settings
+from ingot.base.document import Reader
+from ingot.base.errors import UsageError
 from ingot.oci.sources import split_source
 
-SOURCE_BYTES_MAX = 1 << 20
 CONTAINERS_MAX = 999
+FIRST_ID = 100
+"""LinuxKit numbers the names of containers from here on."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}", re.IGNORECASE)
 _DATA_PATH = re.compile(r"/var(/(?!\.\.?(/|$))[^/]+)+")
 _LABEL = re.compile(r"[A-Za-z0-9_.-]{1,16}")
 _SECTIONS = (
-    "kernel",
-    "init",
-    "onboot",
-    "onshutdown",
-    "services",
-    "files",
-    "data",
-    "network",
-    "platform",
+    *("kernel", "init", "volumes", "onboot", "onshutdown", "services", "files", "trust"),
+    *("data", "network", "platform"),
 )
 PLATFORMS = ("cloud", "generic")
 _SERVICE_ONLY = frozenset({"restart", "depends", "ready", "stop-timeout"})
@@ -48,12 +45,19 @@ _SERVICE_ONLY = frozenset({"restart", "depends", "ready", "stop-timeout"})
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """The kernel's image, its command line, and the names of binary and modules in the image."""
+    """The kernel's image, its command line, and the names of files in the image.
+
+    Attributes:
+        binary: the kernel itself.
+        tar: unpacked into the root file system; empty for none.
+        ucode: a cpio archive with microcode of processors; empty for none.
+    """
 
     image: str
     cmdline: str = "console=ttyS0"
     binary: str = "kernel"
     tar: str = "kernel.tar"
+    ucode: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +67,6 @@ class Container:
     name: str
     image: str
     settings: Settings = field(default_factory=Settings)
-
-
-@dataclass(frozen=True, slots=True)
-class FileEntry:
-    """One entry of `files`; exactly one of contents, source, symlink and directory is given."""
-
-    path: str
-    contents: str | None = None
-    source: Path | None = None
-    symlink: str | None = None
-    directory: bool = False
-    optional: bool = False
-    mode: int | None = None
-    uid: int | str = 0
-    gid: int | str = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +100,16 @@ class Appliance:
 
     Attributes:
         platform: the machines that the shipped kernel is for; None leaves it to the build.
+        ids: numbers of the containers' names, for `uid: NAME`.
+        warnings: what is accepted and has no effect.
+        yaml_text: the file itself, merged and with templates resolved.
+        json_text: the same as JSON.
     """
 
     name: str
     kernel: Kernel | None = None
     init: tuple[str, ...] = ()
+    volumes: tuple[Volume, ...] = ()
     onboot: tuple[Container, ...] = ()
     onshutdown: tuple[Container, ...] = ()
     services: tuple[Container, ...] = ()
@@ -123,61 +117,66 @@ class Appliance:
     data: tuple[DataDisk, ...] = ()
     network: Network | None = None
     platform: str | None = None
+    ids: Mapping[str, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    yaml_text: str = field(default="", compare=False, repr=False)
+    json_text: str = field(default="", compare=False, repr=False)
 
 
-def read_appliance(path: Path) -> Appliance:
-    """Read the appliance file at `path`; its stem is the appliance's name.
-
-    Raises:
-        NotFoundError: there is no such file.
-        DocumentError: it has mistakes; the message lists all of them with their places.
-        UsageError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            data = file.read(SOURCE_BYTES_MAX + 1)
-    except FileNotFoundError:
-        raise NotFoundError(
-            f"{path} does not exist", hint="name an appliance file: ingot build FILE.yml"
-        ) from None
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    if len(data) > SOURCE_BYTES_MAX:
-        raise DocumentError(f"{path} is larger than {SOURCE_BYTES_MAX} bytes")
-    text = data.decode("utf-8", errors="replace")
-    return parse_appliance(text, file=str(path), name=path.stem)
-
-
-def parse_appliance(text: str, *, file: str, name: str) -> Appliance:
-    """Read the text of an appliance file, called `file` in mistakes. Raises DocumentError."""
-    reader = Reader(file, paths=True)
-    root = reader.compose(text)
-    if root is None:
-        raise DocumentError(f"{file}:1:1: the file is empty")
-    nodes = known_fields(reader, root, _SECTIONS, frozenset({"volumes", "trust"}))
+def parse_appliance(documents: Sequence[Document], *, name: str) -> Appliance:
+    """Read the documents of an appliance as one; raises DocumentError with all mistakes."""
+    reader = Reader("appliance file", paths=True)
+    root = compose_all(reader, documents)
+    nodes = known_fields(reader, root, _SECTIONS)
+    volumes = read_volumes(reader, nodes["volumes"], _image) if "volumes" in nodes else ()
+    steps = {
+        section: _containers(reader, nodes, section, volumes)
+        for section in ("onboot", "onshutdown", "services")
+    }
+    names = dict.fromkeys(e.container.name for section in steps.values() for e in section)
     appliance = Appliance(
         name=name,
         kernel=_kernel(reader, nodes["kernel"]) if "kernel" in nodes else None,
         init=_images(reader, nodes["init"]) if "init" in nodes else (),
-        onboot=_steps(reader, nodes, "onboot"),
-        onshutdown=_steps(reader, nodes, "onshutdown"),
-        services=_services(reader, nodes),
-        files=_files(reader, nodes["files"]) if "files" in nodes else (),
+        volumes=volumes,
+        onboot=tuple(entry.container for entry in steps["onboot"]),
+        onshutdown=tuple(entry.container for entry in steps["onshutdown"]),
+        services=_in_order(reader, nodes.get("services", root), steps["services"]),
+        files=read_files(reader, nodes["files"]) if "files" in nodes else (),
         data=_data_disks(reader, nodes["data"]) if "data" in nodes else (),
         network=_network(reader, nodes["network"]) if "network" in nodes else None,
         platform=reader.choice(nodes["platform"], PLATFORMS) if "platform" in nodes else None,
+        ids={name: number for number, name in enumerate(names, FIRST_ID)},
+        warnings=_trust(reader, nodes["trust"]) if "trust" in nodes else (),
     )
     reader.finish()
-    return appliance
+    return replace(appliance, yaml_text=render_yaml(root), json_text=render_json(reader, root))
 
 
 def _kernel(reader: Reader, node: yaml.Node) -> Kernel | None:
-    nodes = known_fields(reader, node, ("image", "cmdline", "binary", "tar"), frozenset({"ucode"}))
+    nodes = known_fields(reader, node, ("image", "cmdline", "binary", "tar", "ucode"))
     if "image" not in nodes:
         reader.problem(node, "a kernel needs an image")
         return None
     values = {key: reader.string(value) or "" for key, value in nodes.items() if key != "image"}
+    for key in ("binary", "tar", "ucode"):
+        if "/" in values.get(key, ""):
+            reader.problem(nodes[key], "the file stands at the root of the image: give its name")
+    if values.get("tar") == "none":
+        values["tar"] = ""
     return Kernel(image=_image(reader, nodes["image"]), **values)
+
+
+def _trust(reader: Reader, node: yaml.Node) -> tuple[str, ...]:
+    """Read LinuxKit's lists of what was to be signed; say that they have no effect."""
+    nodes = known_fields(reader, node, ("image", "org"))
+    named = [name for value in nodes.values() for name in reader.strings(value)]
+    if not named:
+        return ()
+    mark = node.start_mark
+    where = f"{mark.name}:{mark.line + 1}:{mark.column + 1}: trust"
+    ended = "Docker Content Trust has ended. ingot.lock pins every image by its digest"
+    return (f"{where}: signatures of {', '.join(named)} are not checked: {ended}",)
 
 
 def _images(reader: Reader, node: yaml.Node) -> tuple[str, ...]:
@@ -187,7 +186,9 @@ def _images(reader: Reader, node: yaml.Node) -> tuple[str, ...]:
 def _image(reader: Reader, node: yaml.Node) -> str:
     reference = reader.string(node) or ""
     name = reference.removeprefix(COMPONENT_PREFIX)
-    if name == reference:
+    if reference.startswith(PACKAGE_TEMPLATE):
+        pass  # the template's own mistake is noted
+    elif name == reference:
         try:
             split_source(reference)
         except UsageError as error:
@@ -205,7 +206,10 @@ class _Entry(NamedTuple):
 
 
 def _containers(
-    reader: Reader, sections: Mapping[str, yaml.Node], section: str
+    reader: Reader,
+    sections: Mapping[str, yaml.Node],
+    section: str,
+    volumes: tuple[Volume, ...],
 ) -> tuple[_Entry, ...]:
     if section not in sections:
         return ()
@@ -221,22 +225,46 @@ def _containers(
         if section != "services":
             for key in sorted(_SERVICE_ONLY & nodes.keys()):
                 reader.problem(nodes[key], f"{key!r} is for services, which are supervised")
-        container = Container(name, _image(reader, nodes["image"]), read_settings(reader, nodes))
+        settings = read_settings(reader, nodes)
+        _check_volumes(reader, nodes, settings, volumes)
+        container = Container(name, _image(reader, nodes["image"]), settings)
         found.append(_Entry(container, nodes))
     if len(found) > CONTAINERS_MAX:
         reader.problem(sections[section], f"more than {CONTAINERS_MAX} containers")
     return tuple(found)
 
 
-def _steps(
-    reader: Reader, sections: Mapping[str, yaml.Node], section: str
+def _check_volumes(
+    reader: Reader,
+    nodes: Mapping[str, yaml.Node],
+    settings: Settings,
+    volumes: tuple[Volume, ...],
+) -> None:
+    """Note the uses of volumes that are not there, each at its place."""
+    for key, binds in (("binds", settings.binds), ("binds.add", settings.binds_add)):
+        items = reader.items(nodes[key]) if binds else ()
+        for item, bind in zip(items, binds or (), strict=False):
+            _check_uses(reader, item, volume_sources((bind,), ()), volumes)
+    items = reader.items(nodes["mounts"]) if settings.mounts else ()
+    for item, mount in zip(items, settings.mounts or (), strict=False):
+        _check_uses(reader, item, volume_sources((), (mount,)), volumes)
+
+
+def _check_uses(
+    reader: Reader,
+    node: yaml.Node,
+    uses: Iterable[tuple[str, tuple[str, ...]]],
+    volumes: tuple[Volume, ...],
+) -> None:
+    for name, options in uses:
+        if (mistake := volume_mistake(name, options, volumes)) is not None:
+            reader.problem(node, mistake)
+
+
+def _in_order(
+    reader: Reader, node: yaml.Node, entries: tuple[_Entry, ...]
 ) -> tuple[Container, ...]:
-    return tuple(entry.container for entry in _containers(reader, sections, section))
-
-
-def _services(reader: Reader, sections: Mapping[str, yaml.Node]) -> tuple[Container, ...]:
     """Return the services so that each comes after those it depends on, else as written."""
-    entries = _containers(reader, sections, "services")
     indexes: dict[str, int] = {}
     for index, entry in enumerate(entries):
         name = entry.container.name
@@ -246,17 +274,17 @@ def _services(reader: Reader, sections: Mapping[str, yaml.Node]) -> tuple[Contai
     sorter: graphlib.TopologicalSorter[int] = graphlib.TopologicalSorter()
     for index, entry in enumerate(entries):
         sorter.add(index)
-        for node in reader.items(entry.nodes["depends"]) if "depends" in entry.nodes else ():
-            other = reader.string(node)
+        for need in reader.items(entry.nodes["depends"]) if "depends" in entry.nodes else ():
+            other = reader.string(need)
             if other in indexes:
                 sorter.add(index, indexes[other])
             else:
-                reader.problem(node, f"{other!r} is no service of this file")
+                reader.problem(need, f"{other!r} is no service of this file")
     try:
         order = tuple(sorter.static_order())
     except graphlib.CycleError as error:
         circle = " → ".join(entries[index].container.name for index in reversed(error.args[1]))
-        reader.problem(sections["services"], f"services depend on each other in a circle: {circle}")
+        reader.problem(node, f"services depend on each other in a circle: {circle}")
         return ()
     return tuple(entries[index].container for index in _stable(order, entries, indexes))
 
@@ -276,41 +304,6 @@ def _stable(
         depth = max((depth for _, depth in below), default=-1) + 1
         rank[index] = (max(index, highest), depth)
     return sorted(rank, key=lambda index: (*rank[index], index))
-
-
-def _files(reader: Reader, node: yaml.Node) -> tuple[FileEntry, ...]:
-    kinds = ("contents", "source", "symlink", "directory")
-    known = ("path", *kinds, "optional", "mode", "uid", "gid")
-    found: list[FileEntry] = []
-    for item in reader.items(node):
-        nodes = known_fields(reader, item, known, frozenset({"metadata"}))
-        given = [kind for kind in kinds if kind in nodes]
-        path = (reader.string(nodes["path"]) or "").strip("/") if "path" in nodes else ""
-        if not path or len(given) != 1:
-            reader.problem(item, f"a file needs a path and one of {', '.join(kinds)}")
-            continue
-        if ".." in path.split("/"):
-            reader.problem(nodes["path"], "a path must not climb out with '..'")
-        text = {kind: reader.string(nodes[kind]) for kind in given if kind != "directory"}
-        source = text.get("source")
-        found.append(
-            FileEntry(
-                path=path,
-                contents=text.get("contents"),
-                source=Path(source).expanduser() if source else None,
-                symlink=text.get("symlink"),
-                directory="directory" in nodes and bool(reader.boolean(nodes["directory"])),
-                optional="optional" in nodes and bool(reader.boolean(nodes["optional"])),
-                mode=read_mode(reader, nodes["mode"]) if "mode" in nodes else None,
-                uid=_owner(reader, nodes, "uid"),
-                gid=_owner(reader, nodes, "gid"),
-            )
-        )
-    return tuple(found)
-
-
-def _owner(reader: Reader, nodes: Mapping[str, yaml.Node], key: str) -> int | str:
-    return (read_id(reader, nodes[key]) or 0) if key in nodes else 0
 
 
 def _data_disks(reader: Reader, node: yaml.Node) -> tuple[DataDisk, ...]:

@@ -16,6 +16,7 @@ from ingot.appliance.initrd import (
     kernel_of,
     root_without_kernel,
     write_early,
+    write_microcode,
 )
 from ingot.appliance.media.gpt import derived_id
 from ingot.appliance.media.pieces import Piece
@@ -75,6 +76,7 @@ def verified_root(plan: Plan, target: Target) -> VerifiedRoot:
         tools.remove("usr/share")
         _add_drivers(tools, plan)
         with initrd.open("wb") as file:
+            write_microcode(plan, file)
             write_early(early_tree(plan, plan.root_modules, tools), file, level=level)
     content = Content(image.stat().st_size, path=str(image))
     tree = make_tree(content, derived_id(plan.name, "root").bytes)

@@ -42,10 +42,10 @@ class Problem:
 
 
 class Reader:
-    """Reads one document.
+    """Reads one document, or several whose nodes are read as one.
 
     Args:
-        file: what the document is called in problems.
+        file: what the document is called in problems, unless `compose` is told otherwise.
         paths: say in problems which path (`services.0.binds`) they are about.
     """
 
@@ -54,21 +54,25 @@ class Reader:
         self._problems: list[Problem] = []
         self._paths: dict[int, str] | None = {} if paths else None
 
-    def compose(self, text: str) -> yaml.Node | None:
+    def compose(self, text: str, file: str | None = None) -> yaml.Node | None:
         """Parse `text`; None when it is empty.
 
         Raises:
             DocumentError: it is no YAML.
         """
+        name = self._file if file is None else file
         try:
-            root = yaml.compose(text, Loader=yaml.SafeLoader)
+            loader = yaml.SafeLoader(text)
+            # Nodes keep this name in their marks, wherever they are read later.
+            loader.name = name
+            root: yaml.Node | None = loader.get_single_node()
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            problem = Problem(self._file, line, column, error.problem or "this is no YAML")
+            problem = Problem(name, line, column, error.problem or "this is no YAML")
             raise DocumentError(str(problem)) from error
         except yaml.YAMLError as error:
-            raise DocumentError(f"{self._file}: {error}") from error
+            raise DocumentError(f"{name}: {error}") from error
         if root is not None and self._paths is not None:
             _name_paths(root, "", self._paths)
         return root
@@ -78,7 +82,7 @@ class Reader:
         mark = node.start_mark
         if self._paths and (path := self._paths.get(id(node))):
             message = f"{path}: {message}"
-        self._problems.append(Problem(self._file, mark.line + 1, mark.column + 1, message))
+        self._problems.append(Problem(mark.name, mark.line + 1, mark.column + 1, message))
 
     def finish(self) -> None:
         """Return if there are no problems.

@@ -66,7 +66,7 @@ def read_registry_options(options: dict[str, Any]) -> RegistryOptions:
 
 
 def source_options(command: _Command) -> _Command:
-    """Give a command the options that `make_session` takes out of its parameters."""
+    """Give a command the options that `session_in` takes out of its parameters."""
     for option in reversed(
         (
             click.option("--mirror", metavar="URL", help="Debian archive to use, not the host's."),
@@ -87,8 +87,8 @@ def source_options(command: _Command) -> _Command:
     return registry_options(command)
 
 
-def make_session(file: Path, options: dict[str, Any], progress: Progress) -> Session:
-    """Return a build session for an appliance file from the values of `source_options`.
+def session_in(folder: Path, options: dict[str, Any], progress: Progress) -> Session:
+    """Return a build session, with its lock in a folder, from the values of `source_options`.
 
     Raises:
         UsageError: a mirror of a registry is malformed.
@@ -100,7 +100,7 @@ def make_session(file: Path, options: dict[str, Any], progress: Progress) -> Ses
     )
     return Session(
         options=archive,
-        lock_path=file.parent / LOCK_NAME,
+        lock_path=folder / LOCK_NAME,
         offline=options.pop("offline"),
         progress=progress,
         registries=read_registry_options(options),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingot.base.units import format_duration, format_size
-from ingot.cli._images import make_session, only_file, source_options
+from ingot.cli._images import only_file, session_in, source_options
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("files", nargs=-1, metavar="[FILE]…")
 @click.option(
     "--dir",
     "folder",
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     help="Output format; repeat it or list several with commas. Default: kernel+initrd.",
 )
 @click.option("--arch", metavar="ARCH", help="Debian's name of the architecture to build for.")
+@click.option("--dry-run", is_flag=True, help="Print the merged appliance file, and end.")
 @click.option(
     "--platform",
     type=click.Choice(["cloud", "generic"]),
@@ -47,10 +48,12 @@ if TYPE_CHECKING:
 )
 @source_options
 @output_options
-def build(printer: Printer, file: Path | None, folder: Path, **options: Any) -> None:
+def build(printer: Printer, files: tuple[str, ...], folder: Path, **options: Any) -> None:
     """Build the appliance that FILE describes (the only .yml file here if not given).
 
-    Pins of packages and images are kept in ingot.lock beside FILE. No root, no Docker.
+    Several FILEs are merged in their order; `-` is standard input, and an address needs a digest
+    (https://…#sha256=…). Pins of packages and images are kept in ingot.lock beside the first FILE.
+    No root, no Docker.
 
     \b
     Examples:
@@ -58,14 +61,17 @@ def build(printer: Printer, file: Path | None, folder: Path, **options: Any) -> 
       ingot build store.yml --dir out --format kernel+initrd,tar
       ingot build store.yml --offline --compress-level 19
       ingot build store.yml --platform generic --format vmdk
+      ingot build --dry-run store.yml debug.yml
     """
     import time
 
     from ingot.appliance.build import FORMAT_DEFAULT, BuildOptions
     from ingot.appliance.build import build as run_build
+    from ingot.appliance.inputs import inputs_folder, read_inputs
+    from ingot.appliance.spec import parse_appliance
     from ingot.debian.machine import host_machine
 
-    path = file or only_file(Path(), "build")
+    arguments = files or (str(only_file(Path(), "build")),)
     formats = tuple(
         name.strip() for given in options["formats"] for name in given.split(",") if name.strip()
     )
@@ -79,8 +85,13 @@ def build(printer: Printer, file: Path | None, folder: Path, **options: Any) -> 
     )
     started_s = time.monotonic()
     with printer.progress() as progress:
-        session = make_session(path, options, progress)
-        manifest = run_build(path, build_options, session)
+        session = session_in(inputs_folder(arguments), options, progress)
+        inputs = read_inputs(arguments, session)
+        if options["dry_run"]:
+            text = parse_appliance(inputs.documents, name=inputs.name).yaml_text
+            printer.data({"yaml": text}, text.removesuffix("\n"))
+            return
+        manifest = run_build(inputs, build_options, session)
     _report(printer, folder, manifest, time.monotonic() - started_s)
 
 

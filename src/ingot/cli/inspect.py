@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingot.base.units import format_size
-from ingot.cli._images import make_session, source_options
+from ingot.cli._images import session_in, source_options
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
@@ -71,11 +71,12 @@ def _contents(printer: Printer, what: Path, arch: str | None, options: dict[str,
     if what.suffix not in {".yml", ".yaml"}:
         return read_contents(what)
     from ingot.appliance.build import plan_appliance
+    from ingot.appliance.inputs import read_file
     from ingot.debian.machine import host_machine
 
     with printer.progress() as progress:
-        session = make_session(what, options, progress)
-        plan = plan_appliance(what, arch or host_machine().architecture, session)
+        session = session_in(what.parent, options, progress)
+        plan = plan_appliance(read_file(what), arch or host_machine().architecture, session)
         return planned_contents(plan)
 
 

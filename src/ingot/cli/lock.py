@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from ingot.cli._images import make_session, only_file, source_options
+from ingot.cli._images import only_file, session_in, source_options
 from ingot.cli.printer import Printer, output_options
 
 
 @click.command()
-@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("files", nargs=-1, metavar="[FILE]…")
 @click.option("--update", is_flag=True, help="Move the pins to what there is now.")
 @click.option(
     "--arch",
@@ -24,9 +24,16 @@ from ingot.cli.printer import Printer, output_options
 @source_options
 @output_options
 def lock(
-    printer: Printer, *, file: Path | None, update: bool, arches: tuple[str, ...], **options: Any
+    printer: Printer,
+    *,
+    files: tuple[str, ...],
+    update: bool,
+    arches: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Pin what FILE is made of (the only .yml file here if not given) in ingot.lock beside it.
+
+    Several FILEs are merged as `ingot build` does it.
 
     Everything is fetched, so that `ingot build --offline` works afterwards. Pins that are there
     stay as they are, unless --update moves them.
@@ -37,14 +44,15 @@ def lock(
       ingot lock --update store.yml
       ingot lock --arch amd64 --arch arm64 store.yml
     """
+    from ingot.appliance.inputs import inputs_folder, read_inputs
     from ingot.appliance.pins import lock_appliance
     from ingot.debian.machine import host_machine
 
-    path = file or only_file(Path(), "lock")
+    arguments = files or (str(only_file(Path(), "lock")),)
     with printer.progress() as progress:
-        session = make_session(path, options, progress)
+        session = session_in(inputs_folder(arguments), options, progress)
         wanted = arches or (host_machine().architecture,)
-        rows = lock_appliance(path, wanted, session, update=update)
+        rows = lock_appliance(read_inputs(arguments, session), wanted, session, update=update)
     for row in rows:
         document = {
             "reference": row.reference,

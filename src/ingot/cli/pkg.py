@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from ingot.cli._images import (
-    make_session,
     read_registry_options,
     registry_options,
+    session_in,
     source_options,
 )
 from ingot.cli.printer import Printer, output_options
@@ -56,7 +56,7 @@ def build(
     from ingot.debian.machine import host_machine
 
     with printer.progress() as progress:
-        session = make_session(folder / "component.yml", options, progress)
+        session = session_in(folder, options, progress)
         wanted = arches or (host_machine().architecture,)
         full, digest = package_component(folder, wanted, name, session)
     printer.data({"name": full, "digest": digest}, f"{full}  {digest}")

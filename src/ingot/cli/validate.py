@@ -32,19 +32,22 @@ def validate(printer: Printer, *, files: tuple[Path, ...], schema: bool) -> None
 
         sys.stdout.write(render_schema().decode())
         return
+    from ingot.appliance.inputs import read_file
     from ingot.appliance.pins import check_appliance
 
     wanted = files or (only_file(Path(), "validate"),)
     wrong = 0
     for path in wanted:
         try:
-            check_appliance(path)
+            warnings = check_appliance(read_file(path))
         except Error as error:
             if len(wanted) == 1:
                 raise
             printer.failure(error)
             wrong += 1
         else:
+            for warning in warnings:
+                printer.note(f"warning: {warning}")
             printer.data({"path": str(path)}, f"{path} is valid")
     if wrong:
         raise UsageError(f"{wrong} of {len(wanted)} files have mistakes")

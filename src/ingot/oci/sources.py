@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from ingot.base.progress import SILENT, Progress
 from ingot.oci.endpoints import RegistryOptions
 from ingot.oci.folder import folder_tree
 from ingot.oci.image import Image, ImageConfig
+from ingot.oci.kept import layout_tree
 from ingot.oci.layers import layer_entries, stack
 from ingot.oci.layout import Layout, document, find_image, open_layout
 from ingot.oci.manifest import (
@@ -34,7 +36,7 @@ from ingot.oci.pull import pull
 from ingot.oci.reference import Reference, parse_reference
 from ingot.oci.registry import RegistryClient
 from ingot.oci.store import ImageStore
-from ingot.oci.tree import Entry
+from ingot.oci.tree import Entry, Tree
 
 LOCAL_SOURCES = ("oci", "docker-archive", "dir")
 _LAYERS_AT_ONCE = 4
@@ -83,6 +85,25 @@ class ImageSources:
         root = find_image(layout, name, text)
         _check_pin(text, root.digest, pin)
         return load_image(layout, root, platform, text, self.cache_dir)
+
+    def kept(
+        self, text: str, platforms: Sequence[Platform], pin: str | None = None
+    ) -> tuple[Tree, str]:
+        """Return an image as an OCI layout for some platforms, and its digest; raises as `get`.
+
+        Raises:
+            UsageError: the reference is of a folder with no images in it.
+        """
+        kind, path, name = split_source(text)
+        if kind == "registry":
+            reference = parse_reference(text)
+            roots = [self._from_registry(reference, platform, pin) for platform in platforms]
+            store, root = roots[-1]
+            return layout_tree(store, root, platforms, str(reference)), root.digest
+        found = open_layout(self.folder / path)
+        root = find_image(found, name, text)
+        _check_pin(text, root.digest, pin)
+        return layout_tree(found, root, platforms, name or text), root.digest
 
     def refresh(self, text: str, platform: Platform) -> None:
         """Fetch what a reference of a registry means now; others are read anew by every `get`.

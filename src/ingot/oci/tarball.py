@@ -17,7 +17,7 @@ from typing import BinaryIO, Protocol, cast
 from ingot.base.errors import IntegrityError
 from ingot.base.units import KIB
 from ingot.oci.packed import Row
-from ingot.oci.tree import Kind, TreeError
+from ingot.oci.tree import Content, Kind, TreeError
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -55,6 +55,21 @@ class Readable(Protocol):
     def read(self, size: int, /) -> bytes:
         """Return at most `size` bytes; none only at the end."""
         ...
+
+
+class ContentStream:
+    """The bytes of a file of a tree, read from beginning to end."""
+
+    def __init__(self, content: Content) -> None:
+        self._pieces = content.chunks(_CHUNK_BYTES)
+        self._rest = b""
+
+    def read(self, size: int, /) -> bytes:
+        """Return at most `size` bytes; none only at the end."""
+        if not self._rest:
+            self._rest = next(self._pieces, b"")
+        found, self._rest = self._rest[:size], self._rest[size:]
+        return found
 
 
 def decompressed(packed: BinaryIO, compression: str) -> Readable:

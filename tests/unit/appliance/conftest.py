@@ -2,10 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 
+from ingot.appliance.documents import Document
+from ingot.appliance.kernels import unpack_archive
 from ingot.appliance.plan import Plan, make_plan, with_data_steps
 from ingot.appliance.spec import Appliance, parse_appliance
 from ingot.oci.image import Image, ImageConfig
@@ -97,13 +101,13 @@ def parse() -> Callable[[str], Appliance]:
     """Read the text of an appliance file called test.yml."""
 
     def read(text: str) -> Appliance:
-        return parse_appliance(text, file="test.yml", name="test")
+        return parse_appliance([Document(text, "test.yml")], name="test")
 
     return read
 
 
 @pytest.fixture
-def make(images: dict[str, Image], parse: Callable[[str], Appliance]) -> MakePlan:
+def make(images: dict[str, Image], parse: Callable[[str], Appliance], tmp_path: Path) -> MakePlan:
     """Plan the appliance of a YAML text with these images."""
 
     def order(tree: Tree, names: Sequence[str]) -> list[str]:
@@ -111,6 +115,7 @@ def make(images: dict[str, Image], parse: Callable[[str], Appliance]) -> MakePla
 
     def plan(text: str) -> Plan:
         appliance = with_data_steps(parse(text))
-        return make_plan(appliance, images, arch="amd64", module_order=order)
+        unpack = partial(unpack_archive, cache_dir=tmp_path / "cache")
+        return make_plan(appliance, images, arch="amd64", module_order=order, unpack=unpack)
 
     return plan

@@ -10,7 +10,8 @@ from ingot.appliance.plan import Plan, image_references, with_data_steps
 from ingot.appliance.spec import Appliance
 from ingot.base.errors import Error, NotFoundError, UsageError
 from ingot.oci.image import Image
-from ingot.oci.tree import directory
+from ingot.oci.tree import directory, file
+from ingot.testing.images import member, tar_of
 
 MakePlan = Callable[[str], Plan]
 Parse = Callable[[str], Appliance]
@@ -58,11 +59,34 @@ def test_the_kernel_s_binary_may_have_linuxkit_s_name(
     make: MakePlan, make_image: Callable[..., Image], images: dict[str, Image]
 ) -> None:
     images["component:kernel"] = make_image("component:kernel", files={"bzImage": "big"})
-    plan = make("kernel: {image: component:kernel, binary: bzImage}")
+    plan = make("kernel: {image: component:kernel, binary: bzImage, tar: none}")
     assert plan.kernel is not None
     assert plan.kernel.read() == b"big"
     with pytest.raises(NotFoundError, match="no kernel named kernel"):
         make("kernel: {image: component:kernel}")
+    with pytest.raises(NotFoundError, match=r"no file kernel\.tar, which `kernel\.tar` names"):
+        make("kernel: {image: component:kernel, binary: bzImage}")
+
+
+def test_of_linuxkit_s_kernels_only_the_named_files_are_taken(
+    make: MakePlan, make_image: Callable[..., Image], images: dict[str, Image]
+) -> None:
+    archive = tar_of(
+        *(member(path) for path in ("./", "./lib", "./lib/modules")),
+        member("lib/modules/6.12/extra.ko", b"module"),
+    )
+    image = make_image("example/kernel", files={"kernel": "elf", "kernel-dev.tar": "headers"})
+    image.tree.add(file("kernel.tar", archive))
+    image.tree.add(file("intel-ucode.cpio", b"070701microcode"))
+    images["example/kernel"] = image
+    plan = make("kernel: {image: example/kernel, ucode: intel-ucode.cpio}")
+    assert plan.kernel is not None
+    assert plan.kernel.read() == b"elf"
+    assert plan.ucode is not None
+    assert text(plan, "boot/ucode.cpio") == plan.ucode.read().decode() == "070701microcode"
+    assert text(plan, "lib/modules/6.12/extra.ko") == "module"
+    assert "kernel.tar" not in plan.root
+    assert "kernel-dev.tar" not in plan.root
 
 
 def test_containers_add_the_modules_they_need(
@@ -201,6 +225,126 @@ def test_files_are_laid_over_everything(make: MakePlan, tmp_path: Path) -> None:
     folder = plan.root.get("etc")
     assert folder is not None
     assert folder.mode == 0o755, "a file's mode is not its folder's"
+
+
+def test_missing_folders_take_mode_and_owner_of_the_file_that_needs_them(make: MakePlan) -> None:
+    plan = make(
+        f"{WEB}files:\n- {{path: root/.ssh/authorized_keys, contents: key, uid: 7}}\n"
+        "- {path: srv/www/index.html, contents: hi, mode: '0644'}\n"
+    )
+    found = {entry.path: (entry.mode, entry.uid) for entry in plan.root}
+    assert found["root/.ssh"] == (0o700, 7)
+    assert found["root/.ssh/authorized_keys"] == (0o600, 7)
+    assert found["srv"] == found["srv/www"] == (0o755, 0)
+
+
+def test_the_appliance_file_may_be_a_file_of_the_image(make: MakePlan) -> None:
+    plan = make(
+        "# how it was made\nfiles:\n- {path: etc/image.yml, metadata: yaml}\n"
+        "- path: etc/image.json\n  metadata: json\n"
+    )
+    assert text(plan, "etc/image.yml") == (
+        "files:\n- path: etc/image.yml\n  metadata: yaml\n"
+        "- path: etc/image.json\n  metadata: json\n"
+    )
+    assert json.loads(text(plan, "etc/image.json"))["files"][0]["metadata"] == "yaml"
+
+
+def test_a_folder_is_no_source(make: MakePlan, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is no regular file"):
+        make(f"files: [{{path: a, source: {tmp_path}, optional: true}}]")
+
+
+def test_init_images_share_one_package_list_and_the_machine_s_resolver(
+    make: MakePlan, make_image: Callable[..., Image], images: dict[str, Image]
+) -> None:
+    for name in ("one", "two"):
+        files = {"lib/apk/db/installed": f"P:{name}\n\n", "etc/hostname": name, ".dockerenv": ""}
+        images[f"example/{name}"] = make_image(f"example/{name}", files=files)
+    plan = make("init: [example/one, example/two]")
+    assert text(plan, "lib/apk/db/installed") == "P:one\n\nP:two\n\n"
+    assert text(plan, "etc/hostname") == "test\n"
+    assert ".dockerenv" not in plan.root
+    links = {entry.path: entry.link for entry in plan.root if entry.kind == "symlink"}
+    assert links == {"etc/mtab": "/proc/mounts", "etc/resolv.conf": "/run/resolvconf/resolv.conf"}
+
+
+VOLUMES = """
+volumes:
+  - {name: pages, image: component:app, readonly: true}
+  - {name: scratch}
+services:
+  - {name: web, image: component:app, binds: ["pages:/srv:ro", "scratch:/work"],
+     mounts: [{type: bind, source: scratch, destination: /more, options: [rbind]}]}
+"""
+
+
+def test_volumes_stand_where_linuxkit_puts_them_and_are_bound_by_name(make: MakePlan) -> None:
+    plan = make(INIT + VOLUMES)
+    folder = "containers/volumes"
+    kinds = {entry.path: entry.kind for entry in plan.root if entry.path.startswith(folder)}
+    assert text(plan, f"{folder}/pages/lower/bin/app") == "app"
+    for name in ("pages", "scratch"):
+        assert {kinds[f"{folder}/{name}/{part}"] for part in ("lower", "tmp", "merged")} == {
+            "directory"
+        }
+    mounts = json.loads(text(plan, "containers/services/web/config.json"))["mounts"]
+    sources = {m["destination"]: m["source"] for m in mounts if m["type"] == "bind"}
+    assert sources == {
+        "/srv": f"/{folder}/pages/merged",
+        "/work": f"/{folder}/scratch/merged",
+        "/more": f"/{folder}/scratch/merged",
+    }
+    script = text(plan, "etc/ingot/onboot/00-volumes/run").splitlines()
+    assert f"mount -o remount,bind,ro /{folder}/pages/merged" in script
+    assert f"mkdir /{folder}/scratch/tmp/upper /{folder}/scratch/tmp/work" in script
+
+
+def test_the_step_of_the_volumes_comes_before_every_other(make: MakePlan) -> None:
+    plan = make(f"{INIT}{VOLUMES}onboot: [{{name: 0, image: component:app}}]")
+    folder = "etc/ingot/onboot/"
+    steps = sorted(
+        e.path for e in plan.root if e.path.startswith(folder) and e.path.count("/") == 3
+    )
+    assert [step.removeprefix(folder) for step in steps] == ["00-volumes", "000-0"]
+
+
+def test_namespaces_are_seen_to_by_a_hook_of_our_own(
+    make: MakePlan,
+) -> None:
+    plan = make(
+        f"{INIT}onboot:\n- name: wg\n  image: component:app\n  net: new\n  runtime:\n"
+        "    interfaces: [{name: other, add: other, createInRoot: true}]\n"
+        "    bindNS: {net: /run/netns/wg}\n"
+    )
+    bundle = "containers/onboot/000-wg"
+    assert "hooks" not in json.loads(text(plan, f"{bundle}/config.json"))
+    runtime = json.loads(text(plan, f"{bundle}/runtime.json"))
+    assert runtime["interfaces"] == [
+        {"name": "other", "add": "other", "peer": "", "createInRoot": True}
+    ]
+    assert runtime["bindNS"]["net"] == "/run/netns/wg"
+    hook = "etc/ingot/hooks/onboot-000-wg"
+    config = json.loads(text(plan, f"{hook}.json"))
+    assert [run["path"] for run in config["hooks"]["createRuntime"]] == [f"/{hook}"]
+    assert f"--config /{hook}.json" in text(plan, "etc/ingot/onboot/000-wg/run")
+    modules = text(plan, "etc/ingot/modules").splitlines()
+    assert "/usr/lib/modules/6.1/kernel/other.ko" in modules
+
+
+def test_numbers_follow_the_file_whatever_we_add(make: MakePlan) -> None:
+    plan = make(
+        f"{INIT}data: {{}}\nonboot: [{{name: one, image: component:app}}]\n"
+        "onshutdown: [{name: end, image: component:app}]\n"
+        "services:\n- {name: z, image: component:app, depends: [a]}\n"
+        "- {name: a, image: component:app}\n"
+        "files:\n"
+        + "".join(
+            f"- {{path: {name}, contents: '', uid: {name}}}\n" for name in ("one", "end", "z", "a")
+        )
+    )
+    owners = {entry.path: entry.uid for entry in plan.root}
+    assert [owners[name] for name in ("one", "end", "z", "a")] == [100, 101, 102, 103]
 
 
 def test_a_missing_source_is_an_error(make: MakePlan, tmp_path: Path) -> None:

@@ -5,16 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ingot.appliance.settings import Ready, Rlimit
-from ingot.appliance.spec import (
-    SOURCE_BYTES_MAX,
-    Appliance,
-    DataDisk,
-    Network,
-    read_appliance,
-)
+from ingot.appliance.settings import Actions, IdMapping, Interface, Mount, Ready, Rlimit
+from ingot.appliance.spec import Appliance, DataDisk, Network
 from ingot.base.document import DocumentError
-from ingot.base.errors import NotFoundError, UsageError
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -49,7 +42,21 @@ services:
     noNewPrivileges: true
     oomScoreAdj: -5
     rlimits: ["nofile,10,unlimited"]
-    runtime: {mkdir: [/var/x]}
+    resources:
+      memory: {limit: 1048576}
+      cpu: {cpus: 0-1}
+      blockio: {weight: 10}
+      unified: {memory.high: max}
+    userns: new
+    uidMappings: [{hostID: 1000, containerID: 0, size: 10}]
+    gidMappings: [{hostID: 1000, size: 10}]
+    runtime:
+      mkdir: [/var/x]
+      cgroups: [limits/web]
+      mounts: [{type: tmpfs, source: tmpfs, destination: cache, options: [size=1m]}]
+      interfaces: [{name: eth1}, {name: web0, peer: host0}]
+      bindNS: {net: /run/netns/web}
+      namespace: mine
     seccomp: default
     restart: on-failure
     depends: [late]
@@ -80,7 +87,22 @@ def test_every_key_is_read(parse: Parse) -> None:
     assert web.devices is not None
     assert web.devices[1].mode == 0o640
     assert web.sysctl == {"net.core.somaxconn": "128"}
-    assert web.mkdir == ("/var/x",)
+    assert web.resources == {
+        "memory": {"limit": 1048576},
+        "cpu": {"cpus": "0-1"},
+        "blockIO": {"weight": 10},
+        "unified": {"memory.high": "max"},
+    }
+    assert (web.userns, web.uid_mappings) == ("new", (IdMapping(1000, 0, 10),))
+    assert web.gid_mappings == (IdMapping(1000, 0, 10),)
+    assert web.actions == Actions(
+        mkdir=("/var/x",),
+        cgroups=("limits/web",),
+        mounts=(Mount("cache", "tmpfs", "tmpfs", ("size=1m",)),),
+        interfaces=(Interface("eth1"), Interface("web0", "veth", "host0")),
+        bind_namespaces={"net": "/run/netns/web"},
+        namespace="mine",
+    )
     assert [entry.path for entry in appliance.files] == [
         *("etc/motd", "etc/link", "etc/folder", "etc/copy"),
     ]
@@ -102,6 +124,13 @@ def test_the_logs_are_kept_on_the_first_data_disk_unless_another_says_so(parse: 
     second = two.format(", logs: false", ", logs: true")
     assert [disk.logs for disk in parse(second).data] == [False, True]
     assert [disk.logs for disk in parse("data: {logs: false}").data] == [False]
+
+
+def test_lists_of_signatures_are_read_and_said_to_have_no_effect(parse: Parse) -> None:
+    appliance = parse("trust: {org: [linuxkit], image: [a/b]}")
+    (warning,) = appliance.warnings
+    assert warning.startswith("test.yml:1:8: trust: signatures of linuxkit, a/b are not checked")
+    assert parse("trust: {}").warnings == ()
 
 
 def test_null_counts_as_not_given(parse: Parse) -> None:
@@ -135,26 +164,3 @@ def test_too_many_containers_are_refused(parse: Parse) -> None:
     many = "".join(f"- {{name: n{index}, image: component:b}}\n" for index in range(1000))
     with pytest.raises(DocumentError, match="more than 999 containers"):
         parse(f"onboot:\n{many}")
-
-
-def test_a_missing_file_is_not_found(tmp_path: Path) -> None:
-    with pytest.raises(NotFoundError, match="does not exist"):
-        read_appliance(tmp_path / "no.yml")
-
-
-def test_a_folder_is_no_appliance_file(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be read"):
-        read_appliance(tmp_path)
-
-
-def test_a_huge_file_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
-    path = tmp_path / "huge.yml"
-    path.write_bytes(b"#" * (SOURCE_BYTES_MAX + 1))
-    with pytest.raises(DocumentError, match="is larger than"):
-        read_appliance(path)
-
-
-def test_the_file_s_stem_is_the_appliance_s_name(tmp_path: Path) -> None:
-    path = tmp_path / "my-store.yml"
-    path.write_text("init: []\n")
-    assert read_appliance(path).name == "my-store"
