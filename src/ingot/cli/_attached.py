@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ingot.base.errors import Error
-from ingot.cli._machines import runner
+from ingot.cli._machines import runner_of
 from ingot.cli.logs import LogOutput
 from ingot.cli.printer import Printer
 from ingot.vm.console import LogFollower, Terminal, attached, raw_terminal
@@ -56,11 +56,13 @@ def attend(printer: Printer, started: Started, wishes: Wishes) -> None:
         Error: it failed to boot, ended without being asked to, or had to be killed.
     """
     keeper = _Keeper(printer, started, wishes)
-    if sys.stdin.isatty() and not printer.as_json:
+    takes_keys = runner_of(started.folder).has_channels
+    if takes_keys and sys.stdin.isatty() and not printer.as_json:
         _on_terminal(printer, started, keeper)
     else:
         _on_stream(printer, started, keeper)
-    started.child.wait()
+    if started.launched.child is not None:
+        started.launched.child.wait()
     keeper.conclude()
 
 
@@ -81,7 +83,9 @@ class _Keeper:
             return True
         if self.wishes.count and self._down is None:
             self._printer.note(f"\nstopping {started.machine.name}; once more pulls the plug")
-            self._down = PowerDown(started.folder, started.process, runner(), STOP_TIMEOUT_S)
+            self._down = PowerDown(
+                started.folder, started.process, runner_of(started.folder), STOP_TIMEOUT_S
+            )
         if self._down is not None:
             if self.wishes.count > 1 and not self._killed_by_user:
                 self._killed_by_user = True

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from ingot.base import paths
 from ingot.base.clock import SystemClock
+from ingot.base.errors import UsageError
 from ingot.vm import accel
+from ingot.vm.runners.choice import runner_named
 from ingot.vm.runners.contract import Runner
-from ingot.vm.runners.qemu import QemuRunner
 from ingot.vm.runners.qemu_command import PROGRAM
 from ingot.vm.snapshots import Snapshots
 from ingot.vm.starting import Starter
-from ingot.vm.state import Machines, boot_id
+from ingot.vm.state import MachineFolder, Machines, boot_id
 
 
 def machines() -> Machines:
@@ -22,9 +23,29 @@ def machines() -> Machines:
     return Machines(paths.state_dir() / "machines")
 
 
-def runner() -> Runner:
-    """Return the hypervisor of this host."""
-    return QemuRunner()
+def runner_of(folder: MachineFolder) -> Runner:
+    """Return the hypervisor that a machine runs on.
+
+    Raises:
+        NotFoundError: there is no such machine.
+    """
+    return runner_named(folder.read_spec().runner)
+
+
+def require_channels(folder: MachineFolder, what: str) -> None:
+    """Make sure that the guest has ports to the host.
+
+    Raises:
+        UsageError: its hypervisor has none; `what` needs them.
+        NotFoundError: there is no such machine.
+    """
+    runner = runner_of(folder)
+    if not runner.has_channels:
+        raise UsageError(
+            f"{what} needs ports between guest and host, and {runner.title} has none"
+            f" (machine {folder.name!r})",
+            hint=f"'ingot logs {folder.name}' shows the console; or run it on qemu or libvirt",
+        )
 
 
 def starter() -> Starter:
@@ -37,7 +58,7 @@ def starter() -> Starter:
         cache=paths.cache_dir() / "kvm-probe.json",
         kernel=Path(f"/boot/vmlinuz-{os.uname().release}"),
     )
-    return Starter(machines(), runner=runner(), host=host, clock=SystemClock())
+    return Starter(machines(), runners=runner_named, host=host, clock=SystemClock())
 
 
 def snapshots() -> Snapshots:

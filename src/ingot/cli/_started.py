@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from ingot.vm.state import MachineFolder, Process
 
 
+_KINDS = {"kvm": "KVM", "tcg": "TCG, without hardware virtualisation", "own": "accelerated"}
+
+
 class WaitCommand(click.Command):
     """Understands `--wait=TIMEOUT` beside `--wait`, without taking the next word for a time."""
 
@@ -41,7 +44,7 @@ def wait_timeout_s(*, wait: bool, wait_timeout: str | None) -> float | None:
 def introduce(printer: Printer, started: Started) -> None:
     """Say what was started, for people."""
     machine, process = started.machine, started.process
-    kind = "KVM" if process.accelerator == "kvm" else "TCG, without hardware virtualisation"
+    kind = _KINDS[process.accelerator]
     printer.note(
         f"machine {machine.name}: {kind} ({process.accelerator_reason}); {machine.cpus} CPU,"
         f" {machine.memory_mib} MiB; pid {process.pid}"
@@ -89,8 +92,10 @@ def await_ready(
     """
     import time
 
+    from ingot.cli._machines import require_channels
     from ingot.vm.lifecycle import wait_ready
 
+    require_channels(folder, "waiting until services are ready")
     began_s = time.monotonic()
     with printer.progress() as progress, progress.task(f"waiting for {folder.name}"):
         wait_ready(folder, process, timeout_s)

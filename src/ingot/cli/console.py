@@ -27,11 +27,12 @@ def console(printer: Printer, *, name: str) -> None:
     import contextlib
 
     from ingot.base.errors import UsageError
-    from ingot.cli._machines import machines
+    from ingot.cli._machines import machines, require_channels
     from ingot.vm.console import Terminal, attached, raw_terminal, tail
     from ingot.vm.state import wait_for_end
 
     folder = machines().folder(name)
+    require_channels(folder, "a console that takes keys")
     process = folder.running()
     if not sys.stdin.isatty():
         raise UsageError(

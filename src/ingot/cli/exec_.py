@@ -42,7 +42,7 @@ def exec_(
       ingot exec --host store crun list
     """
     from ingot.base.errors import UsageError
-    from ingot.cli._machines import machines
+    from ingot.cli._machines import machines, require_channels
     from ingot.vm.services import Guest
 
     if len(words) < (1 if host else 2):
@@ -51,6 +51,7 @@ def exec_(
             hint=f"as in: ingot exec {name} store ingot server keys",
         )
     folder = machines().folder(name)
+    require_channels(folder, "exec")
     folder.running()
     guest = Guest(folder.path)
     guest.wait(_AGENT_TIMEOUT_S)

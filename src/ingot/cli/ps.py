@@ -61,6 +61,7 @@ def _row(folder: MachineFolder) -> dict[str, Any]:
     status = read_status(folder.status_path)
     row: dict[str, Any] = {
         "name": folder.name,
+        "runner": spec.runner,
         "state": status.state if process else "stopped",
         "running": process is not None,
         "ip": _address(spec),
@@ -90,7 +91,9 @@ def _address(spec: MachineSpec) -> str | None:
     if spec.address is not None:
         return spec.address.address
     networks = networks_of(spec)
-    return DEFAULT_GUEST_ADDRESS if networks and networks[0].kind == "user" else None
+    on_user_network = bool(networks) and networks[0].kind == "user"
+    # VMware's own network is the host's to configure.
+    return DEFAULT_GUEST_ADDRESS if on_user_network and spec.runner != "vmware" else None
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

@@ -30,7 +30,7 @@ def rm_machine(printer: Printer, *, names: tuple[str, ...], yes: bool) -> None:
       ingot rm-machine --yes store
     """
     from ingot.base.errors import UsageError
-    from ingot.cli._machines import machines
+    from ingot.cli._machines import machines, runner_of
     from ingot.vm.lifecycle import remove
     from ingot.vm.snapshots import names as snapshot_names
 
@@ -44,7 +44,7 @@ def rm_machine(printer: Printer, *, names: tuple[str, ...], yes: bool) -> None:
                 f"machine {name!r} has {lost} that would be deleted",
                 hint=f"say so: ingot rm-machine --yes {name}",
             )
-        remove(folder)
+        remove(folder, runner_of(folder))
         document = {"type": "rm-machine", "name": name, "disks": disks, "snapshots": snapshots}
         printer.data(document, f"{name} removed")
 

@@ -61,6 +61,11 @@ if TYPE_CHECKING:
 @click.option(
     "--accel", type=click.Choice(["auto", "kvm", "tcg"]), help="How its processor is run."
 )
+@click.option(
+    "--runner",
+    type=click.Choice(["qemu", "libvirt", "virtualbox", "vmware"]),
+    help="What it runs on.  [default: qemu]",
+)
 @click.option("--detach", "-d", is_flag=True, help="Leave it running in the background.")
 @click.option("--wait", is_flag=True, help="Return when its services are ready (implies --detach).")
 @click.option("--wait-timeout", metavar="DURATION", help="As --wait, for so long.  [default: 5m]")
@@ -86,6 +91,7 @@ def run(
       ingot run build/store --name second --ip 192.168.65.101 --mem 512M --detach
       ingot run --boot iso --uefi store
       ingot run store --data-file settings.json --detach
+      ingot run store --runner libvirt --detach
       ingot run store --network bridge=br0 --ip 10.1.2.3/24,gateway=10.1.2.1 --detach
     """
     from ingot.cli._machines import starter
@@ -115,6 +121,7 @@ def _request(
     networks: tuple[str, ...],
     address: str | None,
     accel: Any,
+    runner: Any,
     boot: Any,
     uefi: bool | None,
     data: str | None,
@@ -135,6 +142,7 @@ def _request(
         networks=networks,
         address=None if address is None else parse_address(address),
         accelerator=accel,
+        runner=runner,
         boot=boot,
         uefi=uefi,
         metadata=_metadata(data, data_file),

@@ -99,7 +99,15 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         f"{row['cpu_percent']:.1f}%",
         format_duration(row["cpu_s"]),
         format_size(row["memory_resident_bytes"]),
-        format_size(row["memory_bytes"]),
-        format_size(sum(disk["read_bytes"] for disk in row["disks"])),
-        format_size(sum(disk["written_bytes"] for disk in row["disks"])),
+        "-" if row["memory_bytes"] is None else format_size(row["memory_bytes"]),
+        *(_traffic(row, field) for field in ("read_bytes", "written_bytes")),
     )
+
+
+def _traffic(row: dict[str, Any], field: str) -> str:
+    from ingot.base.units import format_size
+
+    # Where the guest's memory is not told, neither is what its disks do.
+    if row["memory_bytes"] is None:
+        return "-"
+    return format_size(sum(disk[field] for disk in row["disks"]))

@@ -10,8 +10,7 @@ from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
     from ingot.cli._several import Tally
-    from ingot.vm.lifecycle import Ending
-    from ingot.vm.state import MachineFolder
+    from ingot.vm.lifecycle import Ending, PowerDown
 
 
 @click.command()
@@ -52,7 +51,7 @@ def stop_machines(
     Raises:
         Error: see `Tally.conclude`.
     """
-    from ingot.cli._machines import runner
+    from ingot.cli._machines import runner_of
     from ingot.cli._several import Tally, chosen
     from ingot.vm.lifecycle import PowerDown, stop_all
 
@@ -61,27 +60,29 @@ def stop_machines(
     downs: list[PowerDown] = []
     for folder in folders:
         with tally.one():
-            folder.read_spec()
+            runner = runner_of(folder)
             process = folder.process()
             if process is None:
                 document = {"type": "stop", "name": folder.name, "how": "was-stopped"}
                 printer.data(document, f"{folder.name} was stopped already")
             else:
-                downs.append(PowerDown(folder, process, runner(), timeout_s or 0))
+                downs.append(PowerDown(folder, process, runner, timeout_s or 0))
     for down, ending in stop_all(downs):
-        _report(printer, tally, down.folder, ending, timeout_s)
+        _report(printer, tally, down, ending, timeout_s)
     tally.conclude("stopped cleanly")
 
 
 def _report(
-    printer: Printer, tally: Tally, folder: MachineFolder, ending: Ending, timeout_s: float | None
+    printer: Printer, tally: Tally, down: PowerDown, ending: Ending, timeout_s: float | None
 ) -> None:
     from ingot.base.errors import Error
     from ingot.base.units import format_duration
 
+    folder = down.folder
     if ending == "unkillable":
         tally.fail(
-            Error(
+            down.refusal
+            or Error(
                 f"machine {folder.name!r} cannot be killed",
                 hint="its process hangs in the host's kernel, as on a disk that does not answer",
             )

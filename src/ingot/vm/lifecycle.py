@@ -12,7 +12,7 @@ from ingot.base.errors import ConflictError, Error
 from ingot.vm import status
 from ingot.vm.console import tail
 from ingot.vm.runners.contract import Runner
-from ingot.vm.state import MachineFolder, Process, kill, wait_for_end
+from ingot.vm.state import MachineFolder, Process, wait_for_end
 
 STOP_TIMEOUT_S = 60.0
 READY_TIMEOUT_S = 300.0
@@ -89,12 +89,14 @@ class PowerDown:
         self._deadline_s = time.monotonic() + timeout_s
         self._press_s = 0.0
         self.killed = False
+        self.refusal: Error | None = None
 
     def step(self) -> None:
         """Press the button if it is time to (again), or pull the plug if it is too late."""
         now_s = time.monotonic()
         if now_s >= self._deadline_s:
-            self.pull_the_plug()
+            if not self.killed or self.refusal is not None:
+                self.pull_the_plug()
         elif now_s >= self._press_s and not self._is_stopping():
             # Pressed again, because a guest that is still booting has no ear for it.
             self._press_s = now_s + _PRESS_PERIOD_S
@@ -104,7 +106,12 @@ class PowerDown:
     def pull_the_plug(self) -> None:
         """End the machine at once, as a power cut would."""
         self.killed = True
-        kill(self.process)
+        self.refusal = None
+        try:
+            self._runner.kill(self.folder.path, self.process)
+        except Error as error:
+            # Tried again until the time is over; then it is the reason.
+            self.refusal = error
 
     def ending(self) -> Ending | None:
         """Return how it ended; None if there is still hope that it will."""
@@ -130,8 +137,8 @@ def stop_all(downs: Iterable[PowerDown]) -> Iterator[tuple[PowerDown, Ending]]:
             wait_for_end(left[0].process, _END_POLL_S)
 
 
-def remove(folder: MachineFolder) -> None:
-    """Remove a stopped machine with the disks in its folder.
+def remove(folder: MachineFolder, runner: Runner) -> None:
+    """Remove a stopped machine with the disks in its folder, and from its hypervisor's memory.
 
     Raises:
         NotFoundError: there is none.
@@ -144,4 +151,5 @@ def remove(folder: MachineFolder) -> None:
                 f"machine {folder.name!r} is running",
                 hint=f"stop it first: ingot stop {folder.name}",
             )
+        runner.forget(folder.path)
         folder.remove()

@@ -19,7 +19,10 @@ MEMORY_MIB_MAX = 1 << 20
 DiskFormat = Literal["raw", "qcow2"]
 Protocol = Literal["tcp", "udp"]
 AcceleratorChoice = Literal["auto", "kvm", "tcg"]
-Accelerator = Literal["kvm", "tcg"]
+Accelerator = Literal["kvm", "tcg", "own"]
+"""`own` is what a hypervisor other than QEMU uses."""
+
+RunnerName = Literal["qemu", "libvirt", "virtualbox", "vmware"]
 NetworkKind = Literal["user", "tap", "bridge"]
 BootChoice = Literal["kernel", "disk", "iso"]
 ImageFormat = Literal["raw", "qcow2", "vmdk", "vhd", "vdi", "iso"]
@@ -123,6 +126,7 @@ class MachineSpec(msgspec.Struct, frozen=True, kw_only=True):
     networks: tuple[Network, ...] | None = None
     address: StaticAddress | None = None
     accelerator: AcceleratorChoice = "auto"
+    runner: RunnerName = "qemu"
     boot: BootChoice | None = None
     uefi: bool | None = None
     has_metadata: bool = False

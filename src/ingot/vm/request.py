@@ -15,6 +15,7 @@ from ingot.vm.machine import (
     MachineSpec,
     Network,
     PublishedPort,
+    RunnerName,
     StaticAddress,
     check_name,
 )
@@ -45,6 +46,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     networks: tuple[str, ...] = ()
     address: StaticAddress | None = None
     accelerator: AcceleratorChoice | None = None
+    runner: RunnerName | None = None
     boot: BootChoice | None = None
     uefi: bool | None = None
     metadata: bytes | None = None
@@ -115,6 +117,7 @@ def apply(
         "networks": parse_networks(request.networks, base.uuid) if request.networks else None,
         "address": request.address,
         "accelerator": request.accelerator,
+        "runner": request.runner,
         "boot": request.boot,
         "uefi": request.uefi,
         "has_metadata": None if request.metadata is None else bool(request.metadata),

@@ -79,7 +79,6 @@ class Snapshots:
 
     def __init__(self, starter: Starter, clock: Clock) -> None:
         self._starter = starter
-        self._runner = _stateful(starter.runner)
         self._clock = clock
 
     def save(self, folder: MachineFolder, name: str) -> Snapshot:
@@ -99,21 +98,22 @@ class Snapshots:
                     hint=f"remove it first: ingot snapshot rm {folder.name} {name}",
                 )
             spec = folder.read_spec()
+            runner = self._runner(spec)
             machine, _ = self._starter.resolve(spec, folder)
             files = _files(machine, folder)
             build = _build_files(machine)
             _refuse_changed(folder, process, build)
             target.parent.mkdir(mode=0o700, exist_ok=True)
             with _appearing(target) as work:
-                self._copy(folder, work, files)
+                _copy(folder, work, files, runner)
                 snapshot = Snapshot(
                     name=name,
                     created_ns=self._clock.now_ns(),
                     size_bytes=sum(512 * path.stat().st_blocks for path in work.iterdir()),
                     spec=spec,
                     accelerator=process.accelerator,
-                    hypervisor=self._runner.version(),
-                    command=self._runner.command(machine),
+                    hypervisor=runner.version(),
+                    command=runner.command(machine),
                     build=build,
                     files=files,
                 )
@@ -134,49 +134,21 @@ class Snapshots:
             refuse_running(folder)
             snapshot = read(folder, name)
             spec = snapshot.spec
+            runner = self._runner(spec)
             machine, choice = self._starter.resolve(spec, folder)
             self._starter.admit(spec, machine, folder)
-            self._refuse_other(snapshot, machine)
+            _refuse_other(snapshot, machine, runner)
             _put_back(snapshot, folder)
             folder.write_spec(spec)
             clear_last_run(folder)
             # The guest will not say again what it said before.
             write_atomically(folder.status_path, (place / _STATUS).read_bytes())
-            child = self._runner.restore(machine, place / _STATE)
-            process = self._starter.record(child, choice, folder)
-        return Started(folder, spec, machine, process, child, None)
+            launched = runner.restore(machine, place / _STATE)
+            process = self._starter.record(launched.pid, choice, folder)
+        return Started(folder, spec, machine, process, launched, None)
 
-    def _copy(self, folder: MachineFolder, work: Path, files: tuple[SavedFile, ...]) -> None:
-        try:
-            self._runner.save_state(folder.path, work / _STATE)
-            for file in files:
-                copy_sparse(Path(file.path), work / file.name)
-            copy_sparse(folder.status_path, work / _STATUS)
-        except OSError as error:
-            raise Error(f"machine {folder.name!r} cannot be saved: {error.strerror}") from error
-        finally:
-            self._runner.unpause(folder.path)
-
-    def _refuse_other(self, snapshot: Snapshot, machine: Machine) -> None:
-        of = f"snapshot {snapshot.name!r} of machine {machine.name!r}"
-        hint = "it can be restored only on what it was taken on; remove it and save another"
-        version = self._runner.version()
-        if version != snapshot.hypervisor:
-            raise ConflictError(
-                f"{of} was written by version {snapshot.hypervisor}, and {version} is installed",
-                hint=hint,
-            )
-        if machine.accelerator != snapshot.accelerator:
-            raise ConflictError(
-                f"{of} is of {snapshot.accelerator.upper()}, and the machine would run under"
-                f" {machine.accelerator.upper()}",
-                hint=hint,
-            )
-        if (
-            self._runner.command(machine) != snapshot.command
-            or _build_files(machine) != snapshot.build
-        ):
-            raise ConflictError(f"{of} is of another build than {snapshot.spec.prefix}", hint=hint)
+    def _runner(self, spec: MachineSpec) -> StateRunner:
+        return _stateful(self._starter.runners(spec.runner))
 
 
 def read(folder: MachineFolder, name: str) -> Snapshot:
@@ -232,9 +204,42 @@ def remove(folder: MachineFolder, name: str) -> None:
         shutil.rmtree(grave)
 
 
+def _copy(
+    folder: MachineFolder, work: Path, files: tuple[SavedFile, ...], runner: StateRunner
+) -> None:
+    try:
+        runner.save_state(folder.path, work / _STATE)
+        for file in files:
+            copy_sparse(Path(file.path), work / file.name)
+        copy_sparse(folder.status_path, work / _STATUS)
+    except OSError as error:
+        raise Error(f"machine {folder.name!r} cannot be saved: {error.strerror}") from error
+    finally:
+        runner.unpause(folder.path)
+
+
+def _refuse_other(snapshot: Snapshot, machine: Machine, runner: StateRunner) -> None:
+    of = f"snapshot {snapshot.name!r} of machine {machine.name!r}"
+    hint = "it can be restored only on what it was taken on; remove it and save another"
+    version = runner.version()
+    if version != snapshot.hypervisor:
+        raise ConflictError(
+            f"{of} was written by version {snapshot.hypervisor}, and {version} is installed",
+            hint=hint,
+        )
+    if machine.accelerator != snapshot.accelerator:
+        raise ConflictError(
+            f"{of} is of {snapshot.accelerator.upper()}, and the machine would run under"
+            f" {machine.accelerator.upper()}",
+            hint=hint,
+        )
+    if runner.command(machine) != snapshot.command or _build_files(machine) != snapshot.build:
+        raise ConflictError(f"{of} is of another build than {snapshot.spec.prefix}", hint=hint)
+
+
 def _stateful(runner: Runner) -> StateRunner:
     if not isinstance(runner, StateRunner):
-        raise UsageError(f"machines of the runner {runner.name} have no snapshots")
+        raise UsageError(f"machines of {runner.title} have no snapshots here")
     return runner
 
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from ingot.base.atomic import write_atomically
 from ingot.base.clock import Clock
-from ingot.base.errors import ConflictError, Error
+from ingot.base.errors import ConflictError, Error, UsageError
 from ingot.vm import accel
 from ingot.vm.build import Build, Wanted, exists, read_build
 from ingot.vm.disks import prepare
-from ingot.vm.machine import KernelBoot, Machine, MachineSpec
+from ingot.vm.machine import KernelBoot, Machine, MachineSpec, RunnerName
 from ingot.vm.networks import check_ports_free, overlap
 from ingot.vm.nics import complete
 from ingot.vm.request import Request, apply, machine_name, networks_of
-from ingot.vm.runners.contract import Runner
+from ingot.vm.runners.contract import Launched, Runner
 from ingot.vm.state import MachineFolder, Machines, Process, boot_id, start_ticks
 from ingot.vm.taps import check_interfaces
 
@@ -31,7 +31,7 @@ class Started:
     """A machine that was just started.
 
     Attributes:
-        child: the hypervisor as this process's child.
+        launched: its process, as this one's child if it is one.
         earlier_prefix: the build it booted before, if that was another.
     """
 
@@ -39,7 +39,7 @@ class Started:
     spec: MachineSpec
     machine: Machine
     process: Process
-    child: subprocess.Popen[bytes]
+    launched: Launched
     earlier_prefix: str | None
 
 
@@ -48,16 +48,21 @@ class Starter:
 
     Args:
         machines: where they are kept.
-        runner: the hypervisor.
+        runners: gives the hypervisor of a name.
         host: what is known of this host's KVM.
         clock: for the time of the start.
     """
 
     def __init__(
-        self, machines: Machines, *, runner: Runner, host: accel.Host, clock: Clock
+        self,
+        machines: Machines,
+        *,
+        runners: Callable[[RunnerName], Runner],
+        host: accel.Host,
+        clock: Clock,
     ) -> None:
         self._machines = machines
-        self.runner = runner
+        self.runners = runners
         self._host = host
         self._clock = clock
 
@@ -70,7 +75,6 @@ class Starter:
             UsageError, MissingToolError, Error: see `Runner`, `Request` and `disks.prepare`.
         """
         folder = self._machines.folder(machine_name(request))
-        self.runner.available()
         with folder.locked(create=True):
             try:
                 return self._start_locked(request, folder)
@@ -89,6 +93,8 @@ class Starter:
             directory=folder.path,
             uuid=str(uuid.uuid4()),
         )
+        runner = self.runners(spec.runner)
+        runner.available()
         machine, choice = self.resolve(spec, folder)
         self.admit(spec, machine, folder)
         for disk in spec.disks:
@@ -98,11 +104,13 @@ class Starter:
         folder.write_spec(spec)
         if not spec.has_metadata:
             folder.metadata_path.unlink(missing_ok=True)
+        if kept is not None and kept.runner != spec.runner:
+            self.runners(kept.runner).forget(folder.path)
         clear_last_run(folder)
-        child = self.runner.run(machine)
-        process = self.record(child, choice, folder)
+        launched = runner.run(machine)
+        process = self.record(launched.pid, choice, folder)
         earlier = kept.prefix if kept is not None and kept.prefix != spec.prefix else None
-        return Started(folder, spec, machine, process, child, earlier)
+        return Started(folder, spec, machine, process, launched, earlier)
 
     def resolve(self, spec: MachineSpec, folder: MachineFolder) -> tuple[Machine, accel.Choice]:
         """Return the machine that the spec means on this host now.
@@ -110,9 +118,15 @@ class Starter:
         Raises:
             Error: see `read_build`.
         """
-        build = read_build(Path(spec.prefix), Wanted(self.runner.media, spec.boot, spec.uefi))
+        runner = self.runners(spec.runner)
+        build = read_build(Path(spec.prefix), Wanted(runner.media, spec.boot, spec.uefi))
         kernel = build.boot.kernel if isinstance(build.boot, KernelBoot) else None
-        choice = accel.choose(spec.accelerator, kernel, self._host)
+        if runner.uses_kvm:
+            choice = accel.choose(spec.accelerator, kernel, self._host)
+        elif spec.accelerator == "auto":
+            choice = accel.Choice("own", f"{runner.title} has its own")
+        else:
+            raise UsageError(f"--accel {spec.accelerator}: {runner.title} has its own accelerator")
         return resolve(spec, build, choice, folder.path), choice
 
     def admit(self, spec: MachineSpec, machine: Machine, folder: MachineFolder) -> None:
@@ -121,26 +135,24 @@ class Starter:
         Raises:
             ConflictError, NotFoundError, UsageError: the message names the flag.
         """
-        self.runner.validate(machine)
+        self.runners(spec.runner).validate(machine)
         _refuse_taken(spec, folder, self._machines)
         check_ports_free(spec.ports)
         check_interfaces(machine.networks)
 
-    def record(
-        self, child: subprocess.Popen[bytes], choice: accel.Choice, folder: MachineFolder
-    ) -> Process:
+    def record(self, pid: int, choice: accel.Choice, folder: MachineFolder) -> Process:
         """Keep which process the machine is.
 
         Raises:
             Error: it has ended already.
         """
-        ticks = start_ticks(child.pid)
+        ticks = start_ticks(pid)
         if ticks is None:
             raise Error(
                 f"machine {folder.name!r} ended at once", hint=f"see {folder.hypervisor_log}"
             )
         process = Process(
-            pid=child.pid,
+            pid=pid,
             start_ticks=ticks,
             boot_id=boot_id(),
             started_ns=self._clock.now_ns(),

@@ -34,12 +34,13 @@ class Usage(NamedTuple):
     Attributes:
         cpu_s: processor time of the hypervisor since it was started, of all its threads.
         resident_bytes: memory of the host that it occupies now.
-        memory_bytes: what its guest was given.
+        memory_bytes: what its guest was given; None where the hypervisor does not say.
+        disks: its disks; empty where the hypervisor does not count.
     """
 
     cpu_s: float
     resident_bytes: int
-    memory_bytes: int
+    memory_bytes: int | None
     disks: tuple[DiskUsage, ...]
 
 
@@ -69,8 +70,12 @@ def read_usage(folder: MachineFolder, process: Process) -> Usage:
         pages = Path(f"/proc/{process.pid}/statm").read_text(encoding="ascii").split()
     except (FileNotFoundError, ProcessLookupError) as error:
         raise _ended(folder) from error
-    memory = _query(folder.path, "query-memory-size-summary", _Memory)
-    disks = _read_disks(folder.path, folder.read_spec().disks)
+    spec = folder.read_spec()
+    memory_bytes: int | None = None
+    disks: tuple[DiskUsage, ...] = ()
+    if spec.runner == "qemu":
+        memory_bytes = _query(folder.path, "query-memory-size-summary", _Memory).base_memory
+        disks = _read_disks(folder.path, spec.disks)
     # Asked last: the numbers read before were then of this very process.
     if not is_alive(process):
         raise _ended(folder)
@@ -80,7 +85,7 @@ def read_usage(folder: MachineFolder, process: Process) -> Usage:
     return Usage(
         cpu_s=ticks / _CLOCK_TICKS_PER_S,
         resident_bytes=int(pages[1]) * _PAGE_BYTES,
-        memory_bytes=memory.base_memory,
+        memory_bytes=memory_bytes,
         disks=disks,
     )
 

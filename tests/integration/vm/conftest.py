@@ -52,6 +52,7 @@ class Host:
 
     def __init__(self, home: Path) -> None:
         self.home = home
+        self.entering: list[str] = []  # a command that runs every other, as ip(8) can
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith("INGOT_")},
             "INGOT_STATE_DIR": str(home / "state"),
@@ -66,7 +67,7 @@ class Host:
         return self.home / name
 
     def command(self, *arguments: str | Path) -> list[str]:
-        return [sys.executable, "-m", "ingot", *map(str, arguments)]
+        return [*self.entering, sys.executable, "-m", "ingot", *map(str, arguments)]
 
     def ingot(self, *arguments: str | Path, code: int = 0) -> "subprocess.CompletedProcess[str]":
         """Run one command to its end and check its exit code."""

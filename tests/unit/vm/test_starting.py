@@ -14,18 +14,21 @@ from ingot.vm import lifecycle
 from ingot.vm.accel import Host
 from ingot.vm.build import Medium
 from ingot.vm.lifecycle import PowerDown, last_words, remove, stop_all, wait_ready
-from ingot.vm.machine import ImageBoot, KernelBoot, Machine
+from ingot.vm.machine import ImageBoot, KernelBoot, Machine, RunnerName
 from ingot.vm.networks import parse_publish
 from ingot.vm.request import Request
-from ingot.vm.runners.contract import Runner
+from ingot.vm.runners.contract import Launched, Plan, Runner
 from ingot.vm.starting import Started, Starter
-from ingot.vm.state import Machines, wait_for_end
+from ingot.vm.state import Machines, Process, kill, wait_for_end
 
 
 class SleepRunner:
     """Machines that do nothing; the power button ends those that listen."""
 
-    name = "sleep"
+    name: RunnerName = "qemu"
+    title = "Sleep"
+    uses_kvm = True
+    has_channels = True
     media: tuple[Medium, ...] = ("kernel", "iso")
 
     def __init__(self) -> None:
@@ -33,6 +36,7 @@ class SleepRunner:
         self.listens = True
         self.deaf: set[Path] = set()
         self.pressed = 0
+        self.forgotten: list[Path] = []
         self.children: list[tuple[Path, subprocess.Popen[bytes]]] = []
 
     def available(self) -> None:
@@ -43,13 +47,19 @@ class SleepRunner:
         if machine.cpus > 2:
             raise UsageError("no more than two")
 
-    def command(self, machine: Machine) -> list[str]:
-        return ["sleep", "60"]
+    def plan(self, machine: Machine) -> Plan:
+        return Plan({}, (("sleep", "60"),))
 
-    def run(self, machine: Machine) -> subprocess.Popen[bytes]:
-        child = subprocess.Popen(self.command(machine))
+    def run(self, machine: Machine) -> Launched:
+        child = subprocess.Popen(self.plan(machine).commands[0])
         self.children.append((machine.directory, child))
-        return child
+        return Launched(child.pid, child)
+
+    def kill(self, directory: Path, process: Process) -> None:
+        kill(process)
+
+    def forget(self, directory: Path) -> None:
+        self.forgotten.append(directory)
 
     def power_down(self, directory: Path) -> None:
         self.pressed += 1
@@ -91,7 +101,7 @@ def starter(tmp_path: Path, machines: Machines, runner: SleepRunner) -> Starter:
         kernel=tmp_path / "vmlinuz",
     )
     checked: Runner = runner
-    return Starter(machines, runner=checked, host=host, clock=FixedClock())
+    return Starter(machines, runners=lambda name: checked, host=host, clock=FixedClock())
 
 
 @pytest.fixture
@@ -118,7 +128,7 @@ def test_a_start_records_the_process_and_the_spec(
     started = start(starter, build, memory_mib=256, disks=("size=1M",))
     folder = machines.folder("demo")
     assert folder.process() == started.process
-    assert started.process.pid == started.child.pid
+    assert started.process.pid == started.launched.pid
     assert started.process.started_ns == 1_700_000_000_000_000_000
     assert started.process.accelerator == "tcg"
     assert folder.read_spec() == started.spec
@@ -233,7 +243,8 @@ def test_a_machine_that_listens_powers_off(
     started = start(starter, build)
     assert stop(started, runner) == "powered-off"
     assert runner.pressed == 1
-    assert started.child.wait() == -signal.SIGTERM
+    assert started.launched.child is not None
+    assert started.launched.child.wait() == -signal.SIGTERM
 
 
 def test_the_button_is_pressed_again_until_the_guest_says_it_stops(
@@ -282,7 +293,7 @@ def test_a_process_that_survives_its_killing_is_told_after_a_while(
     starter: Starter, build: str, runner: SleepRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lifecycle, "_KILL_TIMEOUT_S", 0.1)
-    monkeypatch.setattr(lifecycle, "kill", lambda process: None)
+    monkeypatch.setattr(runner, "kill", lambda directory, process: None)
     assert stop(start(starter, build), runner, 0) == "unkillable"
 
 
@@ -313,8 +324,8 @@ def test_only_a_stopped_machine_is_removed(
 ) -> None:
     started = start(starter, build, disks=("size=1M",))
     with pytest.raises(ConflictError, match="is running"):
-        remove(started.folder)
+        remove(started.folder, runner)
     os.kill(started.process.pid, signal.SIGKILL)
     assert wait_for_end(started.process, 10)
-    remove(started.folder)
+    remove(started.folder, runner)
     assert list(machines.root.iterdir()) == []

@@ -3,29 +3,61 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from ingot.vm.build import Medium
-from ingot.vm.machine import Machine
+from ingot.vm.machine import Machine, RunnerName
+from ingot.vm.state import Process
+
+
+class Plan(NamedTuple):
+    """What a runner does to start a machine.
+
+    Attributes:
+        files: what it writes into the machine's folder first, by name.
+        commands: what it then runs there, in order; the last is the one that starts the machine.
+    """
+
+    files: Mapping[str, str]
+    commands: tuple[tuple[str, ...], ...]
+
+
+class Launched(NamedTuple):
+    """A machine that runs.
+
+    Attributes:
+        pid: the process on this host in which its guest runs.
+        child: that process as a child of this one; None if it is a daemon's.
+    """
+
+    pid: int
+    child: subprocess.Popen[bytes] | None = None
 
 
 class Runner(Protocol):
     """One way to run a machine.
 
-    `command` is pure, so that a test can compare it with a snapshot; the other methods touch the
+    `plan` is pure, so that a test can compare it with a snapshot; the other methods touch the
     host.
     """
 
-    name: str
+    name: RunnerName
+    title: str
+    """Its name for people."""
     media: tuple[Medium, ...]
     """What it boots, in its order of preference."""
+    uses_kvm: bool
+    """Whether the machine's accelerator is ours to choose, KVM or TCG."""
+    has_channels: bool
+    """Whether the guest has ports to the host: a console that takes keys, its status, its agent."""
 
     def available(self) -> None:
         """Make sure that the hypervisor is installed.
 
         Raises:
-            MissingToolError: it is not; the hint names the Debian package.
+            MissingToolError: it is not; the hint says what to install.
         """
         ...
 
@@ -37,14 +69,14 @@ class Runner(Protocol):
         """
         ...
 
-    def command(self, machine: Machine) -> list[str]:
-        """Return the command line that runs the machine, to be started in its folder."""
+    def plan(self, machine: Machine) -> Plan:
+        """Return what starts the machine."""
         ...
 
-    def run(self, machine: Machine) -> subprocess.Popen[bytes]:
-        """Start the machine in a session of its own and return once it accepts control.
+    def run(self, machine: Machine) -> Launched:
+        """Start the machine and return once it accepts control; it outlives this process.
 
-        The process outlives this one. What it says goes to the machine's hypervisor log.
+        What the hypervisor says goes to the machine's hypervisor log.
 
         Raises:
             Error: it ended at once, or does not answer; the message holds what it said.
@@ -59,10 +91,30 @@ class Runner(Protocol):
         """
         ...
 
+    def kill(self, directory: Path, process: Process) -> None:
+        """End the machine at once, as a power cut would; nothing happens if it has ended already.
+
+        Raises:
+            Error: the hypervisor refuses.
+        """
+        ...
+
+    def forget(self, directory: Path) -> None:
+        """Take away what the hypervisor itself keeps of a stopped machine; its disks stay.
+
+        Raises:
+            Error: the hypervisor refuses.
+        """
+        ...
+
 
 @runtime_checkable
 class StateRunner(Runner, Protocol):
     """A runner that can write a machine's memory and devices to a file, and go on from there."""
+
+    def command(self, machine: Machine) -> list[str]:
+        """Return the one command line that is the machine: a state is only of the same one."""
+        ...
 
     def version(self) -> str:
         """Return the hypervisor's version: a state is only of the version that wrote it."""
@@ -86,7 +138,7 @@ class StateRunner(Runner, Protocol):
         """
         ...
 
-    def restore(self, machine: Machine, state: Path) -> subprocess.Popen[bytes]:
+    def restore(self, machine: Machine, state: Path) -> Launched:
         """Start the machine from a file's state, as `run` does from nothing; it runs at once.
 
         Raises:

@@ -14,7 +14,8 @@ from ingot.base.atomic import write_atomically
 from ingot.base.errors import ConflictError, Error, MissingToolError, UsageError
 from ingot.vm import qmp
 from ingot.vm.build import COMMAND_LINE_BYTES_MAX, Medium
-from ingot.vm.machine import KernelBoot, Machine
+from ingot.vm.machine import KernelBoot, Machine, RunnerName
+from ingot.vm.runners.contract import Launched, Plan
 from ingot.vm.runners.qemu_command import (
     OVMF_CODE,
     OVMF_VARIABLES,
@@ -23,7 +24,7 @@ from ingot.vm.runners.qemu_command import (
     command,
     kernel_command_line,
 )
-from ingot.vm.state import MachineFolder
+from ingot.vm.state import MachineFolder, Process, kill
 from ingot.vm.taps import open_bridge_tap
 
 PACKAGE = "qemu-system-x86"
@@ -39,7 +40,10 @@ _TIMEOUT_S = 30.0
 class QemuRunner:
     """Machines as QEMU processes on this host."""
 
-    name = "qemu"
+    name: RunnerName = "qemu"
+    title = "QEMU"
+    uses_kvm = True
+    has_channels = True
     media: tuple[Medium, ...] = ("kernel", "qcow2", "raw", "iso")
 
     def available(self) -> None:
@@ -70,14 +74,19 @@ class QemuRunner:
                 hint="boot the kernel of the build (--boot kernel), or give the address by DHCP",
             )
 
+    def plan(self, machine: Machine) -> Plan:
+        """Return QEMU's command line, which is all that a machine is."""
+        return Plan({}, (tuple(self.command(machine)),))
+
     def command(self, machine: Machine) -> list[str]:
         """Return QEMU's command line; the taps of bridges, made at the start, count from 3."""
         bridges = sum(network.kind == "bridge" for network in machine.networks)
         return command(machine, range(_FIRST_DESCRIPTOR, _FIRST_DESCRIPTOR + bridges))
 
-    def run(self, machine: Machine) -> subprocess.Popen[bytes]:
+    def run(self, machine: Machine) -> Launched:
         """Start QEMU in a session of its own and return once its monitor answers."""
-        return self._start(machine)
+        process = self._start(machine)
+        return Launched(process.pid, process)
 
     def version(self) -> str:
         """Return QEMU's version, packaging included."""
@@ -97,7 +106,7 @@ class QemuRunner:
         """Let a paused machine go on."""
         qmp.execute(directory, "cont")
 
-    def restore(self, machine: Machine, state: Path) -> subprocess.Popen[bytes]:
+    def restore(self, machine: Machine, state: Path) -> Launched:
         """Start QEMU with the state of a file in place of a boot."""
         process = self._start(machine, "-incoming", "defer")
         log = MachineFolder(machine.directory).hypervisor_log
@@ -113,14 +122,12 @@ class QemuRunner:
                     hint=f"QEMU's words are in {log}",
                 ) from error
             raise
-        return process
+        return Launched(process.pid, process)
 
     def _start(self, machine: Machine, *options: str) -> subprocess.Popen[bytes]:
         folder = MachineFolder(machine.directory)
-        variables = machine.directory / UEFI_VARIABLES
-        if machine.uefi and not variables.exists():
-            # What the firmware keeps, such as boot entries and keys, is the machine's own.
-            write_atomically(variables, OVMF_VARIABLES.read_bytes(), mode=0o600)
+        if machine.uefi:
+            prepare_variables(machine.directory)
         with folder.hypervisor_log.open("wb") as log, _bridge_taps(machine) as taps:
             process = subprocess.Popen(
                 [*command(machine, taps), *options],
@@ -143,6 +150,21 @@ class QemuRunner:
     def power_down(self, directory: Path) -> None:
         """Press the ACPI power button."""
         qmp.execute(directory, "system_powerdown")
+
+    def kill(self, directory: Path, process: Process) -> None:
+        """End QEMU."""
+        kill(process)
+
+    def forget(self, directory: Path) -> None:
+        """Do nothing: QEMU keeps nothing of a machine."""
+
+
+def prepare_variables(directory: Path) -> None:
+    """Give a machine a store of UEFI variables of its own, once."""
+    variables = directory / UEFI_VARIABLES
+    if not variables.exists():
+        # What the firmware keeps, such as boot entries and keys, is the machine's own.
+        write_atomically(variables, OVMF_VARIABLES.read_bytes(), mode=0o600)
 
 
 @contextlib.contextmanager

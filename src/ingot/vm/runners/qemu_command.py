@@ -103,7 +103,7 @@ def _networks(machine: Machine, taps: Sequence[int]) -> Iterator[str]:
     left = list(taps)
     for index, network in enumerate(machine.networks):
         if network.kind == "user":
-            words = _user_network(machine, first=index == 0)
+            words = user_network(machine, first=index == 0)
         elif network.kind == "tap":
             words = ["tap", f"ifname={network.interface}", "script=no", "downscript=no"]
         else:
@@ -114,7 +114,8 @@ def _networks(machine: Machine, taps: Sequence[int]) -> Iterator[str]:
         yield from ("-device", f"virtio-net-pci,netdev=net{index},mac={network.mac},romfile=")
 
 
-def _user_network(machine: Machine, *, first: bool) -> list[str]:
+def user_network(machine: Machine, *, first: bool) -> list[str]:
+    """Return the words of the user network's `-netdev`; `first` tells the first card's."""
     words = ["user"]
     guest = ""
     if first and machine.address is not None:
