@@ -17,6 +17,7 @@ from ingot.s3.documents.lock import DefaultRetention, LockConfiguration, Retenti
 from ingot.s3.documents.notification import Hook, Notifications
 from ingot.s3.documents.replication import Replication, ReplicationRule
 from ingot.s3.sigv4 import Credentials
+from ingot.s3client.caller import Call
 from ingot.s3client.client import S3Client
 from ingot.s3client.endpoint import Endpoint
 from ingot.s3client.errors import ServiceUnsupportedError
@@ -131,7 +132,7 @@ def test_tags(other: S3Client, bucket: str) -> None:
 def test_what_a_service_does_not_have_is_told_apart(server: Any, transport: Transport) -> None:
     keys = Credentials(server.access_key, Secret(server.secret_key))
     client = S3Client(Endpoint.parse(server.endpoint), keys, transport=transport)
-    client.create_bucket("settings-unsupported")
-    with pytest.raises(ServiceUnsupportedError, match="NotImplemented"):
-        client.get_bucket_replication("settings-unsupported")
-    client.delete_bucket("settings-unsupported")
+    with pytest.raises(ServiceUnsupportedError, match="NotImplemented") as caught:
+        client.finish(Call("GET", "any-bucket", "key", query=[("torrent", "")]))
+    assert (caught.value.slug, caught.value.exit_code) == ("unsupported", 1)
+    assert caught.value.hint is not None

@@ -27,6 +27,7 @@ from ingot.client.events import (
 )
 
 _NS_PER_S = 1_000_000_000
+_Target = TypeVar("_Target")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -192,8 +193,20 @@ class Reporter:
         self._printer.note(f"{prefix}{', '.join(words)} in {format_duration(duration_s)}")
 
 
-def each(printer: Printer, targets: Iterable[str], act: Callable[[str], None]) -> None:
+def each(
+    printer: Printer,
+    targets: Iterable[_Target],
+    act: Callable[[_Target], None],
+    *,
+    label: Callable[[_Target], str] = str,
+) -> None:
     """Do something for each target; failures of many are reported one by one.
+
+    Args:
+        printer: where to.
+        targets: what; not more of them are taken than are worked on.
+        act: does it.
+        label: what people call a target.
 
     Raises:
         Error: the only target failed, or at the end, some of many did.
@@ -209,9 +222,9 @@ def each(printer: Printer, targets: Iterable[str], act: Callable[[str], None]) -
             act(target)
         except Error as error:
             printer.failure(error)
-            tally.add(Failed(target, error))
+            tally.add(Failed(label(target), error))
         else:
-            tally.add(Unchanged(target, 0))
+            tally.add(Unchanged(label(target), 0))
     if (verdict := tally.verdict("targets")) is not None:
         raise verdict
 

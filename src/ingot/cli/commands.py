@@ -50,6 +50,9 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("rb", OBJECTS, "buckets.rb:rb", "Remove a bucket."),
     CommandRow("cp", OBJECTS, "objects.cp:cp", "Copy objects and files."),
     CommandRow("mv", OBJECTS, "objects.mv:mv", "Move objects and files."),
+    CommandRow("get", OBJECTS, "objects.get:get", "Copy one object to a file."),
+    CommandRow("put", OBJECTS, "objects.put:put", "Copy one file to an object."),
+    CommandRow("od", OBJECTS, "objects.od:od", "Tell how fast a single stream is."),
     CommandRow("cat", OBJECTS, "objects.cat:cat", "Print objects."),
     CommandRow("head", OBJECTS, "objects.head:head", "Print the first lines of objects."),
     CommandRow("pipe", OBJECTS, "objects.pipe:pipe", "Store standard input as an object."),
@@ -61,6 +64,14 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("diff", OBJECTS, "objects.diff:diff", "Tell how two trees differ."),
     CommandRow(
         "share", OBJECTS, "objects.share:share", "Make links that anyone may use for a while."
+    ),
+    CommandRow("tag", OBJECTS, "buckets.tag:tag", "Keep tags of objects and buckets."),
+    CommandRow("version", OBJECTS, "buckets.version:version", "Keep versions of objects."),
+    CommandRow(
+        "retention", OBJECTS, "buckets.retention:retention", "Say until when objects must stay."
+    ),
+    CommandRow(
+        "legalhold", OBJECTS, "buckets.legalhold:legalhold", "Hold objects until further notice."
     ),
     CommandRow("ping", OBJECTS, "ping:ping", "Tell how fast a service answers."),
     CommandRow("ready", OBJECTS, "ready:ready", "Tell whether a service can serve."),

@@ -43,7 +43,7 @@ class Copier:
         self._connections = connections
         self._digests = digests
         self._keep_times = keep_times
-        self._mode = 0o666 & ~_umask()
+        self._mode = file_mode()
 
     def copy(self, source: Place, target: Place, entry: Entry, advance: Advance) -> None:
         """Write the content at `source` to `target`, whole or not at all.
@@ -262,7 +262,8 @@ def _kept_time_ns(info: ObjectInfo) -> int | None:
     return int(seconds) * _NS_PER_S + int(fraction[:9].ljust(9, "0"))
 
 
-def _umask() -> int:
+def file_mode() -> int:
+    """Return the permission bits that this user's new files have."""
     mask = os.umask(0o022)
     os.umask(mask)
-    return mask
+    return 0o666 & ~mask

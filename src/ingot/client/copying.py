@@ -243,7 +243,7 @@ def _last_name(address: Address) -> str:
 
 def _examine(source: Address, connections: Connections) -> tuple[Place, Entry]:
     if isinstance(source, LocalAddress):
-        return _examine_file(source)
+        return examine_file(source)
     if source.names_folder:
         raise UsageError(f"{source} is a folder", hint="add --recursive")
     client = connections.client(source.alias)
@@ -257,7 +257,13 @@ def _examine(source: Address, connections: Connections) -> tuple[Place, Entry]:
     return ObjectPlace(source), Entry(source.key, info.size_bytes, info.modified_ns, info.etag)
 
 
-def _examine_file(source: LocalAddress) -> tuple[Place, Entry]:
+def examine_file(source: LocalAddress) -> tuple[FilePlace, Entry]:
+    """Return where a file is, and what is known of it.
+
+    Raises:
+        NotFoundError: there is none.
+        UsageError: it is no plain file.
+    """
     path = source.path
     try:
         status = os.stat(path)

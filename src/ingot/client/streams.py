@@ -13,7 +13,7 @@ from ingot.client.addresses import RemoteAddress
 from ingot.client.copier import content_headers_of
 from ingot.s3.ranges import ByteRange
 from ingot.s3client.client import S3Client
-from ingot.s3client.results import Attributes
+from ingot.s3client.results import Attributes, PartResult
 from ingot.s3client.verify import Verifier
 
 # A connection that breaks is picked up where it broke; this often in a row without a byte, the
@@ -96,19 +96,38 @@ def write_object(
     if len(first) < _PART_BYTES:
         client.put_object(address.bucket, address.key, first, attributes=attributes)
         return len(first)
+    return sum(
+        part.size_bytes for part in write_blocks(client, address, _cut(first, file), attributes)
+    )
+
+
+def write_blocks(
+    client: S3Client,
+    address: RemoteAddress,
+    blocks: Iterable[bytes],
+    attributes: Attributes | None = None,
+) -> list[PartResult]:
+    """Store blocks as the parts of an object, one after the other.
+
+    All but the last must be as long as S3 wants parts to be. If anything fails, nothing stays
+    behind.
+
+    Raises:
+        DeniedError, NotFoundError, NetworkError: the service refused or went away.
+    """
     bucket, key = address.bucket, address.key
     upload_id = client.create_multipart_upload(bucket, key, attributes=attributes).upload_id
     try:
         parts = [
             client.upload_part(bucket, key, upload_id, number, data)
-            for number, data in enumerate(_cut(first, file), 1)
+            for number, data in enumerate(blocks, 1)
         ]
         client.complete_multipart_upload(bucket, key, upload_id, parts)
     except BaseException:
         with suppress(Error):
             client.abort_multipart_upload(bucket, key, upload_id)
         raise
-    return sum(part.size_bytes for part in parts)
+    return parts
 
 
 def _cut(first: bytes, file: BinaryIO) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import NamedTuple, Self
+from urllib.parse import urlencode
 
 from ingot.base.errors import NetworkError
 from ingot.s3.checksums import BY_HEADER, COMPOSITE, FULL_OBJECT, TYPE_HEADER, ChecksumValue
@@ -20,6 +21,7 @@ from ingot.s3.headers import (
 )
 from ingot.s3.names import encode_path
 from ingot.s3.ranges import parse_content_range
+from ingot.s3.tags import TAGGING_HEADER
 from ingot.transport.pool import Response
 
 
@@ -31,11 +33,13 @@ class Attributes:
         content_headers: by lower-case name: `content-type`, `cache-control` …
         metadata: user metadata, by lower-case name without the `x-amz-meta-` prefix.
         storage_class: as the service calls it.
+        tags: by name; None gives none.
     """
 
     content_headers: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     storage_class: str | None = None
+    tags: Mapping[str, str] | None = None
 
     def headers(self) -> dict[str, str]:
         """Write them as request headers."""
@@ -43,6 +47,8 @@ class Attributes:
         headers.update((f"{METADATA_PREFIX}{name}", text) for name, text in self.metadata.items())
         if self.storage_class is not None:
             headers[STORAGE_CLASS_HEADER] = self.storage_class
+        if self.tags:
+            headers[TAGGING_HEADER] = urlencode(self.tags)
         return headers
 
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import secrets
 import select
 import signal
 import socket
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from ingot.cli import main
@@ -167,10 +169,11 @@ class Remote:
 
     s3: Any
     bucket: str
+    alias: str = "s3"
 
     @property
     def address(self) -> str:
-        return f"s3/{self.bucket}"
+        return f"{self.alias}/{self.bucket}"
 
     def put(self, key: str, body: bytes = b"", **attributes: Any) -> None:
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, **attributes)
@@ -226,6 +229,23 @@ def remote(
     """A fresh bucket of the shared server, whose alias is `s3`."""
     monkeypatch.setenv("MC_HOST_s3", _alias_url(server))
     return Remote(s3, bucket)
+
+
+@pytest.fixture
+def elsewhere(home: Path, other_service: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Remote]:
+    """A fresh bucket of an independent service with more settings, whose alias is `other`."""
+    monkeypatch.setenv("MC_HOST_other", other_service.replace("://", "://any:thing@"))
+    client = boto3.client(
+        "s3",
+        endpoint_url=other_service,
+        aws_access_key_id="any",
+        aws_secret_access_key="thing",
+        region_name="us-east-1",
+    )
+    remote = Remote(client, f"elsewhere-{secrets.token_hex(6)}", "other")
+    client.create_bucket(Bucket=remote.bucket)
+    yield remote
+    client.close()
 
 
 @dataclass

@@ -1,0 +1,95 @@
+"""`ingot put`: one file to an object."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ingot.cli._completion import complete_address, complete_remote
+from ingot.cli.objects._given import given_options
+from ingot.cli.printer import Printer, output_options
+
+
+@click.command()
+@click.argument("source", shell_complete=complete_address)
+@click.argument("target", shell_complete=complete_remote)
+@click.option("--if-not-exists", is_flag=True, help="Fail if there is an object of this name.")
+@click.option(
+    "--part-size", "-s", default="16M", show_default=True, metavar="SIZE", help="Of each part."
+)
+@click.option(
+    "--parallel",
+    "-P",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    help="Parts at once.",
+)
+@given_options
+@output_options
+def put(
+    printer: Printer,
+    *,
+    source: str,
+    target: str,
+    if_not_exists: bool,
+    part_size: str,
+    parallel: int,
+    **given: Any,
+) -> None:
+    """Copy one file to an object, or into a bucket or folder.
+
+    A file that is longer than a part goes in parts. The service checks every byte's checksum.
+
+    \b
+    Examples:
+      ingot put cat.jpg store/photos/
+      ingot put --if-not-exists cat.jpg store/photos/cat.jpg
+      ingot put --part-size 64M --parallel 8 disk.img store/images/disk.img
+      ingot put --attr 'Cache-Control=no-cache' --tags 'kind=page' index.html store/site/
+    """
+    from ingot.base.errors import UsageError
+    from ingot.base.limits import PART_BYTES_MAX, PART_BYTES_MIN
+    from ingot.base.units import parse_size
+    from ingot.cli._objects import Reporter
+    from ingot.client.addresses import LocalAddress, parse_remote
+    from ingot.client.aliases import AliasBook
+    from ingot.client.connections import Connections
+    from ingot.client.copying import examine_file
+    from ingot.client.events import Copied
+    from ingot.client.given import Given
+    from ingot.s3client.parts import TransferOptions
+    from ingot.s3client.results import WriteConditions
+    from ingot.s3client.transfer import Transfers
+
+    address = parse_remote(target, AliasBook.default())
+    if not address.bucket:
+        raise UsageError(f"{address} names no bucket", hint="write it like ALIAS/BUCKET[/KEY]")
+    place, entry = examine_file(LocalAddress(source))
+    path = place.path
+    if address.names_folder:
+        address = address.at(address.key + path.name)
+    part_bytes = parse_size(part_size)
+    if not PART_BYTES_MIN <= part_bytes <= PART_BYTES_MAX:
+        raise UsageError(f"{part_size!r} is no size of a part", hint="5M to 5G")
+    options = TransferOptions(
+        part_bytes=part_bytes, split_from_bytes=part_bytes + 1, parts_at_once=parallel
+    )
+    attributes = Given(**given).for_name(address.key)
+    reporter = Reporter(printer, alone=True)
+    with Connections() as connections, printer.progress() as progress:
+        client = connections.client(address.alias)
+        with (
+            Transfers(client, options) as transfers,
+            progress.task(path.name, total=entry.size_bytes, unit="bytes") as task,
+        ):
+            made = transfers.upload_file(
+                path,
+                address.bucket,
+                address.key,
+                attributes=attributes,
+                conditions=WriteConditions(if_absent=if_not_exists),
+                advance=task.advance,
+            )
+    reporter.tell(Copied(source, str(address), made.size_bytes))

@@ -1,0 +1,69 @@
+"""What people want objects to carry: attributes, tags and a storage class, as they write them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ingot.base.errors import UsageError
+from ingot.client.copier import content_headers_of
+from ingot.client.tagging import parse_tags
+from ingot.s3.headers import CONTENT_HEADERS, METADATA_PREFIX
+from ingot.s3client.results import Attributes
+
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What was said about the objects to write.
+
+    Attributes:
+        attributes: `Cache-Control=max-age=90;artist=me`: content headers, and metadata.
+        tags: `name=value&name=value`.
+        storage_class: as the service calls it.
+        content_type: else it is guessed from the name.
+    """
+
+    attributes: str | None = None
+    tags: str | None = None
+    storage_class: str | None = None
+    content_type: str | None = None
+
+    def __bool__(self) -> bool:
+        """Whether anything was said."""
+        return self != Given()
+
+    def for_name(self, name: str) -> Attributes:
+        """Return the attributes of an object whose name ends like this.
+
+        Raises:
+            UsageError: what was said cannot be attributes or tags.
+        """
+        headers = content_headers_of(name)
+        found, metadata = parse_attributes(self.attributes or "")
+        headers.update(found)
+        if self.content_type is not None:
+            headers["content-type"] = self.content_type
+        tags = None if self.tags is None else parse_tags(self.tags)
+        return Attributes(headers, metadata, self.storage_class, tags)
+
+
+def parse_attributes(text: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Read `name=value;name=value` as content headers and metadata, by lower-case names.
+
+    Raises:
+        UsageError: it is none.
+    """
+    headers: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+    for pair in filter(None, (part.strip() for part in text.split(";"))):
+        name, separator, value = pair.partition("=")
+        name = name.strip().lower().removeprefix(METADATA_PREFIX)
+        if not separator or not _NAME.fullmatch(name) or not value.isprintable():
+            raise UsageError(
+                f"{pair!r} is no attribute",
+                hint="write them like 'Cache-Control=max-age=90;artist=me'",
+            )
+        (headers if name in CONTENT_HEADERS else metadata)[name] = value.strip()
+    return headers, metadata
