@@ -1,4 +1,4 @@
-"""`ingot server check`, `backup` and `restore`: care for a store beside serving it."""
+"""`ingot server check`, `scrub`, `backup` and `restore`: care for a store beside serving it."""
 
 from __future__ import annotations
 
@@ -43,6 +43,61 @@ def check(printer: Printer, *, directory: Path | None) -> None:
     ):
         report = check_directory(data_dir, task.advance)
     _print_report(printer, data_dir, report)
+
+
+@click.command()
+@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.option("--rate", metavar="SIZE", default="0", help="Bytes per second, such as 50MiB.  [all]")
+@output_options
+def scrub(printer: Printer, *, directory: Path | None, rate: str) -> None:
+    """Verify all records and bodies in DIR, which servers may be using.
+
+    A server does this by itself, slowly, with INGOT_SCRUB_RATE; here it is done now. Each damage
+    is a line; the exit code is 0 if there is none, else 1.
+
+    \b
+    Examples:
+      ingot server scrub ./data
+      ingot server scrub ./data --rate 50MiB --json
+    """
+    import asyncio
+
+    from ingot.base.errors import IntegrityError
+    from ingot.base.units import format_size, parse_size
+    from ingot.cli._scrub import ScrubReport, scrub_directory
+    from ingot.server.settings import load
+    from ingot.store.layout import require_store
+
+    rate_bytes = parse_size(rate)
+    data_dir = load(os.environ, {"data_dir": directory}).data_dir
+    require_store(data_dir)
+    with (
+        printer.progress() as progress,
+        progress.task(f"Scrubbing {data_dir}", unit="bytes") as task,
+    ):
+        report = ScrubReport(task.advance)
+        asyncio.run(scrub_directory(data_dir, report, rate_bytes=rate_bytes))
+    for damage in report.damages:
+        where = "/".join(filter(None, (damage.bucket, damage.key)))
+        document = {"type": "problem", "status": "error", **damage._asdict()}
+        printer.data(document, f"{where}: {damage.message}")
+    status = "error" if report.problem_count else "success"
+    printer.data(
+        {
+            "type": "summary",
+            "status": status,
+            "records": report.records,
+            "verified_bytes": report.verified_bytes,
+            "problem_count": report.problem_count,
+        },
+        f"{report.records} objects, versions and parts, {format_size(report.verified_bytes)} of"
+        f" large bodies verified; {report.problem_count} problems",
+    )
+    if report.problem_count:
+        raise IntegrityError(
+            f"{data_dir} has {report.problem_count} problems",
+            hint="what is damaged has to come from a backup",
+        )
 
 
 @click.command()

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ingot.cli._server_care import backup, check, restore
+from ingot.cli._server_care import backup, check, restore, scrub
 from ingot.cli.printer import Printer, output_options
 
 
@@ -74,6 +74,7 @@ def run(printer: Printer, *, directory: Path | None, json_log: bool | None, **te
       INGOT_ROOT_USER=me INGOT_ROOT_PASSWORD=long-secret ingot server ./data
       ingot server keys ./data
       ingot server check ./data
+      ingot server scrub ./data
       ingot server backup ./data /mnt/backup/monday
 
     \b
@@ -123,5 +124,5 @@ def keys(printer: Printer, *, directory: Path | None) -> None:
     )
 
 
-for _command in (check, backup, restore):
+for _command in (check, scrub, backup, restore):
     server.add_command(_command)

@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ingot.base.secret import Secret
+from ingot.s3.dates import NS_PER_S
 from ingot.s3.errors import S3Error
 from ingot.s3.operations import OPERATIONS
 from ingot.server.request import Request
 from ingot.server.response import Response, header
+from ingot.store.scrub import ScrubRecord
+from ingot.store.verify import Damage
 
 PATHS = frozenset({b"/metrics", b"/minio/v2/metrics/cluster"})
 
@@ -35,8 +38,11 @@ _REQUESTS = {
     for number, (name, status) in enumerate((n, s) for n in _NAMES for s in _STATUSES)
 }
 _MICROSECONDS = {name: len(_REQUESTS) + number for number, name in enumerate(_NAMES)}
-_RECEIVED, _SENT, _DAMAGED = range(len(_REQUESTS) + len(_NAMES), len(_REQUESTS) + len(_NAMES) + 3)
-_SLOTS = _DAMAGED + 1
+_FIRST_OTHER = len(_REQUESTS) + len(_NAMES)
+_OTHERS = 10
+_RECEIVED, _SENT, _DAMAGED, *_SCRUB = range(_FIRST_OTHER, _FIRST_OTHER + _OTHERS)
+_SCRUBBED_BYTES, _SCRUBBED_ROWS, _SCRUB_DAMAGED, _PASS_BYTES, _LAST_BYTES, _LAST_S, _PASSES = _SCRUB
+_SLOTS = _FIRST_OTHER + _OTHERS
 
 
 class Counters:
@@ -56,6 +62,10 @@ class Counters:
         """Return a counter's sum over all workers."""
         return sum(self.values[slot::_SLOTS])
 
+    def latest(self, slot: int) -> int:
+        """Return the highest of what the workers set."""
+        return max(self.values[slot::_SLOTS])
+
 
 class Metrics:
     """What one worker counts, and what all of them counted.
@@ -68,6 +78,7 @@ class Metrics:
     def __init__(self, counters: Counters | None = None, index: int = 0) -> None:
         self._counters = counters or Counters()
         self._row = self._counters.values[index * _SLOTS : (index + 1) * _SLOTS]
+        self._row[_PASS_BYTES] = 0  # of the worker that had this row before
 
     def count(
         self,
@@ -91,12 +102,34 @@ class Metrics:
         """Count a read that found bytes which are not those that were written."""
         self._row[_DAMAGED] += 1
 
+    def stands(self, state: ScrubRecord) -> None:
+        """Take how far the scrubber is, as its `Watcher`."""
+        row = self._row
+        row[_PASS_BYTES] = state.verified_bytes if state.is_under_way else 0
+        row[_LAST_BYTES] = state.finished_bytes
+        row[_LAST_S] = state.finished_ns // NS_PER_S
+
+    def verified(self, rows: int, size_bytes: int) -> None:
+        """Count what the scrubber read."""
+        row = self._row
+        row[_SCRUBBED_ROWS] += rows
+        row[_SCRUBBED_BYTES] += size_bytes
+        row[_PASS_BYTES] += size_bytes
+
+    def damaged(self, damage: Damage) -> None:
+        """Count what the scrubber found."""
+        self._row[_SCRUB_DAMAGED] += 1
+
+    def passed(self) -> None:
+        """Count a pass of the scrubber that is finished."""
+        self._row[_PASSES] += 1
+
     def render(self, data_dir: Path) -> bytes:
         """Return everything as text, with the device of the data directory."""
         return "".join(f"{line}\n" for line in self._lines(data_dir)).encode()
 
     def _lines(self, data_dir: Path) -> Iterator[str]:
-        total = self._counters.total
+        total, latest = self._counters.total, self._counters.latest
         yield from _head("ingot_requests_total", "counter", "Requests by operation and status.")
         for (name, status), slot in _REQUESTS.items():
             if value := total(slot):
@@ -110,6 +143,33 @@ class Metrics:
             ("received_bytes_total", "counter", "Bytes of bodies received.", total(_RECEIVED)),
             ("sent_bytes_total", "counter", "Bytes of bodies sent.", total(_SENT)),
             ("damaged_total", "counter", "Reads refused for wrong checksums.", total(_DAMAGED)),
+            (
+                "scrub_verified_bytes_total",
+                "counter",
+                "Bytes of bodies the scrubber read.",
+                total(_SCRUBBED_BYTES),
+            ),
+            (
+                "scrub_verified_records_total",
+                "counter",
+                "Records it verified.",
+                total(_SCRUBBED_ROWS),
+            ),
+            (
+                "scrub_damaged_total",
+                "counter",
+                "Damaged records and bodies it met.",
+                total(_SCRUB_DAMAGED),
+            ),
+            ("scrub_passes_total", "counter", "Passes it finished.", total(_PASSES)),
+            ("scrub_pass_bytes", "gauge", "Bytes read in the unfinished pass.", total(_PASS_BYTES)),
+            (
+                "scrub_last_pass_bytes",
+                "gauge",
+                "Bytes read in the last finished one.",
+                latest(_LAST_BYTES),
+            ),
+            ("scrub_last_pass_timestamp_seconds", "gauge", "When that ended.", latest(_LAST_S)),
             ("disk_bytes", "gauge", "Size of the data's device.", disk.f_blocks * disk.f_frsize),
             ("disk_free_bytes", "gauge", "Room on it.", disk.f_bavail * disk.f_frsize),
         ):

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ingot.base.errors import UsageError
 from ingot.base.secret import Secret
-from ingot.base.units import parse_duration
+from ingot.base.units import MIB, parse_duration, parse_size
 from ingot.server.process.address import Address, parse_address
 
 ACCESS_KEY_LENGTH_MIN = 3
@@ -64,6 +64,8 @@ class Settings:
     metrics_token: Secret | None
     stop_timeout_s: float
     upload_expiry_s: float
+    scrub_rate_bytes: int
+    scrub_interval_s: float
 
 
 def default_workers() -> int:
@@ -313,6 +315,20 @@ SETTINGS: tuple[SettingRow, ...] = (
         parse_duration,
         lambda: 24 * 3600.0,
         "How long a multipart upload may get no part before it is aborted; 0 keeps it for ever.",
+    ),
+    SettingRow(
+        "scrub_rate_bytes",
+        ("INGOT_SCRUB_RATE",),
+        parse_size,
+        lambda: 8 * MIB,
+        "How much the scrubber reads per second to find damage early, such as `8MiB`; 0 is off.",
+    ),
+    SettingRow(
+        "scrub_interval_s",
+        ("INGOT_SCRUB_INTERVAL",),
+        parse_duration,
+        lambda: 7 * 24 * 3600.0,
+        "From the beginning of one pass of the scrubber over everything to that of the next.",
     ),
 )
 

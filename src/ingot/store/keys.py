@@ -13,10 +13,11 @@ import secrets
 # The partition that lists the buckets: name → BucketRecord.
 BUCKETS = "buckets"
 
-# The partition of the background work. Its only key is a mark that is at one of two places;
-# where means nothing, moving it does.
+# The partition of the background work. It holds a mark that is at one of two places (where means
+# nothing, moving it does), and how far the scrubber is.
 MAINTENANCE = "maintenance"
 MARKS = (b"even", b"odd")
+SCRUB = b"scrub"
 
 # Keys of a bucket's partition. The fence exists from the bucket's first commit to its last, and
 # its value says how the bucket keeps versions. Every commit in between demands it, so nothing can

@@ -21,6 +21,7 @@ from ingot.store.core import Core
 from ingot.store.layout import prepare_directory
 from ingot.store.maintenance import UPLOAD_EXPIRY_S, Maintenance
 from ingot.store.objects import Objects
+from ingot.store.scrub import Scrubber
 from ingot.store.uploads import Uploads
 
 MakeLock = Callable[[], AbstractContextManager[bool]]
@@ -28,6 +29,7 @@ MakeLock = Callable[[], AbstractContextManager[bool]]
 MAINTENANCE_LOCK = "maintenance.lock"
 # Held by whoever removes garbage, and by backups, which still need it.
 GARBAGE_LOCK = "garbage.lock"
+SCRUB_LOCK = "scrub.lock"
 
 
 class ObjectStore:
@@ -43,6 +45,7 @@ class ObjectStore:
         uploads: multipart uploads.
         bodies: bytes on their way in.
         maintenance: garbage and the remains of crashes; one task of each process runs it.
+        scrubber: reads everything and tells of damage; likewise.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class ObjectStore:
         clock: Clock,
         maintenance_lock: MakeLock,
         garbage_lock: MakeLock = lambda: contextlib.nullcontext(enter_result=True),
+        scrub_lock: MakeLock = lambda: contextlib.nullcontext(enter_result=True),
         garbage_delay_s: float = GARBAGE_DELAY_S,
         upload_expiry_s: float = UPLOAD_EXPIRY_S,
     ) -> None:
@@ -64,6 +68,7 @@ class ObjectStore:
         core = Core(catalog, self.bodies, self.buckets, changes, clock)
         self.objects = Objects(core)
         self.uploads = Uploads(core, self.objects)
+        self.scrubber = Scrubber(core, scrub_lock)
         self.maintenance = Maintenance(
             core, self.uploads, maintenance_lock, garbage_lock, upload_expiry_s=upload_expiry_s
         )
@@ -104,6 +109,7 @@ class ObjectStore:
             clock=clock or SystemClock(),
             maintenance_lock=lambda: _try_lock(root / MAINTENANCE_LOCK),
             garbage_lock=lambda: _try_lock(root / GARBAGE_LOCK),
+            scrub_lock=lambda: _try_lock(root / SCRUB_LOCK),
             garbage_delay_s=garbage_delay_s,
             upload_expiry_s=upload_expiry_s,
         )

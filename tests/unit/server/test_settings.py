@@ -42,6 +42,11 @@ def test_defaults() -> None:
         ({"INGOT_SHOW_KEYS": "off"}, "show_keys", False),
         ({"INGOT_STOP_TIMEOUT": "2m"}, "stop_timeout_s", 120.0),
         ({}, "upload_expiry_s", 86400.0),
+        ({}, "scrub_rate_bytes", 8 << 20),
+        ({"INGOT_SCRUB_RATE": "0"}, "scrub_rate_bytes", 0),
+        ({"INGOT_SCRUB_RATE": "1.5m"}, "scrub_rate_bytes", 3 << 19),
+        ({}, "scrub_interval_s", 604800.0),
+        ({"INGOT_SCRUB_INTERVAL": "30d"}, "scrub_interval_s", 2592000.0),
         ({"MINIO_API_STALE_UPLOADS_EXPIRY": "12h"}, "upload_expiry_s", 43200.0),
     ],
 )

@@ -95,6 +95,13 @@ async def _serve(
         # writes. Replacing this process would not help: a new one could take for durable what the
         # kernel remembers and the device never got.
         background = [loop.create_task(service.store.maintenance.run())]
+        if settings.scrub_rate_bytes:
+            scrubbing = service.store.scrubber.run(
+                service.metrics,
+                rate_bytes=settings.scrub_rate_bytes,
+                interval_s=settings.scrub_interval_s,
+            )
+            background.append(loop.create_task(scrubbing))
         stopping = loop.create_task(stop_requested.wait())
         ended, _ = await asyncio.wait(
             [stopping, *serving, *background], return_when=asyncio.FIRST_COMPLETED
