@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("s3", "memory", "store", "listing", "boot", "outputs")
+NAMES = ("s3", "client", "memory", "store", "listing", "boot", "outputs")
 
 
 def main() -> None:

@@ -99,7 +99,7 @@ class Server:
 
 def installed() -> list[Peer]:
     """Return the peers that can be started here, ours first."""
-    return [peer for peer in PEERS if peer.program is None or _find(peer.program)]
+    return [peer for peer in PEERS if peer.program is None or find(peer.program)]
 
 
 @contextlib.contextmanager
@@ -109,7 +109,7 @@ def running(peer: Peer) -> Iterator[Server]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    program = _find(peer.program) if peer.program else ""
+    program = find(peer.program) if peer.program else ""
     assert program is not None
     with (data.parent / f"{data.name}.log").open("wb") as log:
         process = subprocess.Popen(
@@ -150,7 +150,8 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int) -> None:
     raise RuntimeError("the server did not answer in time")
 
 
-def _find(program: str) -> str | None:
+def find(program: str) -> str | None:
+    """Return the path of a peer's program, or None."""
     extra = os.environ.get("INGOT_BENCH_PEERS", "")
     return shutil.which(program, path=os.pathsep.join([extra, os.environ.get("PATH", "")]))
 

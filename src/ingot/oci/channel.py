@@ -13,8 +13,9 @@ from ingot.base.retry import Backoff
 from ingot.oci.auth import Authenticator
 from ingot.oci.endpoints import Endpoint, RegistryOptions
 from ingot.oci.reference import Reference
+from ingot.transport.direct import Body
 from ingot.transport.options import TlsOptions, TransportOptions
-from ingot.transport.pool import Body, Request, Response, Transport
+from ingot.transport.pool import Request, Response, Transport
 
 REDIRECTIONS_MAX = 5
 _MOVED = frozenset({301, 302, 303, 307, 308})

@@ -185,7 +185,11 @@ class ObjectStream:
 
     def __init__(self, response: Response) -> None:
         self._response = response
-        self.info = object_info(response.headers)
+        try:
+            self.info = object_info(response.headers)
+        except NetworkError:
+            response.close()
+            raise
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the bytes in pieces of at most 1 MiB.
@@ -194,6 +198,14 @@ class ObjectStream:
             NetworkError: the connection broke.
         """
         return self._response.stream()
+
+    def blocks(self, buffer: memoryview) -> Iterator[memoryview]:
+        """Yield the bytes in `buffer`, each block to be used before the next is asked for.
+
+        Raises:
+            NetworkError: the connection broke.
+        """
+        return self._response.blocks(buffer)
 
     def close(self) -> None:
         """End the transfer; the connection is kept if the body is nearly read."""

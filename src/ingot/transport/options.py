@@ -57,6 +57,8 @@ class TransportOptions:
         tls: whom to trust.
         backoff: how often and how soon a request that failed is sent again.
         environment: where proxies are looked up.
+        upload_bytes_per_s: how much of bodies may leave a second, in all; None for any.
+        download_bytes_per_s: how much of bodies may arrive a second, in all; None for any.
     """
 
     connect_timeout_s: float = 10.0
@@ -65,6 +67,8 @@ class TransportOptions:
     tls: TlsOptions = field(default_factory=TlsOptions)
     backoff: Backoff = field(default_factory=Backoff)
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    upload_bytes_per_s: int | None = None
+    download_bytes_per_s: int | None = None
 
 
 def proxy_for(scheme: str, host: str, environment: Mapping[str, str]) -> str | None:

@@ -1,4 +1,4 @@
-"""Sending HTTP requests over kept connections, from any thread; urllib3 stays in this room."""
+"""Sending HTTP requests over kept connections, from any thread, with retries and rate limits."""
 
 from __future__ import annotations
 
@@ -6,25 +6,23 @@ import random
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
-
-import urllib3
-from urllib3.connectionpool import HTTPConnectionPool
-from urllib3.exceptions import HTTPError, InsecureRequestWarning, SSLError
+from typing import TYPE_CHECKING, Protocol, Self
 
 from ingot.base.errors import NetworkError
 from ingot.base.limits import TRANSFER_CHUNK_BYTES
-from ingot.transport.errors import network_error
+from ingot.transport.direct import Body, DirectPool, Outgoing, authority_of
 from ingot.transport.options import TransportOptions, proxy_for
+from ingot.transport.rates import metered, throttle, throttled
+
+if TYPE_CHECKING:
+    from ingot.transport.proxied import ProxiedPool
 
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
-_HOSTS_MAX = 64
-_DRAIN_BYTES_MAX = 64 * 1024
-
-Body = bytes | Callable[[], Iterable[bytes]]
+_BODY_METHODS = frozenset({"PUT", "POST", "PATCH"})
+_USER_AGENT = "ingot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,26 @@ class Request:
     @property
     def authority(self) -> str:
         """`host:port` for messages."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return authority_of((self.scheme, self.host, self.port))
+
+
+class Answer(Protocol):
+    """An answer, whichever way it came."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    def pieces(self, limit_bytes: int) -> Iterator[bytes]:
+        """Yield the body in pieces up to a size, or raise NetworkError."""
+        ...
+
+    def blocks(self, buffer: memoryview) -> Iterator[memoryview]:
+        """Yield the body in a buffer that is used again and again, or raise NetworkError."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back, or up."""
+        ...
 
 
 class Response:
@@ -64,11 +81,12 @@ class Response:
         headers: by lower-case name; repeated ones joined by commas.
     """
 
-    def __init__(self, raw: urllib3.BaseHTTPResponse, authority: str) -> None:
-        self._raw = raw
+    def __init__(self, answer: Answer, authority: str, meter: Callable[[int], None] | None) -> None:
+        self._answer = answer
         self._authority = authority
-        self.status = raw.status
-        self.headers = {name.lower(): value for name, value in raw.headers.items()}
+        self._meter = meter
+        self.status = answer.status
+        self.headers = answer.headers
 
     def read(self, limit_bytes: int) -> bytes:
         """Read the whole body.
@@ -95,22 +113,21 @@ class Response:
         Raises:
             NetworkError: the connection broke before the body's end.
         """
-        try:
-            yield from self._raw.stream(chunk_bytes, decode_content=False)
-        except (HTTPError, OSError) as error:
-            self.close()
-            raise network_error(error, self._authority) from error
+        pieces = self._answer.pieces(chunk_bytes)
+        return pieces if self._meter is None else metered(pieces, self._meter)
+
+    def blocks(self, buffer: memoryview) -> Iterator[memoryview]:
+        """Yield the body in `buffer`, each block to be used before the next is asked for.
+
+        Raises:
+            NetworkError: the connection broke before the body's end.
+        """
+        blocks = self._answer.blocks(buffer)
+        return blocks if self._meter is None else metered(blocks, self._meter)
 
     def close(self) -> None:
         """Give the connection back if the body is nearly read, else close it."""
-        remaining = self._raw.length_remaining
-        try:
-            if remaining is not None and remaining <= _DRAIN_BYTES_MAX:
-                self._raw.drain_conn()
-            else:
-                self._raw.close()
-        finally:
-            self._raw.release_conn()
+        self._answer.close()
 
     def __enter__(self) -> Self:
         return self
@@ -144,8 +161,11 @@ class Transport:
         self._rng = rng or random.Random()  # noqa: S311 # jitter, not a secret
         self._sleep = sleep
         self._lock = threading.Lock()
-        self._managers: dict[str | None, urllib3.PoolManager] = {}
         self._context: ssl.SSLContext | None = None
+        self._direct = DirectPool(self._options, self._tls_context)
+        self._proxied: ProxiedPool | None = None
+        self._upload = throttle(self._options.upload_bytes_per_s)
+        self._download = throttle(self._options.download_bytes_per_s)
 
     def send(self, request: Request) -> Response:
         """Send a request and return the answer once its headers are here.
@@ -174,11 +194,11 @@ class Transport:
 
     def close(self) -> None:
         """Close every connection that is idle; those in use close when they are given back."""
+        self._direct.close()
         with self._lock:
-            managers = list(self._managers.values())
-            self._managers.clear()
-        for manager in managers:
-            manager.clear()
+            proxied, self._proxied = self._proxied, None
+        if proxied is not None:
+            proxied.close()
 
     def __enter__(self) -> Self:
         return self
@@ -193,76 +213,48 @@ class Transport:
 
     def _send_once(self, request: Request) -> Response:
         proxy = proxy_for(request.scheme, request.host, self._options.environment)
-        pool = self._pool(request, proxy)
-        target = request.target
-        if proxy is not None and request.scheme == "http":
-            target = f"http://{request.authority}{target}"
-        body = request.body if isinstance(request.body, bytes) else _guarded(request.body)
-        try:
-            raw = pool.urlopen(
-                request.method,
-                target,
-                body=body or None,
-                headers=dict(request.headers),
-                retries=False,
-                redirect=False,
-                assert_same_host=False,
-                timeout=urllib3.Timeout(
-                    connect=self._options.connect_timeout_s, read=self._options.read_timeout_s
-                ),
-                preload_content=False,
-                decode_content=False,
-            )
-        except _BodyError as error:
-            raise error.original from None
-        except (HTTPError, OSError) as error:
-            raise network_error(error, request.authority) from error
-        return Response(raw, request.authority)
-
-    def _pool(self, request: Request, proxy: str | None) -> HTTPConnectionPool:
-        with self._lock:
-            manager = self._managers.get(proxy)
-            if manager is None:
-                manager = self._managers[proxy] = self._manager(proxy)
-        return manager.connection_from_host(request.host, request.port, request.scheme)
-
-    def _manager(self, proxy: str | None) -> urllib3.PoolManager:
-        if self._context is None:
-            self._context = self._options.tls.context()
-            if not self._options.tls.verify:
-                # The user chose it and the command said so; urllib3 would repeat it forever.
-                urllib3.disable_warnings(InsecureRequestWarning)
+        body = request.body
+        headers = _completed(request.headers, request.method, body)
+        if self._upload is not None:
+            body = throttled(body, self._upload)
+        origin = (request.scheme, request.host, request.port)
+        outgoing = Outgoing(origin, request.method, request.target, headers, body)
+        answer: Answer
         if proxy is None:
-            return urllib3.PoolManager(
-                _HOSTS_MAX, maxsize=self._options.connections_max, ssl_context=self._context
-            )
-        return urllib3.ProxyManager(
-            proxy,
-            _HOSTS_MAX,
-            maxsize=self._options.connections_max,
-            ssl_context=self._context,
-            proxy_ssl_context=self._context,
-        )
+            answer = self._direct.send(outgoing)
+        else:
+            answer = self._proxied_pool().send(proxy, outgoing)
+        return Response(answer, request.authority, self._download)
+
+    def _proxied_pool(self) -> ProxiedPool:
+        # Few need a proxy, and what speaks with one takes long to import.
+        from ingot.transport.proxied import ProxiedPool
+
+        context = self._tls_context()
+        with self._lock:
+            if self._proxied is None:
+                self._proxied = ProxiedPool(self._options, context)
+            return self._proxied
+
+    def _tls_context(self) -> ssl.SSLContext:
+        with self._lock:
+            if self._context is None:
+                self._context = self._options.tls.context()
+            return self._context
 
 
-class _BodyError(Exception):
-    """Carries an OSError of the body past those of the connection."""
-
-    def __init__(self, original: OSError) -> None:
-        super().__init__()
-        self.original = original
-
-
-def _guarded(body: Callable[[], Iterable[bytes]]) -> Iterator[bytes]:
-    try:
-        yield from body()
-    except OSError as error:
-        raise _BodyError(error) from error
+def _completed(headers: Mapping[str, str], method: str, body: Body) -> dict[str, str]:
+    """Add what every request needs and its maker left out."""
+    completed = dict(headers)
+    if isinstance(body, bytes) and (body or method in _BODY_METHODS):
+        completed.setdefault("content-length", str(len(body)))
+    completed.setdefault("user-agent", _USER_AGENT)
+    return completed
 
 
 def _is_final(error: NetworkError) -> bool:
     # A certificate does not become good by asking again.
-    return isinstance(error.__cause__, SSLError | ssl.SSLError)
+    return isinstance(error.__cause__, ssl.SSLError)
 
 
 def _retry_after_s(response: Response, limit_s: float) -> float:

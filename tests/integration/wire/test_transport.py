@@ -12,8 +12,9 @@ import pytest
 
 from ingot.base.errors import NetworkError
 from ingot.base.retry import Backoff
+from ingot.transport.direct import Body
 from ingot.transport.options import TransportOptions
-from ingot.transport.pool import Body, Request, Transport
+from ingot.transport.pool import Request, Transport
 
 
 def request(scripted: Any, **changes: Any) -> Request:

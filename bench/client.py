@@ -1,0 +1,205 @@
+"""Our client beside its peers: the same files, one server, interleaved runs of whole programs."""
+
+import argparse
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from bench.clients import CLIENTS, Client, installed
+from bench.peers import PEERS, Server, running
+from ingot.base.units import GIB, KIB, MIB
+
+RUN_TIMEOUT_S = 1800
+
+
+class Work(NamedTuple):
+    """Files to move, or to find in place."""
+
+    name: str
+    files: int
+    size_bytes: int
+
+
+class Figure(NamedTuple):
+    """What one run took."""
+
+    wall_s: float
+    client_s: float
+    server_s: float
+
+
+WORKS = (
+    Work("10,000 of 4 KiB", 10_000, 4 * KIB),
+    Work("100 of 10 MiB", 100, 10 * MIB),
+    Work("one of 2 GiB", 1, 2 * GIB),
+)
+IDLE = Work("100,000 in place", 100_000, 100)
+LISTING = "list of no buckets"
+
+
+class Bench:
+    """One server, one folder, and the clients that take turns."""
+
+    def __init__(self, server: Server, root: Path, clients: list[Client], rounds: int) -> None:
+        self._server = server
+        self._root = root
+        self._clients = list(clients)
+        self._rounds = rounds
+        self._runs = 0
+
+    def listing(self) -> None:
+        """Time the shortest command: what starting costs."""
+        self._measured(LISTING, lambda client: (client.list(client.path()), lambda: None))
+
+    def work(self, work: Work) -> None:
+        """Time the way up and the way down."""
+        source = self._filled(work)
+        bucket = f"down-{self._next()}"
+        self._make(bucket)
+        self._run(CLIENTS[0], CLIENTS[0].up(sys.executable, source, bucket))
+
+        def up(client: Client) -> tuple[list[str], Callable[[], None]]:
+            fresh = f"up-{self._next()}"
+            self._make(fresh)
+            return client.up(client.path(), source, fresh), lambda: self._drop(fresh)
+
+        def down(client: Client) -> tuple[list[str], Callable[[], None]]:
+            target = self._root / f"target{self._next()}"
+            target.mkdir()
+
+            def check() -> None:
+                found = [path for path in target.rglob("*") if path.is_file()]
+                sizes = {path.stat().st_size for path in found}
+                assert (len(found), sizes) == (work.files, {work.size_bytes}), client.name
+                shutil.rmtree(target)
+
+            return client.down(client.path(), bucket, target), check
+
+        self._measured(f"{work.name}, up", up)
+        self._measured(f"{work.name}, down", down)
+        self._drop(bucket)
+        shutil.rmtree(source)
+
+    def idle(self, work: Work) -> None:
+        """Time a mirror that has nothing to do."""
+        source = self._filled(work)
+        bucket = f"idle-{self._next()}"
+        self._make(bucket)
+        self._run(CLIENTS[0], CLIENTS[0].up(sys.executable, source, bucket))
+        self._measured(
+            f"{work.name}, mirror",
+            lambda client: (client.sync(client.path(), source, bucket), lambda: None),
+        )
+        self._drop(bucket)
+        shutil.rmtree(source)
+
+    def _measured(
+        self, title: str, prepare: Callable[[Client], tuple[list[str], Callable[[], None]]]
+    ) -> None:
+        figures: dict[str, list[Figure]] = {client.name: [] for client in self._clients}
+        for _ in range(self._rounds):
+            for client in self._clients:
+                command, check = prepare(client)
+                # What the one before left to be written is not the next one's cost.
+                os.sync()
+                try:
+                    figures[client.name].append(self._run(client, command))
+                except RuntimeError as error:
+                    print(f"({client.name} is left out: {error})", file=sys.stderr)
+                    continue
+                check()
+        _print_rows(title, {name: runs for name, runs in figures.items() if runs})
+
+    def _run(self, client: Client, command: list[str]) -> Figure:
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "MC_", "RCLONE_", "INGOT_"))
+        }
+        environment |= {**client.variables(self._server.endpoint), "HOME": str(self._root)}
+        log_path = self._root / "client.log"
+        server_s, began_s = self._server.cpu_s(), time.monotonic()
+        with log_path.open("wb") as log:
+            process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+            _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        wall_s = time.monotonic() - began_s
+        if process.returncode:
+            tail = log_path.read_text(errors="replace")[-300:]
+            raise RuntimeError(f"exit code {process.returncode}: {tail}")
+        cpu_s = usage.ru_utime + usage.ru_stime
+        return Figure(wall_s, cpu_s, self._server.cpu_s() - server_s)
+
+    def _filled(self, work: Work) -> Path:
+        folder = self._root / "source"
+        rng = random.Random(1)
+        for index in range(work.files):
+            path = folder / f"{index // 1000:03}" / f"file-{index:06}.bin"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as file:
+                for start in range(0, work.size_bytes, MIB):
+                    file.write(rng.randbytes(min(MIB, work.size_bytes - start)))
+        return folder
+
+    def _make(self, bucket: str) -> None:
+        self._run(CLIENTS[0], [sys.executable, "-m", "ingot", "mb", f"bench/{bucket}"])
+
+    def _drop(self, bucket: str) -> None:
+        self._run(CLIENTS[0], [sys.executable, "-m", "ingot", "rb", "--force", f"bench/{bucket}"])
+
+    def _next(self) -> int:
+        self._runs += 1
+        return self._runs
+
+
+def main(arguments: list[str]) -> None:
+    """Run every client through every work and print a table in Markdown."""
+    parser = argparse.ArgumentParser(prog="python -m bench client", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of files")
+    parser.add_argument("--only", default="", help="works whose title contains this")
+    parser.add_argument("--peer", action="append", help="beside ours; all that are installed")
+    options = parser.parse_args(arguments)
+    clients = installed(options.peer)
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; medians of {options.rounds}\n")
+    print("| work | client | seconds | client CPU s | server CPU s | ours is faster by |")
+    print("|---|---|---|---|---|---|", flush=True)
+    with _folder() as root, running(PEERS[0]) as server:
+        bench = Bench(server, root, clients, options.rounds)
+        if options.only in LISTING:
+            bench.listing()
+        for work in (*WORKS, IDLE):
+            if options.only in work.name:
+                files = max(1, round(work.files * options.scale))
+                scaled = work._replace(files=files)
+                (bench.idle if work is IDLE else bench.work)(scaled)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    root = Path(tempfile.mkdtemp(prefix="bench-client-"))
+    try:
+        yield root
+    finally:
+        shutil.rmtree(root)
+
+
+def _print_rows(title: str, figures: dict[str, list[Figure]]) -> None:
+    medians = {
+        name: Figure(*(statistics.median(column) for column in zip(*runs, strict=True)))
+        for name, runs in figures.items()
+    }
+    ours = medians[CLIENTS[0].name]
+    for name, row in medians.items():
+        ratio = "" if row is ours else f"{row.wall_s / ours.wall_s:.2f} times"
+        cells = f"{row.wall_s:.2f} | {row.client_s:.2f} | {row.server_s:.2f}"
+        print(f"| {title} | {name} | {cells} | {ratio} |", flush=True)

@@ -1,0 +1,260 @@
+"""Connections that go straight to the peer: made, kept for the next request, and given up."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple, TypeVar
+
+from ingot.base.errors import NetworkError
+from ingot.base.units import KIB
+from ingot.transport.errors import broken, timed_out, tls_error, unreachable, unresolved
+from ingot.transport.http1 import (
+    AnswerBody,
+    Connection,
+    ProtocolError,
+    StaleError,
+    render_head,
+)
+from ingot.transport.options import TransportOptions
+
+_DRAIN_BYTES_MAX = 64 * KIB
+
+_Part = TypeVar("_Part", bytes, memoryview)
+Origin = tuple[str, str, int]
+Body = bytes | Callable[[], Iterable[bytes]]
+
+
+class Outgoing(NamedTuple):
+    """A request, complete."""
+
+    origin: Origin
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: Body
+
+
+class DirectAnswer:
+    """An answer whose body is still on the wire.
+
+    Attributes:
+        status: the HTTP status.
+        headers: by lower-case name.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        headers: Mapping[str, str],
+        body: AnswerBody,
+        *,
+        give_back: Callable[[], None],
+        give_up: Callable[[], None],
+        authority: str,
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self._body = body
+        self._give_back = give_back
+        self._give_up = give_up
+        self._authority = authority
+        self._is_over = False
+        self._settle()
+
+    def pieces(self, limit_bytes: int) -> Iterator[bytes]:
+        """Yield the body in pieces up to a size.
+
+        Raises:
+            NetworkError: the connection broke before its end.
+        """
+        return self._guarded(self._body.pieces(limit_bytes))
+
+    def blocks(self, buffer: memoryview) -> Iterator[memoryview]:
+        """Yield the body in a buffer that is used again and again.
+
+        Raises:
+            NetworkError: the connection broke before its end.
+        """
+        return self._guarded(self._body.blocks(buffer))
+
+    def close(self) -> None:
+        """Keep the connection if the body is nearly read, else close it."""
+        if self._is_over:
+            return
+        remaining = self._body.remaining
+        if remaining is not None and remaining <= _DRAIN_BYTES_MAX:
+            try:
+                for _ in self._body.pieces(_DRAIN_BYTES_MAX):
+                    pass
+            except (OSError, ProtocolError):
+                self._end()
+                return
+            self._settle()
+        else:
+            self._end()
+
+    def _guarded(self, parts: Iterator[_Part]) -> Iterator[_Part]:
+        try:
+            yield from parts
+        except (OSError, ProtocolError) as error:
+            self._end()
+            raise network_error(error, self._authority) from error
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._body.is_read and not self._is_over:
+            self._is_over = True
+            self._give_back()
+
+    def _end(self) -> None:
+        self._is_over = True
+        self._give_up()
+
+
+class DirectPool:
+    """Makes requests over connections of its own; safe to share between threads.
+
+    Args:
+        options: see there.
+        context: makes the TLS context, when it is first needed.
+    """
+
+    def __init__(self, options: TransportOptions, context: Callable[[], ssl.SSLContext]) -> None:
+        self._options = options
+        self._context = context
+        self._lock = threading.Lock()
+        self._idle: dict[Origin, list[Connection]] = {}
+        self._is_closed = False
+
+    def send(self, request: Outgoing) -> DirectAnswer:
+        """Send a request and return its answer.
+
+        Raises:
+            NetworkError: none came.
+            OSError: what yields the body raised it.
+        """
+        head = render_head(request.method, request.target, request.headers)
+        while True:
+            connection = self._kept(request.origin) or self._dialled(request.origin)
+            try:
+                return self._asked(connection, request, head)
+            except StaleError:
+                # The peer closed it while it was idle: that is no failure, and takes no pause.
+                continue
+
+    def close(self) -> None:
+        """Close every connection that is idle; those in use close when they are given back."""
+        with self._lock:
+            self._is_closed = True
+            idle = [connection for kept in self._idle.values() for connection in kept]
+            self._idle.clear()
+        for connection in idle:
+            connection.close()
+
+    def _asked(self, connection: Connection, request: Outgoing, head: bytes) -> DirectAnswer:
+        origin, body = request.origin, request.body
+        authority = authority_of(origin)
+        try:
+            connection.send(head, body if isinstance(body, bytes) else _separated(body))
+            status, headers = connection.receive_head()
+            answer = AnswerBody(connection, request.method, status, headers)
+        except _BodyError as error:
+            connection.close()
+            raise error.original from None
+        except StaleError:
+            connection.close()
+            raise
+        except (OSError, ProtocolError) as error:
+            connection.close()
+            raise network_error(error, authority) from error
+        except BaseException:
+            connection.close()
+            raise
+        return DirectAnswer(
+            status,
+            headers,
+            answer,
+            give_back=lambda: self._keep(origin, connection),
+            give_up=connection.close,
+            authority=authority,
+        )
+
+    def _kept(self, origin: Origin) -> Connection | None:
+        while True:
+            with self._lock:
+                idle = self._idle.get(origin)
+                if not idle:
+                    return None
+                connection = idle.pop()
+            if not connection.is_dropped():
+                return connection
+            connection.close()
+
+    def _keep(self, origin: Origin, connection: Connection) -> None:
+        with self._lock:
+            idle = self._idle.setdefault(origin, [])
+            if (
+                connection.is_reusable
+                and not connection.has_rest
+                and not self._is_closed
+                and len(idle) < self._options.connections_max
+            ):
+                idle.append(connection)
+                return
+        connection.close()
+
+    def _dialled(self, origin: Origin) -> Connection:
+        scheme, host, port = origin
+        authority = authority_of(origin)
+        try:
+            sock = socket.create_connection((host, port), self._options.connect_timeout_s)
+        except socket.gaierror as error:
+            raise unresolved(authority) from error
+        except OSError as error:
+            raise unreachable(authority, error) from error
+        try:
+            if scheme == "https":
+                sock = self._context().wrap_socket(sock, server_hostname=host)
+            return Connection(sock, self._options.read_timeout_s)
+        except OSError as error:
+            sock.close()
+            raise network_error(error, authority) from error
+        except BaseException:
+            sock.close()
+            raise
+
+
+class _BodyError(Exception):
+    """Carries an OSError of the body past those of the connection."""
+
+    def __init__(self, original: OSError) -> None:
+        super().__init__()
+        self.original = original
+
+
+def _separated(body: Callable[[], Iterable[bytes]]) -> Callable[[], Iterator[bytes]]:
+    def blocks() -> Iterator[bytes]:
+        try:
+            yield from body()
+        except OSError as error:
+            raise _BodyError(error) from error
+
+    return blocks
+
+
+def authority_of(origin: Origin) -> str:
+    """Return `host:port` for messages."""
+    _, host, port = origin
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def network_error(error: Exception, authority: str) -> NetworkError:
+    """Say what went wrong on a connection to `authority`."""
+    if isinstance(error, ssl.SSLError):
+        return tls_error(error, authority)
+    if isinstance(error, TimeoutError):
+        return timed_out(authority)
+    return broken(authority, error)

@@ -1,0 +1,345 @@
+"""One HTTP/1.1 connection over a socket: a request goes out, its answer's head and body come in.
+
+Written for many small requests: a head and a small body leave in one system call, an answer that
+fits one buffer is read in one, and header names are the only strings made of it.
+"""
+
+from __future__ import annotations
+
+import re
+import select
+import socket
+import ssl
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from ingot.base.errors import UsageError
+from ingot.base.units import KIB
+
+_HEAD_BYTES_MAX = 256 * KIB
+_CHUNK_LINE_BYTES_MAX = 8 * KIB
+_READ_BYTES = 64 * KIB
+# A body up to this size is copied behind the head, to leave with it.
+_JOINED_BYTES_MAX = 64 * KIB
+_CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,16}")
+_BODILESS_STATUSES = frozenset({204, 304})
+
+
+class ProtocolError(Exception):
+    """The peer does not speak HTTP, or broke off in the middle of it."""
+
+
+class StaleError(Exception):
+    """A kept connection had been closed by the peer; nothing of the answer came."""
+
+
+class Connection:
+    """A connection on which one request at a time is sent.
+
+    Args:
+        sock: connected, under TLS or not.
+        timeout_s: how long the peer may neither take nor give anything.
+    """
+
+    def __init__(self, sock: socket.socket, timeout_s: float) -> None:
+        self._socket = sock
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if isinstance(sock, ssl.SSLSocket):
+            sock.settimeout(timeout_s)
+        else:
+            # The kernel keeps the time: with Python's own, each call is two.
+            sock.settimeout(None)
+            limit = struct.pack("ll", int(timeout_s), int(timeout_s % 1 * 1e6))
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
+        self._rest = b""
+        self._is_used = False
+        self.is_reusable = True
+
+    def is_dropped(self) -> bool:
+        """Tell whether the peer closed it, or sent what nobody asked for."""
+        return bool(self._poll.poll(0))
+
+    def close(self) -> None:
+        """End it."""
+        self.is_reusable = False
+        self._socket.close()
+
+    def send(self, head: bytes, body: bytes | Callable[[], Iterable[bytes]]) -> None:
+        """Send a request.
+
+        A peer that refuses a large body answers before it has it all; then the rest stays here
+        and the answer is read.
+
+        Raises:
+            StaleError: it was closed since its last answer.
+            OSError: it broke, or what yields the body raised it.
+        """
+        try:
+            if isinstance(body, bytes):
+                self._send_whole(head, body)
+            else:
+                self._send_all(head)
+                for block in body():
+                    self._send_all(block)
+        except _EarlyEndError as early:
+            self.is_reusable = False
+            if not self._poll.poll(0):
+                raise self._broken(early.cause) from early.cause
+        except BaseException:
+            self.close()
+            raise
+
+    def receive_head(self) -> tuple[int, dict[str, str]]:
+        """Read up to the body of the final answer: its status and headers, by lower-case name.
+
+        Raises:
+            StaleError: it was closed since its last answer.
+            ProtocolError: this is no HTTP, or it ended in the middle.
+            OSError: it broke.
+        """
+        while True:
+            status, headers, is_kept = parse_head(self._head())
+            self._is_used = True
+            if status >= 200:
+                self.is_reusable = self.is_reusable and is_kept
+                return status, headers
+            if status == 101:
+                raise ProtocolError("the answer switches to another protocol")
+
+    def receive(self, limit_bytes: int) -> bytes:
+        """Return up to that many bytes of the body; none at the connection's end."""
+        rest = self._rest
+        if rest:
+            piece, self._rest = rest[:limit_bytes], rest[limit_bytes:]
+            return piece
+        return self._recv(limit_bytes)
+
+    def receive_into(self, buffer: memoryview) -> memoryview:
+        """Return up to as many bytes of the body as the buffer holds, in it or in another place."""
+        if self._rest:
+            return memoryview(self.receive(len(buffer)))
+        try:
+            return buffer[: self._socket.recv_into(buffer)]
+        except BlockingIOError as error:
+            raise TimeoutError from error
+
+    def receive_line(self) -> bytes:
+        """Return a line of the framing, without its end."""
+        while (end := self._rest.find(b"\r\n")) < 0:
+            if len(self._rest) > _CHUNK_LINE_BYTES_MAX:
+                raise ProtocolError("a line of the answer has no end")
+            piece = self._recv(_READ_BYTES)
+            if not piece:
+                raise ProtocolError("the answer ended too early")
+            self._rest += piece
+        line, self._rest = self._rest[:end], self._rest[end + 2 :]
+        return line
+
+    @property
+    def has_rest(self) -> bool:
+        """Whether bytes came that belong to nothing yet."""
+        return bool(self._rest)
+
+    def _head(self) -> bytes:
+        data = self._rest
+        while (end := data.find(b"\r\n\r\n")) < 0:
+            if len(data) > _HEAD_BYTES_MAX:
+                raise ProtocolError("the head of the answer has no end")
+            try:
+                piece = self._recv(_READ_BYTES)
+            except ConnectionError as error:
+                raise self._broken(error) from error
+            if not piece:
+                if not data:
+                    raise self._broken(ProtocolError("it was closed without an answer"))
+                raise ProtocolError("the answer ended too early")
+            data = data + piece if data else piece
+        self._rest = data[end + 4 :]
+        return data[:end]
+
+    def _broken(self, cause: Exception) -> Exception:
+        return StaleError() if self._is_used else cause
+
+    def _recv(self, limit_bytes: int) -> bytes:
+        try:
+            return self._socket.recv(limit_bytes)
+        except BlockingIOError as error:
+            raise TimeoutError from error
+
+    def _send_whole(self, head: bytes, body: bytes) -> None:
+        if len(body) <= _JOINED_BYTES_MAX:
+            self._send_all(head + body)
+        else:
+            self._send_all(head)
+            self._send_all(body)
+
+    def _send_all(self, data: bytes) -> None:
+        try:
+            self._socket.sendall(data)
+        except BlockingIOError as error:
+            raise TimeoutError from error
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise _EarlyEndError(error) from error
+        except ssl.SSLEOFError as error:
+            # The same under TLS; as what it is, it would be taken for a failure of TLS.
+            raise _EarlyEndError(ConnectionResetError("it was closed")) from error
+
+
+class _EarlyEndError(Exception):
+    """The peer takes no more; what it said before can perhaps be read."""
+
+    def __init__(self, cause: OSError) -> None:
+        super().__init__()
+        self.cause = cause
+
+
+class AnswerBody:
+    """The bytes behind an answer's head, as they are framed.
+
+    Args:
+        connection: where they come from.
+        method: of the request: an answer to HEAD has no body.
+        status: of the answer.
+        headers: of the answer.
+
+    Raises:
+        ProtocolError: the framing makes no sense.
+    """
+
+    def __init__(
+        self, connection: Connection, method: str, status: int, headers: Mapping[str, str]
+    ) -> None:
+        self._connection = connection
+        self._is_chunked = False
+        # None: up to the end of the connection.
+        self.remaining: int | None = None
+        if method == "HEAD" or status in _BODILESS_STATUSES:
+            self.remaining = 0
+        elif "transfer-encoding" in headers:
+            if headers["transfer-encoding"].lower() != "chunked":
+                raise ProtocolError("the answer has an unknown transfer encoding")
+            self._is_chunked = True
+        elif (length := headers.get("content-length")) is not None:
+            # Sent twice, it was joined.
+            sizes = {size.strip() for size in length.split(",")}
+            if len(sizes) != 1 or not (size := sizes.pop()).isdecimal() or not size.isascii():
+                raise ProtocolError("the answer has no valid length")
+            self.remaining = int(size)
+        else:
+            connection.is_reusable = False
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all of it was read."""
+        return self.remaining == 0
+
+    def pieces(self, limit_bytes: int) -> Iterator[bytes]:
+        """Yield what comes, in pieces up to a size.
+
+        Raises:
+            ProtocolError, OSError: it ended too early, or the connection broke.
+        """
+        if self._is_chunked:
+            yield from self._chunks(limit_bytes)
+            return
+        while self.remaining != 0:
+            wanted = limit_bytes if self.remaining is None else min(limit_bytes, self.remaining)
+            piece = self._connection.receive(wanted)
+            self._took(len(piece))
+            if piece:
+                yield piece
+
+    def blocks(self, buffer: memoryview) -> Iterator[memoryview]:
+        """Yield what comes in a buffer that is used again and again.
+
+        Raises:
+            ProtocolError, OSError: as `pieces`.
+        """
+        if self._is_chunked:
+            yield from (memoryview(chunk) for chunk in self._chunks(len(buffer)))
+            return
+        while self.remaining != 0:
+            room = buffer if self.remaining is None else buffer[: self.remaining]
+            block = self._connection.receive_into(room)
+            self._took(len(block))
+            if block:
+                yield block
+
+    def _took(self, size_bytes: int) -> None:
+        if self.remaining is None:
+            self.remaining = None if size_bytes else 0
+        elif not size_bytes:
+            raise ProtocolError("the answer ended too early")
+        else:
+            self.remaining -= size_bytes
+
+    def _chunks(self, limit_bytes: int) -> Iterator[bytes]:
+        connection = self._connection
+        while self.remaining != 0:
+            size = _chunk_size(connection.receive_line())
+            if not size:
+                while connection.receive_line():  # trailers, of which none is used
+                    pass
+                self.remaining = 0
+                return
+            while size:
+                piece = connection.receive(min(size, limit_bytes))
+                if not piece:
+                    raise ProtocolError("the answer ended too early")
+                size -= len(piece)
+                yield piece
+            if connection.receive_line():
+                raise ProtocolError("a chunk of the answer is longer than it says")
+
+
+def render_head(method: str, target: str, headers: Mapping[str, str]) -> bytes:
+    """Return the bytes of a request before its body.
+
+    Raises:
+        UsageError: something in it would end a line, or is not Latin-1.
+    """
+    lines = [f"{method} {target} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    try:
+        data = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"a header is not Latin-1: {error.object[error.start :][:20]!r}"
+        ) from error
+    breaks = len(lines) + 1
+    if data.count(b"\n") != breaks or data.count(b"\r") != breaks or b"\0" in data:
+        raise UsageError("a header has a line break or a NUL in it")
+    return data
+
+
+def parse_head(head: bytes) -> tuple[int, dict[str, str], bool]:
+    """Return an answer's status, its headers by lower-case name, and whether more may follow it.
+
+    Raises:
+        ProtocolError: this is no HTTP/1 answer.
+    """
+    lines = head.decode("latin-1").split("\r\n")
+    version, code = lines[0][:9], lines[0][9:12]
+    if version not in {"HTTP/1.1 ", "HTTP/1.0 "} or not (code.isascii() and code.isdecimal()):
+        raise ProtocolError("the answer is no HTTP/1")
+    headers: dict[str, str] = {}
+    for line in lines[1:]:
+        name, colon, value = line.partition(":")
+        if not colon or not name or name.strip() != name:
+            raise ProtocolError("the answer has a malformed header")
+        name = name.lower()
+        value = value.strip(" \t")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    kept = headers.get("connection", "").lower()
+    is_kept = "keep-alive" in kept if version == "HTTP/1.0 " else "close" not in kept
+    return int(code), headers, is_kept
+
+
+def _chunk_size(line: bytes) -> int:
+    digits = line.partition(b";")[0].strip()
+    if _CHUNK_SIZE.fullmatch(digits) is None:
+        raise ProtocolError("the answer has a malformed chunk")
+    return int(digits, 16)

@@ -1,0 +1,181 @@
+"""Requests through a proxy, by urllib3, which knows how proxies are spoken to."""
+
+from __future__ import annotations
+
+import ssl
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+import urllib3
+from urllib3.exceptions import (
+    HTTPError,
+    InsecureRequestWarning,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+    SSLError,
+)
+from urllib3.exceptions import TimeoutError as UrllibTimeoutError
+
+from ingot.base.errors import NetworkError
+from ingot.base.units import KIB
+from ingot.transport.direct import Outgoing, authority_of
+from ingot.transport.errors import broken, timed_out, tls_error, unreachable, unresolved
+from ingot.transport.options import TransportOptions
+
+_HOSTS_MAX = 64
+_DRAIN_BYTES_MAX = 64 * KIB
+
+
+class ProxiedAnswer:
+    """An answer whose body is still on the wire.
+
+    Attributes:
+        status: the HTTP status.
+        headers: by lower-case name.
+    """
+
+    def __init__(self, raw: urllib3.BaseHTTPResponse, authority: str) -> None:
+        self._raw = raw
+        self._authority = authority
+        self.status = raw.status
+        self.headers: Mapping[str, str] = {
+            name.lower(): value for name, value in raw.headers.items()
+        }
+
+    def pieces(self, limit_bytes: int) -> Iterator[bytes]:
+        """Yield the body in pieces up to a size.
+
+        Raises:
+            NetworkError: the connection broke before its end.
+        """
+        try:
+            yield from self._raw.stream(limit_bytes, decode_content=False)
+        except (HTTPError, OSError) as error:
+            self.close()
+            raise network_error(error, self._authority) from error
+
+    def blocks(self, buffer: memoryview) -> Iterator[memoryview]:
+        """Yield the body in pieces as long as the buffer.
+
+        Raises:
+            NetworkError: the connection broke before its end.
+        """
+        return map(memoryview, self.pieces(len(buffer)))
+
+    def close(self) -> None:
+        """Give the connection back if the body is nearly read, else close it."""
+        remaining = self._raw.length_remaining
+        try:
+            if remaining is not None and remaining <= _DRAIN_BYTES_MAX:
+                self._raw.drain_conn()
+            else:
+                self._raw.close()
+        finally:
+            self._raw.release_conn()
+
+
+class ProxiedPool:
+    """Makes requests through proxies; safe to share between threads.
+
+    Args:
+        options: see there.
+        context: for the peers and for proxies.
+    """
+
+    def __init__(self, options: TransportOptions, context: ssl.SSLContext) -> None:
+        self._options = options
+        self._context = context
+        self._lock = threading.Lock()
+        self._managers: dict[str, urllib3.ProxyManager] = {}
+        if not options.tls.verify:
+            # The user chose it and the command said so; urllib3 would repeat it forever.
+            urllib3.disable_warnings(InsecureRequestWarning)
+
+    def send(self, proxy: str, request: Outgoing) -> ProxiedAnswer:
+        """Send a request and return its answer.
+
+        Raises:
+            NetworkError: none came.
+            OSError: what yields the body raised it.
+        """
+        scheme, host, port = request.origin
+        authority = authority_of(request.origin)
+        target, body = request.target, request.body
+        if scheme == "http":
+            target = f"http://{authority}{target}"
+        options = self._options
+        pool = self._manager(proxy).connection_from_host(host, port, scheme)
+        try:
+            raw = pool.urlopen(
+                request.method,
+                target,
+                body=(body or None) if isinstance(body, bytes) else _guarded(body),
+                headers=dict(request.headers),
+                retries=False,
+                redirect=False,
+                assert_same_host=False,
+                timeout=urllib3.Timeout(
+                    connect=options.connect_timeout_s, read=options.read_timeout_s
+                ),
+                preload_content=False,
+                decode_content=False,
+            )
+        except _BodyError as error:
+            raise error.original from None
+        except (HTTPError, OSError) as error:
+            raise network_error(error, authority) from error
+        return ProxiedAnswer(raw, authority)
+
+    def close(self) -> None:
+        """Close every connection that is idle; those in use close when they are given back."""
+        with self._lock:
+            managers = list(self._managers.values())
+            self._managers.clear()
+        for manager in managers:
+            manager.clear()
+
+    def _manager(self, proxy: str) -> urllib3.ProxyManager:
+        with self._lock:
+            if proxy not in self._managers:
+                self._managers[proxy] = urllib3.ProxyManager(
+                    proxy,
+                    _HOSTS_MAX,
+                    maxsize=self._options.connections_max,
+                    ssl_context=self._context,
+                    proxy_ssl_context=self._context,
+                )
+            return self._managers[proxy]
+
+
+class _BodyError(Exception):
+    """Carries an OSError of the body past those of the connection."""
+
+    def __init__(self, original: OSError) -> None:
+        super().__init__()
+        self.original = original
+
+
+def _guarded(body: Callable[[], Iterable[bytes]]) -> Iterator[bytes]:
+    try:
+        yield from body()
+    except OSError as error:
+        raise _BodyError(error) from error
+
+
+def network_error(error: Exception, authority: str) -> NetworkError:
+    """Say what urllib3 means by an error."""
+    if isinstance(error, SSLError | ssl.SSLError):
+        return tls_error(error, authority)
+    if isinstance(error, NameResolutionError):
+        return unresolved(authority)
+    if isinstance(error, NewConnectionError):
+        return unreachable(authority, error)
+    if isinstance(error, ProxyError):
+        return NetworkError(
+            f"{authority} cannot be reached through the proxy: {error.original_error}",
+            hint="check HTTP_PROXY and HTTPS_PROXY, or list the host in NO_PROXY",
+        )
+    if isinstance(error, UrllibTimeoutError):
+        return timed_out(authority)
+    return broken(authority, error)
