@@ -6,6 +6,7 @@ import pytest
 
 from ingot.store.blobs.files import FileBlobs
 from ingot.store.blobs.memory import MemoryBlobs, MemoryDevice
+from ingot.store.blobs.packs import Place
 from ingot.testing.blobs_contract import BlobsContract
 
 
@@ -17,8 +18,13 @@ class TestFileBlobs(BlobsContract):
     @pytest.fixture
     def damage(self, tmp_path):
         def flip(blob_id, offset):
-            session, digits = blob_id.split(".")
-            path = tmp_path / "blobs" / "data" / session / digits[:7] / digits[7:]
+            place = Place.parse(blob_id)
+            if place is not None:
+                path = tmp_path / "blobs" / "packs" / place.pack
+                offset += place.offset
+            else:
+                session, digits = blob_id.split(".")
+                path = tmp_path / "blobs" / "data" / session / digits[:7] / digits[7:]
             with path.open("r+b") as file:
                 file.seek(offset)
                 (byte,) = file.read(1)
@@ -26,6 +32,14 @@ class TestFileBlobs(BlobsContract):
                 file.write(bytes((byte ^ 0x10,)))
 
         return flip
+
+
+class TestFileBlobsWithoutPacks(TestFileBlobs):
+    """As on filesystems that cannot free a part of a file."""
+
+    @pytest.fixture(autouse=True)
+    def no_holes(self, monkeypatch):
+        monkeypatch.setattr("ingot.store.blobs.holes._fallocate", None)
 
 
 class TestMemoryBlobs(BlobsContract):

@@ -82,7 +82,8 @@ def test_the_sweep_removes_what_an_ended_session_left(with_store):
 
 
 def test_the_sweep_keeps_whatever_a_record_names(with_store, clock, monkeypatch):
-    monkeypatch.setattr("ingot.store.maintenance._ORPHANS_MAX", 2)
+    monkeypatch.setattr("ingot.store.blobs.files._FILES_PER_PASS", 2)
+    monkeypatch.setattr("ingot.store.blobs.packs._PACKS_PER_PASS", 1)
     monkeypatch.setattr("ingot.store.maintenance._ROWS_MAX", 2)
 
     async def test(store):

@@ -15,6 +15,7 @@ from ingot.store.store import ObjectStore
 from ingot.testing.stores import make_body, put_bytes
 
 LARGE = os.urandom(1_500_000)
+MEDIUM = os.urandom(90_000)
 
 
 @pytest.fixture
@@ -27,12 +28,13 @@ def data_dir(tmp_path: Path) -> Path:
         await put_bytes(store, "bucket", "empty", b"")
         await put_bytes(store, "bucket", "small", b"small")
         await put_bytes(store, "bucket", "large", LARGE)
+        await put_bytes(store, "bucket", "medium", MEDIUM)
         upload = await store.uploads.create("bucket", "parts/\1key")
-        body = await make_body(store, LARGE[:100_000], inline_max=-1)
+        body = await make_body(store, LARGE[:300_000], inline_max=-1)
         part = await store.uploads.put_part("bucket", "parts/\1key", upload.upload_id, 1, body)
         await store.uploads.complete("bucket", "parts/\1key", upload.upload_id, [part])
         upload = await store.uploads.create("bucket", "unfinished")
-        body = await make_body(store, LARGE[:200_000], inline_max=-1)
+        body = await make_body(store, LARGE[:400_000], inline_max=-1)
         await store.uploads.put_part("bucket", "unfinished", upload.upload_id, 1, body)
         store.close()
 
@@ -66,17 +68,17 @@ def test_a_sound_store_passes(data_dir, capsys):
         "type": "summary",
         "status": "success",
         "buckets": 1,
-        "versions": 4,
+        "versions": 5,
         "parts": 1,
-        "blobs": 3,
-        "verified_bytes": len(LARGE) + 300_000 + len(b"small"),
+        "blobs": 4,
+        "verified_bytes": len(LARGE) + 700_000 + len(MEDIUM) + len(b"small"),
         "unnamed_blobs": 0,
         "problem_count": 0,
     }
 
 
 @pytest.mark.parametrize(
-    ("size_bytes", "key"), [(len(LARGE), "large"), (100_000, "parts/\1key"), (200_000, None)]
+    ("size_bytes", "key"), [(len(LARGE), "large"), (300_000, "parts/\1key"), (400_000, None)]
 )
 def test_a_flipped_bit_is_found(data_dir, capsys, size_bytes, key):
     flip_a_bit(blob_of(data_dir, size_bytes), 77_777)
@@ -84,6 +86,14 @@ def test_a_flipped_bit_is_found(data_dir, capsys, size_bytes, key):
     assert (code, summary["status"], problem["bucket"]) == (1, "error", "bucket")
     assert "wrong checksum" in problem["message"]
     assert key is None or problem["key"] == key
+
+
+def test_a_flipped_bit_in_a_pack_is_found(data_dir, capsys):
+    (pack,) = (data_dir / "blobs" / "packs").iterdir()
+    flip_a_bit(pack, 77_777)
+    code, (problem,), _ = check(data_dir, capsys)
+    assert (code, problem["key"]) == (1, "medium")
+    assert "wrong checksum" in problem["message"]
 
 
 def test_a_missing_file_and_one_too_many_are_found(data_dir, capsys):
@@ -95,7 +105,7 @@ def test_a_missing_file_and_one_too_many_are_found(data_dir, capsys):
 
 
 def test_files_that_were_exchanged_are_found(data_dir, capsys):
-    one, other = blob_of(data_dir, 100_000), blob_of(data_dir, 200_000)
+    one, other = blob_of(data_dir, 300_000), blob_of(data_dir, 400_000)
     content = one.read_bytes()
     one.write_bytes(other.read_bytes())
     other.write_bytes(content)

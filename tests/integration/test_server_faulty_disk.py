@@ -21,6 +21,7 @@ import pytest
 from ingot.testing import faulty_disk
 
 SMALL = b"small" * 100
+MEDIUM = os.urandom(100_000)
 LARGE = os.urandom(3 << 20)
 # Log lines are shorter, the pieces in which bodies reach the disk are longer.
 BLOB_WRITE_BYTES_MIN = 8192
@@ -105,6 +106,7 @@ def blob_files(data_dir: Path) -> int:
     ("calls", "content"),
     [
         pytest.param(faulty_disk.SYNCS, SMALL, id="sync-of-the-catalog"),
+        pytest.param(faulty_disk.SYNCS, MEDIUM, id="sync-of-a-pack"),
         pytest.param(faulty_disk.SYNCS, LARGE, id="sync-of-a-blob"),
         pytest.param(faulty_disk.CATALOG_WRITES, SMALL, id="write-of-the-catalog"),
     ],
@@ -142,6 +144,38 @@ def test_a_body_that_cannot_be_written_fails_alone(faulty: FaultyServer) -> None
     assert faulty.ready() == 200
     faulty.check_reads()
     assert blob_files(faulty.server.data_dir) == files
+
+
+def test_a_pack_that_cannot_be_written_fails_its_bodies_alone(faulty: FaultyServer) -> None:
+    faulty.start(faulty_disk.PACK_WRITES, errno.EIO)
+    assert faulty.put("medium", MEDIUM) == (200, "")
+    faulty.break_disk()
+
+    assert faulty.put("new", MEDIUM) == (500, "InternalError")
+
+    assert faulty.put("new", SMALL) == (200, "")
+    assert faulty.put("new", LARGE) == (200, "")
+    assert faulty.ready() == 200
+    assert faulty.send("GET", "/bucket/medium").body == MEDIUM
+    faulty.restart()
+    assert faulty.put("new", MEDIUM) == (200, "")
+    assert faulty.send("GET", "/bucket/new").body == MEDIUM
+
+
+def test_a_full_device_of_packs_is_said(faulty: FaultyServer) -> None:
+    faulty.start(faulty_disk.PACK_WRITES, errno.ENOSPC)
+    assert faulty.put("medium", MEDIUM) == (200, "")
+    faulty.break_disk()
+
+    for _ in range(3):
+        assert faulty.put("new", MEDIUM) == (507, "XMinioStorageFull")
+
+    assert faulty.put("new", SMALL) == (200, "")
+    assert faulty.send("GET", "/bucket/medium").body == MEDIUM
+    assert faulty.ready() == 200
+    packs = faulty.server.data_dir / "blobs" / "packs"
+    allocated_bytes = sum(pack.stat().st_blocks * 512 for pack in packs.iterdir())
+    assert allocated_bytes < 2 * len(MEDIUM)
 
 
 def test_a_full_device_of_blobs_is_said_and_leaves_nothing(faulty: FaultyServer) -> None:

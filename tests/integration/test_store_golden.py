@@ -1,4 +1,4 @@
-"""A directory that format 1 wrote is read by every later release."""
+"""A directory that an older format wrote is read by every later release."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from pathlib import Path
 
+from ingot.store.check import check_directory
 from ingot.store.store import ObjectStore
 from ingot.testing.blobs_contract import random_bytes
 from ingot.testing.clock import FakeClock
@@ -72,3 +73,29 @@ def test_the_sealed_records_of_catalog_3_are_read_and_written(tmp_path):
 
     shutil.copytree(GOLDEN / "catalog-3", tmp_path / "store")
     asyncio.run(test())
+
+
+def test_format_2_is_read_and_written(tmp_path):
+    async def test():
+        clock = FakeClock()
+        clock.advance(10**6)
+        store = ObjectStore.open(tmp_path / "store", clock=clock)
+        packed = {"packed": (40_000, 7), "packed/small part of a pack": (33_000, 8)}
+        for key, made_from in packed.items():
+            assert await read_bytes(store, "golden", key) == random_bytes(*made_from)
+        assert await read_bytes(store, "golden", "file") == b"own file"
+        assert await read_bytes(store, "golden", "inline") == b"inline content"
+        assert await read_bytes(store, "golden", "parts") == b"one part"
+        (upload,) = store.uploads.list("golden").uploads
+        (part,) = store.uploads.list_parts("golden", "open", upload.record.upload_id).parts
+        assert b"".join(store.bodies.blobs.read(part.blob)) == b"part of an open upload"
+        assert await store.maintenance.sweep() == 0
+        assert await store.maintenance.collect() == 1
+        assert await read_bytes(store, "golden", "packed") == random_bytes(40_000, 7)
+        await put_bytes(store, "golden", "new", random_bytes(50_000, 10))
+        assert await read_bytes(store, "golden", "new") == random_bytes(50_000, 10)
+        store.close()
+
+    shutil.copytree(GOLDEN / "format-2", tmp_path / "store")
+    asyncio.run(test())
+    assert check_directory(tmp_path / "store", lambda _: None).problems == []

@@ -21,6 +21,9 @@ POINTS: Final = frozenset(
         "blob.written",  # the bytes are in the file, nothing is synced
         "blob.sealed",  # file and folder are synced, no record names the blob yet
         "blob.cloned",  # copies exist, no record names them yet
+        "pack.written",  # small bodies are in their pack, which is not synced
+        "pack.sealed",  # the pack is synced, no record names what was added
+        "pack.punched",  # holes are where blobs were, the pack is not synced
         "blob.unlinked",  # files are gone, their folders are not synced
         "catalog.flushed",  # a group of commits is written, between BEGIN and COMMIT
         "catalog.committed",  # a group is durable, nobody was told

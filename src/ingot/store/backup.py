@@ -17,7 +17,7 @@ from ingot.store.blobs.files import FileBlobs
 from ingot.store.catalog.sqlite import CATALOG_FILE, SqliteCatalog
 from ingot.store.check import Report, check_directory
 from ingot.store.errors import StoreFailedError
-from ingot.store.layout import FORMAT_FILE, prepare_directory, require_store
+from ingot.store.layout import FORMAT_FILE, require_store
 from ingot.store.named import named_blobs
 from ingot.store.store import GARBAGE_LOCK
 
@@ -56,7 +56,6 @@ def copy_store(
         OSError: the target cannot be written.
     """
     require_store(root)
-    prepare_directory(root)
     if set(os.listdir(target)) - ignored:
         raise ConflictError(f"{target} is not empty", hint="give an empty directory")
     try:
@@ -106,7 +105,8 @@ def _copy_catalog(root: Path, target: Path) -> None:
 
 
 def _copy_blobs(root: Path, target: Path, advance: Callable[[int], None], *, link: bool) -> None:
-    (target / "blobs" / "data").mkdir(mode=0o700, parents=True)
+    for name in ("data", "packs"):
+        (target / "blobs" / name).mkdir(mode=0o700, parents=True)
     catalog = SqliteCatalog(target / "catalog")
     try:
         blobs = FileBlobs(root / "blobs")

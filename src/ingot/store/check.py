@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from ingot.store.blobs.contract import BlobRef
 from ingot.store.blobs.files import FileBlobs
 from ingot.store.catalog.sqlite import SqliteCatalog
 from ingot.store.errors import CatalogDamagedError, DamagedError, StoreFailedError
-from ingot.store.layout import prepare_directory, require_store
+from ingot.store.layout import require_store
 from ingot.store.named import named_blobs, rows
 from ingot.store.records import (
     decode_bucket,
@@ -27,8 +26,6 @@ from ingot.store.records import (
 from ingot.store.seals import open_object
 
 PROBLEMS_MAX = 10_000
-# How many files of blobs are compared with the catalog in one pass over it.
-_BLOBS_PER_PASS = 1_000_000
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
@@ -83,7 +80,6 @@ def check_directory(root: Path, advance: Callable[[int], None]) -> Report:
         StoreFormatError: it is of a newer version, or its files are none of a store.
     """
     require_store(root)
-    prepare_directory(root)
     catalog = SqliteCatalog(root / "catalog")
     try:
         blobs = FileBlobs(root / "blobs")
@@ -191,12 +187,9 @@ class _Check:
 
     def _compare_files(self) -> None:
         """Count the files of blobs, and those of them that no record names."""
-        stored = self._blobs.stored()
-        while unnamed := set(itertools.islice(stored, _BLOBS_PER_PASS)):
-            self._report.blobs += len(unnamed)
-            for blob_id in named_blobs(self._catalog):
-                unnamed.discard(blob_id)
-            self._report.unnamed_blobs += len(unnamed)
+        blobs, unnamed = self._blobs.census(lambda: named_blobs(self._catalog))
+        self._report.blobs += blobs
+        self._report.unnamed_blobs += unnamed
 
     def _note(self, bucket: str, key: str, message: str) -> None:
         self._report.problem_count += 1

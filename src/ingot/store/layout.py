@@ -13,7 +13,8 @@ from ingot.base.errors import NotFoundError
 from ingot.store.errors import StoreFormatError
 
 FORMAT = "ingot-store"
-FORMAT_VERSION = 1
+# Version 2 brought packs of small blobs; what version 1 wrote is good as it is.
+FORMAT_VERSION = 2
 FORMAT_FILE = "format.json"
 
 
@@ -34,6 +35,8 @@ class Format(msgspec.Struct, frozen=True):
 def prepare_directory(root: Path) -> Format:
     """Create the store's directory and its format file, or check the one that is there.
 
+    An older format is raised to this version's: older readers would misread what comes now.
+
     Raises:
         StoreFormatError: the directory is of a newer version, or its format file is no such.
         OSError: the directory cannot be created or written.
@@ -47,23 +50,33 @@ def prepare_directory(root: Path) -> Format:
         if not path.exists():
             import uuid
 
-            made = Format(FORMAT, FORMAT_VERSION, str(uuid.uuid4()))
-            write_atomically(path, msgspec.json.encode(made) + b"\n")
-        return _read(path)
+            return _write(path, Format(FORMAT, FORMAT_VERSION, str(uuid.uuid4())))
+        found = _read(path)
+        if found.version < FORMAT_VERSION:
+            return _write(path, msgspec.structs.replace(found, version=FORMAT_VERSION))
+        return found
     finally:
         os.close(descriptor)
 
 
-def require_store(root: Path) -> None:
-    """Make sure that a directory holds a store, without touching it.
+def require_store(root: Path) -> Format:
+    """Make sure that a directory holds a store that can be read, without touching it.
 
     Raises:
         NotFoundError: it holds none.
+        StoreFormatError: it is of a newer version, or its format file is no such.
     """
-    if not (root / FORMAT_FILE).is_file():
+    path = root / FORMAT_FILE
+    if not path.is_file():
         raise NotFoundError(
             f"{root} holds no store", hint="give the directory that a server keeps its data in"
         )
+    return _read(path)
+
+
+def _write(path: Path, made: Format) -> Format:
+    write_atomically(path, msgspec.json.encode(made) + b"\n")
+    return made
 
 
 def _read(path: Path) -> Format:

@@ -26,8 +26,6 @@ UPLOAD_EXPIRY_S = 24 * 3600
 _NS_PER_S = 10**9
 
 _ROWS_MAX = 500
-# How many blobs of an ended session are compared with the catalog in one pass over it.
-_ORPHANS_MAX = 100_000
 
 _log = logging.getLogger(__name__)
 
@@ -209,17 +207,11 @@ class Maintenance:
         return with_parts
 
     def _delete_orphans(self, ended: Sequence[str]) -> int:
-        count = 0
         with contextlib.ExitStack() as claims:
             sessions = [
                 session for session in ended if claims.enter_context(self._blobs.claim(session))
             ]
-            left = itertools.chain.from_iterable(map(self._blobs.blob_ids, sessions))
-            while orphans := set(itertools.islice(left, _ORPHANS_MAX)):
-                for blob_id in self._referenced():
-                    orphans.discard(blob_id)
-                self._blobs.delete([*orphans])
-                count += len(orphans)
+            count = self._blobs.sweep(sessions, self._referenced)
             failpoints.reach("sweep.deleted")
             for session in sessions:
                 self._blobs.settle(session)

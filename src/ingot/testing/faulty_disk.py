@@ -19,6 +19,7 @@ from typing import NamedTuple
 SYNCS = ("fsync", "fdatasync")
 CATALOG_WRITES = ("pwrite64",)
 BLOB_WRITES = ("write",)
+PACK_WRITES = ("pwritev2",)
 
 _PR_SET_NO_NEW_PRIVS = 38
 _SET_MODE_FILTER = 1
@@ -39,10 +40,14 @@ class _Architecture(NamedTuple):
 
 _ARCHITECTURES = {
     "x86_64": _Architecture(
-        0xC000003E, 317, {"fsync": 74, "fdatasync": 75, "pwrite64": 18, "write": 1}
+        0xC000003E,
+        317,
+        {"fsync": 74, "fdatasync": 75, "pwrite64": 18, "write": 1, "pwritev2": 328},
     ),
     "aarch64": _Architecture(
-        0xC00000B7, 277, {"fsync": 82, "fdatasync": 83, "pwrite64": 68, "write": 64}
+        0xC00000B7,
+        277,
+        {"fsync": 82, "fdatasync": 83, "pwrite64": 68, "write": 64, "pwritev2": 287},
     ),
 }
 

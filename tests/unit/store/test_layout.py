@@ -8,7 +8,7 @@ import pytest
 
 from ingot.store.catalog.turnstile import Turnstile
 from ingot.store.errors import StoreFormatError
-from ingot.store.layout import FORMAT_FILE, FORMAT_VERSION, prepare_directory
+from ingot.store.layout import FORMAT_FILE, FORMAT_VERSION, prepare_directory, require_store
 
 
 def test_a_new_directory_gets_a_format_file_once(tmp_path):
@@ -25,13 +25,24 @@ def test_a_new_directory_gets_a_format_file_once(tmp_path):
         "not json",
         '{"format": "ingot-store"}',
         '{"format": "other", "version": 1, "deployment_id": "x"}',
-        '{"format": "ingot-store", "version": 2, "deployment_id": "x"}',
+        '{"format": "ingot-store", "version": 3, "deployment_id": "x"}',
     ],
 )
 def test_what_cannot_be_read_is_refused(tmp_path, content):
     (tmp_path / FORMAT_FILE).write_text(content)
-    with pytest.raises(StoreFormatError):
-        prepare_directory(tmp_path)
+    for look in (prepare_directory, require_store):
+        with pytest.raises(StoreFormatError):
+            look(tmp_path)
+
+
+def test_an_older_format_is_raised_by_those_who_write(tmp_path):
+    old = '{"format": "ingot-store", "version": 1, "deployment_id": "x"}'
+    (tmp_path / FORMAT_FILE).write_text(old)
+    assert require_store(tmp_path).version == 1
+    assert (tmp_path / FORMAT_FILE).read_text() == old
+    raised = prepare_directory(tmp_path)
+    assert (raised.version, raised.deployment_id) == (FORMAT_VERSION, "x")
+    assert require_store(tmp_path) == raised
 
 
 def test_a_turnstile_lets_the_next_one_in_even_when_the_wait_breaks(tmp_path):

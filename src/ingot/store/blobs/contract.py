@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -17,6 +17,8 @@ READ_BYTES_MAX = 1 * MIB
 
 # Says before each piece how many bytes it may have, at least 1.
 PieceBytes = Callable[[], int]
+# Yields, each time it is called, the id of every blob that a record names.
+Named = Callable[[], Iterator[str]]
 
 
 class BlobRef(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -55,12 +57,30 @@ class BlobWriter(Protocol):
 
 
 class Blobs(Protocol):
-    """A set of immutable byte sequences. Everything blocks: call it from worker threads.
+    """A set of immutable byte sequences. All but `store` blocks: call it from worker threads.
 
     Each open engine is a *session*. Blobs that a session sealed but no catalog record names
     become orphans only when the session has ended (its process is gone), so a sweeper looks at
     ended sessions only and can never take a blob that somebody is about to commit.
     """
+
+    @property
+    def whole_bytes_max(self) -> int:
+        """Up to which size a body in memory is better given to `store` than to a writer."""
+        ...
+
+    def store(self, content: bytes) -> Awaitable[BlobRef]:
+        """Seal a whole body of 1 to `whole_bytes_max` bytes; durable when the awaitable returns.
+
+        Call it on the event loop: bodies that wait at the same time share what it costs. When the
+        waiting task is cancelled the blob may still come to be.
+
+        Raises:
+            StoreFullError: (at once or later) the device has no room for it.
+            StoreFailedError: the bytes may be lost.
+            OSError: the device refused them.
+        """
+        ...
 
     def writer(self, size_hint: int | None = None) -> BlobWriter:
         """Begin a blob; `size_hint` is the size expected in bytes, if known.
@@ -115,8 +135,16 @@ class Blobs(Protocol):
         """Reserve an ended session for the caller; yields whether that succeeded."""
         ...
 
-    def blob_ids(self, session: str) -> Iterator[str]:
-        """Yield the ids of all blobs, sealed or not, that the session left behind."""
+    def sweep(self, sessions: Sequence[str], named: Named) -> int:
+        """Remove, durably, what claimed sessions left, sealed or not, and no record names.
+
+        Args:
+            sessions: claimed by the caller.
+            named: see `Named`; called as often as needed.
+
+        Returns:
+            How many blobs, or ranges of bytes that may be more than one, that were.
+        """
         ...
 
     def settle(self, session: str) -> None:

@@ -1,4 +1,7 @@
-"""Blobs as files: one file for each blob, fanned out over the folders of its session."""
+"""Blobs as files: one for each large blob, fanned out over the folders of its session.
+
+Small ones share packs where the filesystem can free a part of a file.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +12,21 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
 from ingot.base import failpoints
-from ingot.base.units import MIB
-from ingot.store.blobs.contract import READ_BYTES_MAX, BlobRef, BlobWriter, PieceBytes
+from ingot.base.units import KIB, MIB
+from ingot.store.blobs import holes
+from ingot.store.blobs.contract import READ_BYTES_MAX, BlobRef, BlobWriter, Named, PieceBytes
 from ingot.store.blobs.frames import FrameSums, read_frames
+from ingot.store.blobs.packs import Packs, Place
+from ingot.store.blobs.packwriter import PackWriter
 from ingot.store.blobs.sessions import Sessions
 from ingot.store.blobs.syncs import Syncs, full_device
+from ingot.store.blobs.transfer import pread, write
 from ingot.store.errors import BlobDamagedError
 from ingot.store.space import Space
 
@@ -28,6 +35,10 @@ from ingot.store.space import Space
 _ID = re.compile(r"[0-9a-f]{12}\.[0-9a-f]{10}")
 _FOLDER_DIGITS = 7
 _WRITE_BACK_BYTES = 16 * MIB
+# Measured: docs/decisions/0010-packs.md.
+_PACKED_BYTES_MAX = 256 * KIB
+# How many files are compared with the catalog in one pass over it.
+_FILES_PER_PASS = 100_000
 
 # Failures of link(2) that a copy gets around: the inode has its most links (65,000 on ext4), the
 # filesystem has no hard links, or there are two filesystems.
@@ -51,8 +62,15 @@ class FileBlobs:
         self._data = directory / "data"
         self._data.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._space = Space(directory)
+        packs = directory / "packs"
+        packs.mkdir(mode=0o700, exist_ok=True)
         self._sessions = Sessions(directory / "sessions")
         self._syncs.folder(directory)
+        self.whole_bytes_max = _PACKED_BYTES_MAX if holes.supported(packs) else 0
+        self._packs = Packs(packs, self._syncs)
+        self._pack_writer = PackWriter(
+            packs, self._sessions.own, self._syncs, self._packs.drop_if_empty
+        )
         self._numbers = itertools.count()
         self._folder_lock = threading.Lock()
         self._folders: set[Path] = set()
@@ -62,6 +80,12 @@ class FileBlobs:
         self._space.check_body(size_hint or 0)
         blob_id, path = self._new_path()
         return _FileWriter(blob_id, path, self._syncs)
+
+    def store(self, content: bytes) -> Awaitable[BlobRef]:
+        """Append a blob to the session's pack."""
+        assert 0 < len(content) <= self.whole_bytes_max
+        self._space.check_body(len(content))
+        return self._pack_writer.store(content)
 
     def read(
         self,
@@ -75,18 +99,25 @@ class FileBlobs:
         stop = ref.size_bytes if length is None else min(ref.size_bytes, start + length)
         if start >= stop:
             return
+        place = Place.parse(ref.id)
+        if place is not None:
+            yield from self._packs.read(ref, place, start, stop, piece_bytes)
+            return
         descriptor = self._open(ref.id)
         try:
-            yield from read_frames(partial(_pread, descriptor), ref, start, stop, piece_bytes)
+            yield from read_frames(partial(pread, descriptor), ref, start, stop, piece_bytes)
         finally:
             os.close(descriptor)
 
     def clone(self, refs: Sequence[BlobRef]) -> list[BlobRef]:
-        """Give the same bytes new names by hard links."""
+        """Give the same bytes new names by hard links; copy what is in packs."""
         clones: list[BlobRef] = []
         folders: set[Path] = set()
         try:
             for ref in refs:
+                if Place.parse(ref.id) is not None:
+                    clones.append(self._copy(b"".join(self.read(ref))))
+                    continue
                 blob_id, path = self._new_path()
                 clones.append(BlobRef(blob_id, ref.size_bytes, ref.seal))
                 folders.add(path.parent)
@@ -100,9 +131,14 @@ class FileBlobs:
         return clones
 
     def delete(self, blob_ids: Sequence[str]) -> None:
-        """Unlink files and sync their folders."""
+        """Unlink files and sync their folders; make holes in packs."""
         folders: set[Path] = set()
+        packed: list[Place] = []
         for blob_id in blob_ids:
+            place = Place.parse(blob_id)
+            if place is not None:
+                packed.append(place)
+                continue
             path = self._path(blob_id)
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
@@ -110,6 +146,7 @@ class FileBlobs:
         failpoints.reach("blob.unlinked")
         for folder in folders:
             self._syncs.folder(folder)
+        self._packs.delete(packed)
 
     def ended_sessions(self) -> list[str]:
         """Return the sessions whose process is gone."""
@@ -119,17 +156,24 @@ class FileBlobs:
         """Lock an ended session."""
         return self._sessions.claim(session)
 
-    def blob_ids(self, session: str) -> Iterator[str]:
-        """Yield what the session left behind."""
-        with contextlib.suppress(FileNotFoundError):
-            for folder in sorted(os.listdir(self._data / session)):
-                for name in os.listdir(self._data / session / folder):
-                    yield f"{session}.{folder}{name}"
+    def sweep(self, sessions: Sequence[str], named: Named) -> int:
+        """Unlink the files and free the ranges that no record names."""
+        count = 0
+        for unnamed in self._unnamed_files(sessions, named):
+            self.delete([*unnamed])
+            count += len(unnamed)
+        return count + self._packs.sweep(sessions, named)
 
-    def stored(self) -> Iterator[str]:
-        """Yield the ids of all blobs, of every session, sealed or not."""
-        for session in sorted(os.listdir(self._data)):
-            yield from self.blob_ids(session)
+    def census(self, named: Named) -> tuple[int, int]:
+        """Return how many blobs there are, and how many (or ranges in packs) no record names.
+
+        Nobody may be writing.
+        """
+        files = sum(1 for session in self._all_sessions() for _ in self._files(session))
+        packed = sum(Place.parse(blob_id) is not None for blob_id in named())
+        unnamed = sum(map(len, self._unnamed_files(self._all_sessions(), named)))
+        strays = self._packs.stray_ranges(named)
+        return files + packed + strays, unnamed + strays
 
     def export(self, blob_id: str, directory: Path, *, link: bool) -> int:
         """Give a blob the same place in another directory of blobs; return its file's bytes.
@@ -144,6 +188,9 @@ class FileBlobs:
         Raises:
             StoreFullError: the other device is full.
         """
+        place = Place.parse(blob_id)
+        if place is not None:
+            return self._packs.export(place, directory / "packs")
         source, target = self._path(blob_id), _place(directory / "data", blob_id)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -164,9 +211,27 @@ class FileBlobs:
 
     def close(self, *, settled: bool = False) -> None:
         """End this session."""
-        if settled and self._sessions.is_open:
+        self._pack_writer.close()
+        if settled and self._pack_writer.tidy and self._sessions.is_open:
             self.settle(self._sessions.own)
         self._sessions.close()
+
+    def _all_sessions(self) -> list[str]:
+        return sorted(os.listdir(self._data))
+
+    def _files(self, session: str) -> Iterator[str]:
+        """Yield the ids of the blobs of a session that have files of their own."""
+        with contextlib.suppress(FileNotFoundError):
+            for folder in sorted(os.listdir(self._data / session)):
+                for name in os.listdir(self._data / session / folder):
+                    yield f"{session}.{folder}{name}"
+
+    def _unnamed_files(self, sessions: Sequence[str], named: Named) -> Iterator[set[str]]:
+        found = itertools.chain.from_iterable(map(self._files, sessions))
+        while unnamed := set(itertools.islice(found, _FILES_PER_PASS)):
+            for blob_id in named():
+                unnamed.discard(blob_id)
+            yield unnamed
 
     def _new_path(self) -> tuple[str, Path]:
         number = next(self._numbers)
@@ -184,6 +249,17 @@ class FileBlobs:
                 self._syncs.folder(self._data)
                 # Blobs are numbered upwards: older folders are not asked for again.
                 self._folders = {folder}
+
+    def _copy(self, content: bytes) -> BlobRef:
+        if self.whole_bytes_max:
+            return self._pack_writer.append([content])[0]
+        writer = self.writer(len(content))
+        try:
+            writer.append(content)
+            return writer.seal()
+        except BaseException:
+            writer.abort()
+            raise
 
     def _path(self, blob_id: str) -> Path:
         return _place(self._data, blob_id)
@@ -250,25 +326,12 @@ class _FileWriter:
             os.unlink(self._path)
 
     def _write(self, data: bytes | bytearray | memoryview) -> None:
-        view = memoryview(data)
         with full_device():
-            while view:
-                view = view[os.write(self._descriptor, view) :]
+            write(self._descriptor, data)
 
     def _close(self) -> None:
         os.close(self._descriptor)
         self._descriptor = -1
-
-
-def _pread(descriptor: int, size_bytes: int, offset: int) -> bytes:
-    """Read that much, or up to the end of the file; the kernel may return less at a signal."""
-    data = os.pread(descriptor, size_bytes, offset)
-    while len(data) < size_bytes:
-        more = os.pread(descriptor, size_bytes - len(data), offset + len(data))
-        if not more:
-            break
-        data += more
-    return data
 
 
 def _place(data: Path, blob_id: str) -> Path:

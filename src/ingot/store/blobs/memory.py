@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from functools import partial
 
-from ingot.store.blobs.contract import READ_BYTES_MAX, BlobRef, BlobWriter, PieceBytes
+from ingot.base.units import KIB
+from ingot.store.blobs.contract import READ_BYTES_MAX, BlobRef, BlobWriter, Named, PieceBytes
 from ingot.store.blobs.frames import FrameSums, read_frames
 from ingot.store.errors import BlobDamagedError
 
@@ -29,6 +31,8 @@ class MemoryDevice:
 class MemoryBlobs:
     """A `Blobs` on a `MemoryDevice`."""
 
+    whole_bytes_max = 256 * KIB
+
     def __init__(self, device: MemoryDevice | None = None) -> None:
         self._device = device or MemoryDevice()
         self._session = f"{next(self._device.numbers):012x}"
@@ -37,6 +41,15 @@ class MemoryBlobs:
     def writer(self, size_hint: int | None = None) -> BlobWriter:
         """Begin a blob."""
         return _MemoryWriter(self._device, self._new_id())
+
+    def store(self, content: bytes) -> Awaitable[BlobRef]:
+        """Seal a blob at once."""
+        assert 0 < len(content) <= self.whole_bytes_max
+        writer = self.writer(len(content))
+        writer.append(content)
+        future: asyncio.Future[BlobRef] = asyncio.get_running_loop().create_future()
+        future.set_result(writer.seal())
+        return future
 
     def read(
         self,
@@ -81,9 +94,12 @@ class MemoryBlobs:
             if session in self._device.sessions:
                 self._device.sessions[session] = False
 
-    def blob_ids(self, session: str) -> Iterator[str]:
-        """Yield what the session left behind."""
-        yield from [name for name in self._device.files if name.startswith(f"{session}.")]
+    def sweep(self, sessions: Sequence[str], named: Named) -> int:
+        """Forget what no record names."""
+        left = {name for name in self._device.files if name.partition(".")[0] in sessions}
+        left.difference_update(named())
+        self.delete([*left])
+        return len(left)
 
     def settle(self, session: str) -> None:
         """Forget the session."""
