@@ -44,6 +44,11 @@ SERVER_POINTS = {
     "blob.unlinked": (4, 6),
     "catalog.flushed": (6, 60),
     "catalog.committed": (6, 60),
+    "object.put": (1, 20),
+    "object.copied": (1, 3),
+    "object.deleting": (1, 5),
+    "object.deleted": (1, 5),
+    "upload.completing": (1, 2),
     "upload.completed": (1, 2),
 }
 SWEEPER_POINTS = (
@@ -51,7 +56,7 @@ SWEEPER_POINTS = (
     "catalog.flushed",
 )
 KILLED = "ended with -9"
-POINT_TIMEOUT_S = 1.5
+POINT_TIMEOUT_S = 5.0
 ORPHAN_CHECK_EVERY = 4
 
 # Collects all garbage and orphans of a directory that no server uses.
@@ -87,8 +92,13 @@ class Cycles:
         self.deaths = Counter()
 
     def run(self, count: int) -> None:
+        points: list[str | None] = []
         for number in range(count):
-            point = self.rng.choice([None, None, None, *SERVER_POINTS])
+            if not points:
+                # Each point in turn, and about as many moments that nobody named.
+                points = [*SERVER_POINTS, *[None] * (SMOKE_CYCLES - len(SERVER_POINTS))]
+                self.rng.shuffle(points)
+            point = points.pop()
             armed = f"{point}:{self.rng.randint(*SERVER_POINTS[point])}" if point else ""
             self.cycle(armed)
             if number % ORPHAN_CHECK_EVERY == ORPHAN_CHECK_EVERY - 1:
@@ -158,6 +168,7 @@ def run_cycles(start_server, tmp_path, seed, count):
     try:
         cycles.run(count)
     finally:
+        print(f"unanswered: {dict(cycles.ledger.fates)}")
         print(f"{cycles.ledger.acknowledgements} acknowledged, deaths: {dict(cycles.deaths)}")
     assert cycles.ledger.acknowledgements > count, "the clients did something"
     return cycles
@@ -167,7 +178,7 @@ def test_twenty_kills_break_no_promise(start_server, tmp_path):
     seed = random.SystemRandom().randrange(2**32)
     cycles = run_cycles(start_server, tmp_path, seed, SMOKE_CYCLES)
     assert cycles.deaths["killed"] == SMOKE_CYCLES
-    assert set(cycles.deaths) & set(SERVER_POINTS), "failpoints were met"
+    assert len(set(cycles.deaths) & set(SERVER_POINTS)) > len(SERVER_POINTS) // 2
 
 
 @pytest.mark.slow
@@ -176,4 +187,6 @@ def test_twenty_kills_break_no_promise(start_server, tmp_path):
 def test_five_hundred_kills_break_no_promise(start_server, tmp_path, shard):
     seed = random.SystemRandom().randrange(2**32)
     cycles = run_cycles(start_server, tmp_path, seed, LONG_CYCLES)
-    assert set(cycles.deaths) & set(SERVER_POINTS), "failpoints were met"
+    assert set(cycles.deaths) >= set(SERVER_POINTS), "each point killed"
+    kinds = {kind for kind, _ in cycles.ledger.fates}
+    assert kinds >= {"put", "overwrite", "copy", "delete"}, "each operation was cut short"

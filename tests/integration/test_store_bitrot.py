@@ -102,7 +102,9 @@ def flips(root: Path, rng: random.Random) -> list[tuple[Path, int, int]]:
     used = [offset for offset, byte in enumerate(data) if byte]
     chosen = [(catalog, rng.choice(used), rng.randrange(8)) for _ in range(6)]
     chosen.append((catalog, rng.randrange(len(data)), rng.randrange(8)))
-    blobs = sorted(path for path in (root / "blobs" / "data").rglob("*") if path.is_file())
+    blobs = sorted(
+        path for path in (root / "blobs").rglob("*") if path.is_file() and path.stat().st_size
+    )
     blob = rng.choice(blobs)
     chosen.append((blob, rng.randrange(blob.stat().st_size), rng.randrange(8)))
     return chosen

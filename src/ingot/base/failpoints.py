@@ -27,6 +27,11 @@ POINTS: Final = frozenset(
         "blob.unlinked",  # files are gone, their folders are not synced
         "catalog.flushed",  # a group of commits is written, between BEGIN and COMMIT
         "catalog.committed",  # a group is durable, nobody was told
+        "object.put",  # an object is there, nobody was told
+        "object.copied",  # a copy is there, nobody was told
+        "object.deleting",  # a deletion is decided, nothing of it is written
+        "object.deleted",  # an object is gone, nobody was told
+        "upload.completing",  # the object of an upload is planned, nothing of it is written
         "upload.completed",  # the object is there, the upload's other parts still are
         "garbage.deleted",  # blobs are gone, their entry in the garbage queue is not
         "sweep.deleted",  # orphans are gone, their session is not settled

@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 
 import msgspec
 
+from ingot.base import failpoints
 from ingot.s3 import checksums
 from ingot.s3.checksums import FULL_OBJECT
 from ingot.store import keys
@@ -135,7 +136,9 @@ class Objects:
         )
         plan = Plan(record=record, attachment=body.inline)
         async with self._bodies.handed_over(blob):
-            return await self._put(bucket, key, plan, precondition)
+            record = await self._put(bucket, key, plan, precondition)
+        failpoints.reach("object.put")
+        return record
 
     async def copy(
         self,
@@ -182,7 +185,9 @@ class Objects:
             attachment = encode(_with_blobs(source.parts, clones))
         plan = Plan(record=record, attachment=attachment)
         async with self._bodies.handed_over(*clones):
-            return await self._put(bucket, key, plan, precondition)
+            record = await self._put(bucket, key, plan, precondition)
+        failpoints.reach("object.copied")
+        return record
 
     async def delete(
         self, bucket: str, key: str, *, precondition: Precondition | None = None
@@ -199,7 +204,9 @@ class Objects:
             # It may refuse, before the commit can tell, what was decided on a bucket of the past.
             self._buckets.refresh(bucket)
         plan = Plan(record=None)
+        failpoints.reach("object.deleting")
         marker = await self._changes.apply(bucket, key, lambda _: plan, precondition=precondition)
+        failpoints.reach("object.deleted")
         return removed_by(marker)
 
     async def delete_many(self, bucket: str, names: Iterable[str]) -> dict[str, Removed]:

@@ -207,7 +207,9 @@ class Uploads:
 
         def plan(partition: str) -> Plan:
             found = self._find(partition, bucket, key, upload_id)
-            return plan_completion(self._catalog, partition, key, found, completion)
+            planned = plan_completion(self._catalog, partition, key, found, completion)
+            failpoints.reach("upload.completing")
+            return planned
 
         record = await self._changes.apply(bucket, key, plan, precondition=precondition)
         assert record is not None

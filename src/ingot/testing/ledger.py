@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections import Counter
 from collections.abc import Mapping
 
 
@@ -21,19 +22,28 @@ class Ledger:
 
     One writer at a time works on a key; any number of writers share the ledger. A content is its
     digest, `None` stands for "no such object".
+
+    Attributes:
+        acknowledgements: how many operations were acknowledged.
+        fates: how many operations of each kind that were never answered turned out to be done,
+            and how many not.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._acknowledged: dict[str, str | None] = {}
         self._unanswered: dict[str, str | None] = {}
+        self._kinds: dict[str, str] = {}
         self.acknowledgements = 0
+        self.fates: Counter[tuple[str, str]] = Counter()
 
-    def begin(self, key: str, wanted: str | None) -> None:
-        """Note, before the request is sent, what a key is to hold."""
+    def begin(self, key: str, wanted: str | None, kind: str = "put") -> None:
+        """Note, before the request is sent, what a key is to hold, and by what operation."""
         with self._lock:
             assert key not in self._unanswered, "one operation at a time on a key"
             self._unanswered[key] = wanted
+            overwrites = kind == "put" and self._acknowledged.get(key) is not None
+            self._kinds[key] = "overwrite" if overwrites else kind
 
     def acknowledge(self, key: str) -> None:
         """Note that the store said the operation is done."""
@@ -69,6 +79,10 @@ class Ledger:
                 violations.append(f"{key}: {_verdict(found.get(key), self._acknowledged.get(key))}")
         if violations:
             raise LedgerError("; ".join(violations))
+        for key, wanted in self._unanswered.items():
+            if wanted != self._acknowledged.get(key):
+                fate = "done" if found.get(key) == wanted else "not done"
+                self.fates[self._kinds[key], fate] += 1
         self._acknowledged = dict(found)
         self._unanswered = {}
 

@@ -15,6 +15,7 @@ from ingot.s3.sigv4 import Credentials
 from ingot.s3client.client import S3Client
 from ingot.s3client.endpoint import Endpoint
 from ingot.s3client.errors import ServiceError
+from ingot.s3client.results import WriteConditions
 from ingot.testing.ledger import Ledger, digest
 from ingot.transport.options import TransportOptions
 from ingot.transport.pool import Transport
@@ -83,12 +84,14 @@ class Workload:
             raise self.faults[0]
 
     def _work(self, index: int, rng: random.Random) -> None:
-        steps: list[Callable[[str, random.Random], None]] = [self._copy, self._delete, self._upload]
-        weights = (15, 20, 8)
+        steps: list[Callable[[str, random.Random], None]] = [
+            *(self._put, self._copy, self._delete, self._upload, self._refused)
+        ]
+        weights = (52, 15, 20, 8, 5)
         try:
             while not self._stopping.is_set():
                 key = f"{index}/{rng.randrange(KEYS_PER_CLIENT)}"
-                step = rng.choices([self._put, *steps], weights=(57, *weights))[0]
+                step = rng.choices(steps, weights=weights)[0]
                 step(key, rng)
         except NetworkError:
             pass  # the server is gone, or says that it cannot: the operation stays unanswered
@@ -104,8 +107,19 @@ class Workload:
         self._client.put_object(self._bucket, key, content)
         self._ledger.acknowledge(key)
 
+    def _refused(self, key: str, rng: random.Random) -> None:
+        """Put what is refused when its body has arrived: nothing of it may stay."""
+        content = rng.randbytes(rng.choice(SIZES_BYTES[-2:]))
+        try:
+            self._client.put_object(
+                self._bucket, key, content, conditions=WriteConditions(if_match="other")
+            )
+        except ServiceError as error:
+            if error.code not in {"PreconditionFailed", "NoSuchKey"}:
+                raise
+
     def _delete(self, key: str, rng: random.Random) -> None:
-        self._ledger.begin(key, None)
+        self._ledger.begin(key, None, "delete")
         self._client.delete_object(self._bucket, key)
         self._ledger.acknowledge(key)
 
@@ -114,7 +128,7 @@ class Workload:
         held.pop(key, None)
         if held:
             source, content = rng.choice(sorted(held.items()))
-            self._ledger.begin(key, content)
+            self._ledger.begin(key, content, "copy")
             self._client.copy_object(self._bucket, source, self._bucket, key)
             self._ledger.acknowledge(key)
 
@@ -125,6 +139,6 @@ class Workload:
             self._client.upload_part(self._bucket, key, started.upload_id, number, part)
             for number, part in enumerate((content[:_PART_BYTES], content[_PART_BYTES:]), 1)
         ]
-        self._ledger.begin(key, digest(content))
+        self._ledger.begin(key, digest(content), "complete")
         self._client.complete_multipart_upload(self._bucket, key, started.upload_id, parts)
         self._ledger.acknowledge(key)
