@@ -19,7 +19,7 @@ from ingot.store.errors import (
     NoSuchKeyError,
     NoSuchVersionError,
 )
-from ingot.store.keys import Versioning
+from ingot.store.fences import Versioning
 from ingot.store.records import Attributes
 from ingot.testing.blobs_contract import random_bytes
 from ingot.testing.stores import make_body, put_bytes, read_bytes
@@ -297,7 +297,7 @@ def test_tags_change_and_the_version_stays(with_store, clock, content):
         second = await put_bytes(store, "bucket", "key", b"second")
         clock.advance(10)
         for version_id in (first.version_id, None):
-            changed = await store.objects.set_tags(
+            changed = await store.annotations.set_tags(
                 "bucket", "key", {"a": "b"}, version_id=version_id
             )
             old = first if version_id else second
@@ -310,10 +310,10 @@ def test_tags_change_and_the_version_stays(with_store, clock, content):
         clock.advance(10**6)
         assert await store.maintenance.collect() == 0
         with pytest.raises(NoSuchKeyError):
-            await store.objects.set_tags("bucket", "absent", {})
+            await store.annotations.set_tags("bucket", "absent", {})
         await store.objects.delete("bucket", "key")
         with pytest.raises(DeletedError):
-            await store.objects.set_tags("bucket", "key", {})
+            await store.annotations.set_tags("bucket", "key", {})
 
     with_store(test)
 

@@ -14,7 +14,7 @@ from ingot.store.errors import (
     NoSuchKeyError,
     NoSuchVersionError,
 )
-from ingot.store.keys import Versioning
+from ingot.store.fences import Versioning
 from ingot.store.manifest import CompletedPart
 from ingot.testing.blobs_contract import random_bytes
 from ingot.testing.stores import make_body, put_bytes, read_bytes
@@ -40,12 +40,12 @@ def listed(store, **options):
 
 def test_a_bucket_says_how_it_keeps_versions(with_store):
     async def test(store):
-        assert store.buckets.versioning("bucket") is Versioning.OFF
+        assert store.buckets.rules("bucket").versioning is Versioning.OFF
         for state in (Versioning.ENABLED, Versioning.ENABLED, Versioning.SUSPENDED):
             await keep_versions(store, state)
-            assert store.buckets.versioning("bucket") is state
+            assert store.buckets.rules("bucket").versioning is state
         with pytest.raises(NoSuchBucketError):
-            store.buckets.versioning("absent")
+            store.buckets.rules("absent")
 
     with_store(test)
 

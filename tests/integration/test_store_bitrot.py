@@ -16,7 +16,7 @@ import pytest
 
 from ingot.base.errors import Error
 from ingot.store.errors import RecordDamagedError
-from ingot.store.keys import Versioning
+from ingot.store.fences import Versioning
 from ingot.store.manifest import CompletedPart
 from ingot.store.records import Attributes
 from ingot.store.store import ObjectStore

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingot.store.errors import DeleteMarkerError, NoSuchKeyError, NoSuchVersionError
-from ingot.store.keys import Versioning
+from ingot.store.fences import Versioning
 from ingot.testing.stores import memory_store, put_bytes
 
 KEYS = st.sampled_from(["a", "a/", "a/b", "a/b\x01", "ab", "b/\x02/", "ä"])

@@ -64,6 +64,9 @@ ERRORS: dict[str, ErrorRow] = {
     "InvalidArgument": ErrorRow(400, "An argument of the request is not valid."),
     "InvalidBucketName": ErrorRow(400, "The specified bucket is not valid."),
     "InvalidChunkSizeError": ErrorRow(400, "A chunk of the body has a size that is not valid."),
+    "InvalidBucketState": ErrorRow(
+        409, "The request is not valid with the current state of the bucket."
+    ),
     "InvalidDigest": ErrorRow(
         400, "The Content-MD5 or checksum value that you specified is not valid."
     ),
@@ -104,6 +107,9 @@ ERRORS: dict[str, ErrorRow] = {
     "MissingSecurityHeader": ErrorRow(400, "Your request is missing a required header."),
     "NoSuchBucket": ErrorRow(404, "The specified bucket does not exist."),
     "NoSuchKey": ErrorRow(404, "The specified key does not exist."),
+    "NoSuchObjectLockConfiguration": ErrorRow(
+        404, "The specified object does not have an ObjectLock configuration."
+    ),
     "NoSuchTagSet": ErrorRow(404, "The TagSet does not exist"),
     "NoSuchUpload": ErrorRow(
         404,
@@ -115,6 +121,9 @@ ERRORS: dict[str, ErrorRow] = {
         501, "A header or query you provided implies functionality that is not implemented."
     ),
     "NotModified": ErrorRow(304, "Not Modified."),
+    "ObjectLockConfigurationNotFoundError": ErrorRow(
+        404, "Object Lock configuration does not exist for this bucket"
+    ),
     "OperationAborted": ErrorRow(
         409, "A conflicting conditional operation is in progress against this resource. Try again."
     ),

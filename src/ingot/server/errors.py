@@ -106,6 +106,28 @@ _MAPPING: dict[type, Callable[..., S3Error]] = {
     store.NoSuchBucketError: _of_bucket("NoSuchBucket"),
     store.BucketExistsError: _of_bucket("BucketAlreadyOwnedByYou"),
     store.BucketNotEmptyError: _of_bucket("BucketNotEmpty"),
+    store.BucketLockedError: lambda error: S3Error(
+        "InvalidBucketState",
+        "An Object Lock configuration is present on this bucket, so the versioning state cannot be"
+        " changed.",
+        BucketName=error.bucket,
+    ),
+    store.BucketUnversionedError: lambda error: S3Error(
+        "InvalidBucketState",
+        "Versioning must be 'Enabled' on the bucket to apply a Object Lock configuration",
+        BucketName=error.bucket,
+    ),
+    store.BucketUnlockableError: lambda error: S3Error(
+        "InvalidRequest",
+        "Bucket is missing Object Lock Configuration",
+        BucketName=error.bucket,
+    ),
+    store.ObjectLockedError: lambda error: S3Error(
+        "AccessDenied",
+        "Access Denied because object protected by object lock.",
+        Key=error.key,
+        VersionId=error.version_id,
+    ),
     store.NoSuchKeyError: lambda error: S3Error(
         "NoSuchKey", BucketName=error.bucket, Key=error.key
     ),

@@ -11,12 +11,20 @@ import msgspec
 from ingot.base.clock import Clock
 from ingot.store import keys
 from ingot.store.catalog.contract import Catalog, Check, CommitConflictError, EmptyRange, Put
-from ingot.store.errors import BucketExistsError, BucketNotEmptyError, NoSuchBucketError
-from ingot.store.keys import Versioning
+from ingot.store.errors import (
+    BucketExistsError,
+    BucketLockedError,
+    BucketNotEmptyError,
+    BucketUnversionedError,
+    NoSuchBucketError,
+)
+from ingot.store.fences import Rules, Versioning, decode_fence, encode_fence
+from ingot.store.locks import LockRule
 from ingot.store.records import SCHEMA, BucketRecord, decode_bucket, encode
 
 _PLACES_CACHED_MAX = 10_000
-_FENCE_CHECKS = {state: Check(keys.FENCE, state.value) for state in Versioning}
+_OPEN = Rules(Versioning.OFF)
+_LOCKABLE = Rules(Versioning.ENABLED, lockable=True)
 
 
 class BucketPlace(NamedTuple):
@@ -24,12 +32,12 @@ class BucketPlace(NamedTuple):
 
     Attributes:
         partition: the bucket's partition.
-        versioning: as its fence said when it was read.
+        rules: as its fence said when it was read.
         fence: demands that it says so still; part of every commit.
     """
 
     partition: str
-    versioning: Versioning
+    rules: Rules
     fence: Check
 
 
@@ -46,8 +54,12 @@ class Buckets:
         self._clock = clock
         self._places: dict[str, BucketPlace] = {}
 
-    async def create(self, name: str) -> BucketRecord:
+    async def create(self, name: str, *, lockable: bool = False) -> BucketRecord:
         """Create a bucket; the name was checked by the caller.
+
+        Args:
+            name: the bucket's.
+            lockable: its objects may be locked, so their versions are kept.
 
         Raises:
             BucketExistsError: there is one of that name.
@@ -56,7 +68,8 @@ class Buckets:
             raise BucketExistsError(name)
         record = BucketRecord(SCHEMA, secrets.token_hex(8), self._clock.now_ns())
         partition = keys.bucket_partition(record.bucket_id)
-        await self._catalog.commit(partition, puts=[Put(keys.FENCE, Versioning.OFF.value)])
+        fence = encode_fence(_LOCKABLE if lockable else _OPEN)
+        await self._catalog.commit(partition, puts=[Put(keys.FENCE, fence)])
         try:
             await self._catalog.commit(
                 keys.BUCKETS,
@@ -113,27 +126,41 @@ class Buckets:
         await self._unlist(name, record)
         raise NoSuchBucketError(name)
 
-    def versioning(self, name: str) -> Versioning:
-        """Return how a bucket keeps versions now.
+    def rules(self, name: str) -> Rules:
+        """Return by which rules a bucket's objects are written now.
 
         Raises:
             NoSuchBucketError: there is no bucket of that name.
         """
-        return self.refresh(name).versioning
+        return self.refresh(name).rules
 
     async def set_versioning(self, name: str, versioning: Versioning) -> None:
         """Let a bucket keep versions, or keep no new ones; writes that began before obey too.
 
         Raises:
             NoSuchBucketError: there is no bucket of that name.
+            BucketLockedError: its objects may be locked, so versions are kept for ever.
         """
         assert versioning is not Versioning.OFF, (
             "a bucket's versions are suspended, never forgotten"
         )
-        put = Put(keys.FENCE, versioning.value)
-        while (place := self.refresh(name)).versioning is not versioning:
-            with contextlib.suppress(CommitConflictError):
-                await self._catalog.commit(place.partition, checks=[place.fence], puts=[put])
+        while (place := self.refresh(name)).rules.versioning is not versioning:
+            if place.rules.lockable:
+                raise BucketLockedError(name)
+            await self._set_rules(place, Rules(versioning))
+
+    async def set_lock(self, name: str, rule: LockRule | None) -> None:
+        """Let a bucket's objects be locked, for ever, and say what new ones get.
+
+        Raises:
+            NoSuchBucketError: there is no bucket of that name.
+            BucketUnversionedError: it does not keep versions.
+        """
+        wanted = _LOCKABLE._replace(lock_rule=rule)
+        while (place := self.refresh(name)).rules != wanted:
+            if place.rules.versioning is not Versioning.ENABLED:
+                raise BucketUnversionedError(name)
+            await self._set_rules(place, wanted)
 
     async def set_tags(self, name: str, tags: dict[str, str]) -> None:
         """Replace a bucket's tags; their limits are the caller's business.
@@ -190,8 +217,13 @@ class Buckets:
         fence = self._catalog.get(partition, keys.FENCE)
         if fence is None:
             return None
-        versioning = Versioning(fence)
-        return BucketPlace(partition, versioning, _FENCE_CHECKS[versioning])
+        return BucketPlace(partition, decode_fence(fence), Check(keys.FENCE, fence))
+
+    async def _set_rules(self, place: BucketPlace, rules: Rules) -> None:
+        """Change the rules unless others were faster."""
+        put = Put(keys.FENCE, encode_fence(rules))
+        with contextlib.suppress(CommitConflictError):
+            await self._catalog.commit(place.partition, checks=[place.fence], puts=[put])
 
     async def _living(self, name: str) -> BucketRecord | None:
         """Return the record of a bucket with a fence; finish the deletion of one without."""

@@ -11,8 +11,10 @@ from ingot.base.clock import Clock
 from ingot.store import keys
 from ingot.store.buckets import BucketPlace, Buckets
 from ingot.store.catalog.contract import Catalog, Check, CommitConflictError, Put
-from ingot.store.errors import StoreBusyError
-from ingot.store.keys import NULL_VERSION, Versioning
+from ingot.store.errors import BucketUnlockableError, ObjectLockedError, StoreBusyError
+from ingot.store.fences import Versioning
+from ingot.store.keys import NULL_VERSION
+from ingot.store.locks import keeps, lock_of_new
 from ingot.store.records import (
     NO_ATTRIBUTES,
     SCHEMA,
@@ -128,6 +130,7 @@ class Changes:
 
         Raises:
             NoSuchBucketError: the bucket does not exist.
+            BucketUnlockableError: a lock is asked for where there are none.
             StoreBusyError: others were faster too often.
         """
 
@@ -135,7 +138,7 @@ class Changes:
             current = self._current(place, key)
             if precondition is not None:
                 precondition(None if current is None else open_record(key, current.value))
-            wanted = plan(place.partition)
+            wanted = _with_lock(plan(place.partition), bucket, place)
             edit = Edit(place)
             edit.checks += wanted.checks
             edit.released += wanted.released
@@ -169,6 +172,7 @@ class Changes:
         wanted: Mapping[str, Collection[str]],
         *,
         precondition: Precondition | None = None,
+        bypass_governance: bool = False,
     ) -> dict[tuple[str, str], Removed]:
         """Remove versions in one commit; those that are not there are done.
 
@@ -176,18 +180,21 @@ class Changes:
             bucket: the bucket's name.
             wanted: the ids of the versions to remove by their keys.
             precondition: called with each version (`None` where there is none).
+            bypass_governance: remove versions with retention in governance mode, too.
 
         Returns:
             What was done for each key and version id.
 
         Raises:
             NoSuchBucketError: the bucket does not exist.
+            ObjectLockedError: a version is locked; none was removed.
             Exception: what the precondition raised.
         """
         self._buckets.refresh(bucket)
 
         async def step(place: BucketPlace) -> dict[tuple[str, str], Removed]:
             edit = Edit(place)
+            now_ns = self._clock.now_ns()
             outcome = {}
             for key, version_ids in wanted.items():
                 found = self.versions.remove(edit, key, version_ids)
@@ -195,6 +202,9 @@ class Changes:
                     record = found.get(version_id)
                     if precondition is not None:
                         precondition(record)
+                    lock = None if record is None else record.lock
+                    if keeps(lock, now_ns, bypass_governance=bypass_governance):
+                        raise ObjectLockedError(bucket, key, version_id)
                     marker = record is not None and record.delete_marker
                     outcome[key, version_id] = Removed(version_id, marker)
             await self._commit(edit)
@@ -217,7 +227,7 @@ class Changes:
 
     def _current(self, place: BucketPlace, key: str) -> Stored | None:
         object_key = keys.object_key(key)
-        if place.versioning is Versioning.OFF:
+        if place.rules.versioning is Versioning.OFF:
             value = self._catalog.get(place.partition, object_key)
             return None if value is None else Stored(value, None)
         # What is attached moves with the record when it becomes an older version.
@@ -227,7 +237,7 @@ class Changes:
     def _edit(
         self, edit: Edit, key: str, current: Stored | None, wanted: Plan
     ) -> ObjectRecord | None:
-        if edit.place.versioning is Versioning.OFF:
+        if edit.place.rules.versioning is Versioning.OFF:
             self.versions.replace(edit, key, current, wanted.record, wanted.attachment)
             return wanted.record
         record = wanted.record or _delete_marker(self._clock.now_ns())
@@ -243,6 +253,17 @@ class Changes:
         elif self._catalog.get(edit.place.partition, keys.FENCE) != edit.place.fence.expected:
             # There was nothing to do in the bucket of the past.
             raise CommitConflictError("the bucket changed meanwhile")
+
+
+def _with_lock(plan: Plan, bucket: str, place: BucketPlace) -> Plan:
+    """Return the plan with the lock that its record gets in this bucket."""
+    record, rules = plan.record, place.rules
+    if record is None or (record.lock is None and rules.lock_rule is None):
+        return plan
+    if not rules.lockable:
+        raise BucketUnlockableError(bucket)
+    lock = lock_of_new(record.lock, rules.lock_rule, record.modified_ns)
+    return msgspec.structs.replace(plan, record=msgspec.structs.replace(record, lock=lock))
 
 
 def removed_by(marker: ObjectRecord | None) -> Removed:

@@ -62,6 +62,7 @@ def plan_completion(
         part_count=len(manifest.parts),
         upload_id=upload.upload_id,
         attributes=upload.attributes,
+        lock=upload.lock,
     )
     upload_key = keys.upload_key(key, upload.upload_id)
     used = {keys.part_key(upload.upload_id, part.number) for part in manifest.parts}

@@ -44,6 +44,27 @@ class BucketNotEmptyError(BucketError, ConflictError):
         super().__init__(f"bucket {bucket!r} is not empty", bucket)
 
 
+class BucketLockedError(BucketError, ConflictError):
+    """The bucket's objects may be locked, so it keeps their versions for ever."""
+
+    def __init__(self, bucket: str) -> None:
+        super().__init__(f"bucket {bucket!r} has object lock: versioning stays enabled", bucket)
+
+
+class BucketUnversionedError(BucketError, ConflictError):
+    """The bucket does not keep versions, which locking its objects needs."""
+
+    def __init__(self, bucket: str) -> None:
+        super().__init__(f"bucket {bucket!r} does not keep versions", bucket)
+
+
+class BucketUnlockableError(BucketError, ConflictError):
+    """A lock is asked for in a bucket that has no object lock."""
+
+    def __init__(self, bucket: str) -> None:
+        super().__init__(f"bucket {bucket!r} has no object lock", bucket)
+
+
 class NoSuchKeyError(BucketError, NotFoundError):
     """The bucket exists but holds no such object."""
 
@@ -75,6 +96,15 @@ class NoSuchVersionError(BucketError, NotFoundError):
 
     def __init__(self, bucket: str, key: str, version_id: str) -> None:
         super().__init__(f"object {bucket}/{key} has no version {version_id!r}", bucket)
+        self.key = key
+        self.version_id = version_id
+
+
+class ObjectLockedError(BucketError, ConflictError):
+    """The version must stay, or its lock must stay as it is."""
+
+    def __init__(self, bucket: str, key: str, version_id: str) -> None:
+        super().__init__(f"version {version_id} of {bucket}/{key} is locked", bucket)
         self.key = key
         self.version_id = version_id
 

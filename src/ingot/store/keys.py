@@ -7,7 +7,6 @@ keeps their order and their prefixes, and leaves `\1` as a separator that sorts 
 
 from __future__ import annotations
 
-import enum
 import secrets
 
 # The partition that lists the buckets: name → BucketRecord.
@@ -20,8 +19,8 @@ MARKS = (b"even", b"odd")
 SCRUB = b"scrub"
 
 # Keys of a bucket's partition. The fence exists from the bucket's first commit to its last, and
-# its value says how the bucket keeps versions. Every commit in between demands it, so nothing can
-# be written to a deleted bucket, or by the rules of before a change of versioning.
+# its value (see `fences`) says by which rules objects are written. Every commit in between demands
+# it, so nothing can be written to a deleted bucket, or by the rules of before a change.
 FENCE = b"b"
 # Changes whenever a record moves from `v/` to `o/`: who reads both learns that it must read again.
 PROMOTED = b"m"
@@ -38,14 +37,6 @@ _BUCKET_PARTITION = "bucket/"
 
 NULL_VERSION = "null"
 _TIME_NS_MAX = (1 << 64) - 1
-
-
-class Versioning(enum.Enum):
-    """How a bucket keeps versions; the value is its fence."""
-
-    OFF = b"open"
-    ENABLED = b"enabled"
-    SUSPENDED = b"suspended"
 
 
 def bucket_partition(bucket_id: str) -> str:

@@ -13,8 +13,6 @@ from ingot.s3.checksums import FULL_OBJECT
 from ingot.store import keys
 from ingot.store.blobs.contract import BlobRef
 from ingot.store.bodies import Body
-from ingot.store.buckets import BucketPlace
-from ingot.store.catalog.contract import Check, CommitConflictError, Put
 from ingot.store.changes import Plan, Precondition, Removed, removed_by
 from ingot.store.core import Core
 from ingot.store.errors import (
@@ -25,6 +23,7 @@ from ingot.store.errors import (
 )
 from ingot.store.keys import NULL_VERSION
 from ingot.store.listing import position_after, walk
+from ingot.store.locks import Lock
 from ingot.store.pages import ListedObject, Page, VersionsPage
 from ingot.store.records import (
     NO_ATTRIBUTES,
@@ -35,7 +34,7 @@ from ingot.store.records import (
     PartRecord,
     encode,
 )
-from ingot.store.seals import decode_object, open_object, seal_object
+from ingot.store.seals import decode_object, open_object
 from ingot.store.stored import StoredObject
 from ingot.store.version_listing import VersionsQuery, list_versions
 
@@ -109,12 +108,14 @@ class Objects:
         body: Body,
         attributes: Attributes = NO_ATTRIBUTES,
         *,
+        lock: Lock | None = None,
         precondition: Precondition | None = None,
     ) -> ObjectRecord:
         """Store a body under a key; durable when this returns. It takes the body over.
 
         Raises:
             NoSuchBucketError: the bucket does not exist.
+            BucketUnlockableError: a lock is asked for where there are none.
             Exception: what the precondition raised.
         """
         blob = body.take()
@@ -133,6 +134,7 @@ class Objects:
             part_count=0,
             upload_id="",
             attributes=attributes,
+            lock=lock,
         )
         plan = Plan(record=record, attachment=body.inline)
         async with self._bodies.handed_over(blob):
@@ -148,6 +150,7 @@ class Objects:
         *,
         attributes: Attributes | None = None,
         checksum: str | None = None,
+        lock: Lock | None = None,
         precondition: Precondition | None = None,
     ) -> ObjectRecord:
         """Store a copy of an object without moving its bytes; ETag and parts stay.
@@ -158,14 +161,16 @@ class Objects:
             key: the target's key, which may be the source's.
             attributes: those of the copy; `None` to keep the source's.
             checksum: an algorithm to sum the copy up with; `None` to keep the source's checksums.
+            lock: that of the copy; it never is the source's.
             precondition: about the target.
 
         Raises:
             NoSuchBucketError: the target's bucket does not exist.
+            BucketUnlockableError: a lock is asked for where there are none.
             BlobDamagedError: bytes of the source are missing or damaged.
         """
         record = msgspec.structs.replace(
-            source.record, version_id=NULL_VERSION, modified_ns=self._clock.now_ns()
+            source.record, version_id=NULL_VERSION, modified_ns=self._clock.now_ns(), lock=lock
         )
         if attributes is not None:
             record = msgspec.structs.replace(record, attributes=attributes)
@@ -223,6 +228,7 @@ class Objects:
         wanted: Mapping[str, Collection[str]],
         *,
         precondition: Precondition | None = None,
+        bypass_governance: bool = False,
     ) -> dict[tuple[str, str], Removed]:
         """Remove versions for good, all or none; the newest that stays is the object then.
 
@@ -230,43 +236,19 @@ class Objects:
             bucket: the bucket's name.
             wanted: version ids by key; those that do not exist are removed already.
             precondition: about each of the versions.
+            bypass_governance: remove versions with retention in governance mode, too.
 
         Returns:
             What was done for each key and version id.
 
         Raises:
             NoSuchBucketError: the bucket does not exist.
+            ObjectLockedError: a version is locked; none was removed.
             Exception: what the precondition raised.
         """
-        return await self._changes.remove_versions(bucket, wanted, precondition=precondition)
-
-    async def set_tags(
-        self, bucket: str, key: str, tags: dict[str, str], *, version_id: str | None = None
-    ) -> ObjectRecord:
-        """Replace the tags of an object or a version, which stays the same otherwise.
-
-        Raises:
-            NoSuchBucketError: the bucket does not exist; the rest is as for `get`.
-        """
-
-        async def step(place: BucketPlace) -> ObjectRecord:
-            # What is there is an object: `get` raises what is to be said of anything else.
-            self.get(bucket, key, version_id=version_id)
-            found = self._changes.versions.find(place.partition, key, version_id)
-            if found is None:
-                raise CommitConflictError(f"{key!r} changed meanwhile")
-            old, attachment = found.stored
-            record = open_object(key, old, attachment)
-            attributes = msgspec.structs.replace(record.attributes, tags=tags)
-            record = msgspec.structs.replace(record, attributes=attributes)
-            await self._catalog.commit(
-                place.partition,
-                checks=[place.fence, Check(found.catalog_key, old)],
-                puts=[Put(found.catalog_key, seal_object(key, record, attachment), attachment)],
-            )
-            return record
-
-        return await self._changes.attempt(bucket, step)
+        return await self._changes.remove_versions(
+            bucket, wanted, precondition=precondition, bypass_governance=bypass_governance
+        )
 
     def list_versions(
         self,

@@ -13,6 +13,7 @@ from typing import Final, Literal
 import msgspec
 
 from ingot.store.blobs.contract import BlobRef
+from ingot.store.locks import Lock
 
 SCHEMA: Final = 1
 
@@ -82,6 +83,7 @@ class ObjectRecord(ListedRecord, frozen=True, array_like=True):
         part_count: how many parts the object was uploaded in; 0 for a plain PUT.
         upload_id: the multipart upload that made it, else empty.
         attributes: headers and user metadata.
+        lock: what keeps this version, if anything.
     """
 
     layout: Layout
@@ -89,6 +91,7 @@ class ObjectRecord(ListedRecord, frozen=True, array_like=True):
     part_count: int
     upload_id: str
     attributes: Attributes
+    lock: Lock | None = None
 
 
 class PartRecord(msgspec.Struct, frozen=True, array_like=True):
@@ -123,6 +126,7 @@ class UploadRecord(msgspec.Struct, frozen=True, array_like=True):
         checksum_algorithm: what every part is summed with; empty when not asked for.
         checksum_type: `FULL_OBJECT` or `COMPOSITE`; empty without an algorithm.
         attributes: those of the object to be.
+        lock: that of the object to be.
     """
 
     schema: int
@@ -131,6 +135,7 @@ class UploadRecord(msgspec.Struct, frozen=True, array_like=True):
     checksum_algorithm: str
     checksum_type: str
     attributes: Attributes
+    lock: Lock | None = None
 
 
 class GarbageRecord(msgspec.Struct, frozen=True, array_like=True):

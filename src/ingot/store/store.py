@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ingot.base.clock import Clock, SystemClock
+from ingot.store.annotations import Annotations
 from ingot.store.blobs.contract import Blobs
 from ingot.store.blobs.files import FileBlobs
 from ingot.store.bodies import Bodies
@@ -42,6 +43,7 @@ class ObjectStore:
     Attributes:
         buckets: creating, finding and deleting buckets.
         objects: reading, writing and listing objects.
+        annotations: the tags and locks of objects.
         uploads: multipart uploads.
         bodies: bytes on their way in.
         maintenance: garbage and the remains of crashes; one task of each process runs it.
@@ -67,6 +69,7 @@ class ObjectStore:
         changes = Changes(catalog, self.buckets, clock, garbage_delay_s=garbage_delay_s)
         core = Core(catalog, self.bodies, self.buckets, changes, clock)
         self.objects = Objects(core)
+        self.annotations = Annotations(core, self.objects)
         self.uploads = Uploads(core, self.objects)
         self.scrubber = Scrubber(core, scrub_lock)
         self.maintenance = Maintenance(

@@ -16,8 +16,9 @@ from ingot.store.catalog.contract import Check, CommitConflictError, Put
 from ingot.store.changes import Plan, Precondition
 from ingot.store.completion import Completion, plan_completion
 from ingot.store.core import Core
-from ingot.store.errors import NoSuchUploadError
+from ingot.store.errors import BucketUnlockableError, NoSuchUploadError
 from ingot.store.listing import position_after, walk
+from ingot.store.locks import Lock
 from ingot.store.manifest import NOTHING_EXPECTED, CompletedPart, Expected
 from ingot.store.objects import Objects
 from ingot.store.pages import ListedUpload, PartsPage, UploadsPage
@@ -57,6 +58,7 @@ class Uploads:
         *,
         checksum_algorithm: str = "",
         checksum_type: str = "",
+        lock: Lock | None = None,
     ) -> UploadRecord:
         """Begin an upload.
 
@@ -66,6 +68,7 @@ class Uploads:
             attributes: those of the object to be.
             checksum_algorithm: what the parts and the object are summed with; empty for nothing.
             checksum_type: how the parts' checksums become the object's.
+            lock: that of the object to be.
 
         Raises:
             NoSuchBucketError: the bucket does not exist.
@@ -79,10 +82,13 @@ class Uploads:
             checksum_algorithm=checksum_algorithm,
             checksum_type=checksum_type,
             attributes=attributes,
+            lock=lock,
         )
         put = Put(keys.upload_key(key, upload.upload_id), encode(upload))
 
         async def step(place: BucketPlace) -> None:
+            if lock is not None and not place.rules.lockable:
+                raise BucketUnlockableError(bucket)
             await self._catalog.commit(place.partition, checks=[place.fence], puts=[put])
 
         await self._changes.attempt(bucket, step)

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from ingot.store import keys
 from ingot.store.buckets import BucketPlace
 from ingot.store.catalog.contract import Catalog
-from ingot.store.keys import NULL_VERSION, Versioning
+from ingot.store.fences import Versioning
+from ingot.store.keys import NULL_VERSION
 from ingot.store.listing import Row, Walk, position_after, walk
 from ingot.store.pages import ListedVersion, VersionsPage
 from ingot.store.records import ObjectRecord
@@ -67,7 +68,7 @@ def _merged(
     """Return the entries of a page from both spaces."""
     objects = _walk(catalog, place.partition, keys.OBJECTS, query, after_place)
     older = Walk([], truncated=False)
-    while place.versioning is not Versioning.OFF:
+    while place.rules.versioning is not Versioning.OFF:
         older = _walk(catalog, place.partition, keys.VERSIONS, query, after_place)
         # A version that moved between the two reads might be in neither.
         before, objects = objects, _walk(catalog, place.partition, keys.OBJECTS, query, after_place)

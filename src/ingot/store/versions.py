@@ -20,7 +20,8 @@ from ingot.store import keys
 from ingot.store.buckets import BucketPlace
 from ingot.store.catalog.contract import Catalog, Check, CommitConflictError, EmptyRange, Put
 from ingot.store.errors import RecordDamagedError
-from ingot.store.keys import NULL_VERSION, Versioning
+from ingot.store.fences import Versioning
+from ingot.store.keys import NULL_VERSION
 from ingot.store.records import (
     ListedRecord,
     ObjectRecord,
@@ -156,7 +157,7 @@ class Versions:
         While versioning is suspended it takes the place of the null version.
         """
         object_key = keys.object_key(key)
-        suspended = edit.place.versioning is Versioning.SUSPENDED
+        suspended = edit.place.rules.versioning is Versioning.SUSPENDED
         edit.checks.append(Check(object_key, None if current is None else current.value))
         old = None if current is None else decode_object(current.value)
         newest_ns = old.modified_ns if old else self._newest_ns(edit, key)

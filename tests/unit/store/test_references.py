@@ -8,7 +8,7 @@ import contextlib
 from ingot.store import keys
 from ingot.store.blobs.memory import MemoryBlobs
 from ingot.store.catalog.memory import MemoryCatalog
-from ingot.store.keys import Versioning
+from ingot.store.fences import Versioning
 from ingot.store.store import ObjectStore
 from ingot.testing.clock import FakeClock
 from ingot.testing.stores import put_bytes

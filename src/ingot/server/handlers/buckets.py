@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ingot.s3.documents import buckets as documents
 from ingot.s3.errors import S3Error
+from ingot.s3.lockheaders import parse_lockable
 from ingot.s3.names import check_bucket_name
 from ingot.server.body import read_document
 from ingot.server.handlers.common import OWNER, refuse_unsupported
@@ -11,7 +12,7 @@ from ingot.server.health import RESERVED_BUCKET
 from ingot.server.request import Request
 from ingot.server.response import Response, document, empty
 from ingot.server.service import Service
-from ingot.store.keys import Versioning
+from ingot.store.fences import Versioning
 
 DEFAULT_REGION = "us-east-1"
 _STATUSES = {
@@ -51,14 +52,13 @@ async def create_bucket(request: Request, service: Service) -> Response:
         raise S3Error(
             "InvalidBucketName", f"The name {RESERVED_BUCKET} is reserved for health checks."
         )
-    if request.headers.get("x-amz-bucket-object-lock-enabled", "false").lower() != "false":
-        raise S3Error("NotImplemented", "Object lock is not implemented.")
+    lockable = parse_lockable(request.headers)
     refuse_unsupported(request)
     body = await read_document(request, size_bytes_max=_CONFIGURATION_BYTES_MAX)
     constraint = documents.parse_create(body)
     if constraint and service.region and constraint != service.region:
         raise S3Error("InvalidLocationConstraint", LocationConstraint=constraint)
-    await service.store.buckets.create(request.bucket)
+    await service.store.buckets.create(request.bucket, lockable=lockable)
     return empty(200, {"location": f"/{request.bucket}"})
 
 
@@ -82,7 +82,7 @@ async def get_bucket_location(request: Request, service: Service) -> Response:
 
 async def get_bucket_versioning(request: Request, service: Service) -> Response:
     """Say whether the bucket keeps versions; nothing if it never did."""
-    versioning = service.store.buckets.versioning(request.bucket)
+    versioning = service.store.buckets.rules(request.bucket).versioning
     return document(documents.render_versioning(_STATUSES[versioning]))
 
 

@@ -20,6 +20,7 @@ from ingot.s3.headers import (
     parse_storage_class,
     parse_user_metadata,
 )
+from ingot.s3.lockheaders import format_lock_headers
 from ingot.s3.tags import TAG_COUNT_HEADER, TAGGING_HEADER, parse_tagging_header
 from ingot.server.request import Request
 from ingot.server.response import Headers, header
@@ -37,9 +38,6 @@ _PRIVATE_ACLS = frozenset({"private", "bucket-owner-full-control", "bucket-owner
 _REFUSED_HEADERS = (
     "x-amz-server-side-encryption",
     "x-amz-server-side-encryption-customer-algorithm",
-    "x-amz-object-lock-mode",
-    "x-amz-object-lock-retain-until-date",
-    "x-amz-object-lock-legal-hold",
     "x-amz-website-redirect-location",
     "x-amz-write-offset-bytes",
     "x-amz-copy-source-server-side-encryption-customer-algorithm",
@@ -111,6 +109,10 @@ def object_headers(record: ObjectRecord, *, with_checksums: bool) -> Headers:
     headers = validators(record)
     if record.version_id != NULL_VERSION:
         headers.append(header(VERSION_ID_HEADER, record.version_id))
+    lock = record.lock
+    if lock is not None:
+        locked = format_lock_headers(lock.mode, lock.until_ns, hold=lock.hold)
+        headers += [header(name, value) for name, value in locked.items()]
     attributes = record.attributes
     if attributes.storage_class != STANDARD:
         headers.append(header(STORAGE_CLASS_HEADER, attributes.storage_class))

@@ -25,6 +25,7 @@ from ingot.server.handlers.common import (
     refuse_unsupported,
     version_headers,
 )
+from ingot.server.handlers.lock import lock_of
 from ingot.server.request import Request
 from ingot.server.response import Response, document, header
 from ingot.server.service import Service
@@ -64,6 +65,7 @@ async def copy_object(request: Request, service: Service) -> Response:
         request.key,
         attributes=_attributes(request, source, replaces=replaces),
         checksum=algorithm,
+        lock=lock_of(request, service),
         precondition=precondition_of(request),
     )
     return _answer(

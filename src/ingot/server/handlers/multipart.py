@@ -19,6 +19,7 @@ from ingot.server.handlers.common import (
     refuse_unsupported,
     version_headers,
 )
+from ingot.server.handlers.lock import lock_of
 from ingot.server.request import Request
 from ingot.server.response import Headers, Response, document, empty, header
 from ingot.server.service import Service
@@ -39,6 +40,7 @@ async def create_multipart_upload(request: Request, service: Service) -> Respons
         attributes_of(request),
         checksum_algorithm=algorithm,
         checksum_type=kind,
+        lock=lock_of(request, service),
     )
     headers = {}
     if algorithm:

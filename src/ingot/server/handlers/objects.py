@@ -23,6 +23,7 @@ from ingot.server.handlers.common import (
     version_headers,
     version_id_of,
 )
+from ingot.server.handlers.lock import lock_of
 from ingot.server.request import Request
 from ingot.server.response import Headers, Response, header
 from ingot.server.service import Service
@@ -39,10 +40,15 @@ async def put_object(request: Request, service: Service) -> Response:
     refuse_unsupported(request)
     store = service.store
     store.buckets.partition(request.bucket)  # no bucket, no upload
-    attributes = attributes_of(request)
+    attributes, lock = attributes_of(request), lock_of(request, service)
     body = await store_body(store.bodies, RequestBody(request, size_bytes_max=PUT_BYTES_MAX))
     record = await store.objects.put(
-        request.bucket, request.key, body, attributes, precondition=precondition_of(request)
+        request.bucket,
+        request.key,
+        body,
+        attributes,
+        lock=lock,
+        precondition=precondition_of(request),
     )
     headers: Headers = [
         (b"etag", b'"%s"' % record.etag.encode("ascii")),

@@ -57,7 +57,7 @@ async def delete_bucket_tagging(request: Request, service: Service) -> Response:
 async def _set_tags(
     request: Request, service: Service, tags: dict[str, str], *, status: int
 ) -> Response:
-    record = await service.store.objects.set_tags(
+    record = await service.store.annotations.set_tags(
         request.bucket, request.key, tags, version_id=version_id_of(request)
     )
     response = empty(status)

@@ -1,0 +1,57 @@
+"""The fence of a bucket: the catalog value that says by which rules its objects are written.
+
+Every commit to a bucket demands the fence it was planned by, so that a change of the rules holds
+for writes that began before it, too.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final, NamedTuple
+
+import msgspec
+
+from ingot.store.locks import LockRule
+
+
+class Versioning(enum.Enum):
+    """How a bucket keeps versions; the value begins its fence."""
+
+    OFF = b"open"
+    ENABLED = b"enabled"
+    SUSPENDED = b"suspended"
+
+
+_LOCKED: Final = b"locked"
+_encode_rule = msgspec.json.Encoder().encode
+_decode_rule = msgspec.json.Decoder(LockRule).decode
+
+
+class Rules(NamedTuple):
+    """By which rules a bucket's objects are written.
+
+    Attributes:
+        versioning: how versions are kept; `ENABLED` for ever where objects may be locked.
+        lockable: object lock is on, which cannot be taken back.
+        lock_rule: the retention of new versions that ask for none.
+    """
+
+    versioning: Versioning
+    lockable: bool = False
+    lock_rule: LockRule | None = None
+
+
+def encode_fence(rules: Rules) -> bytes:
+    """Write a fence: `open`, `enabled`, `suspended`, `locked`, or `locked` and the rule as JSON."""
+    if not rules.lockable:
+        return rules.versioning.value
+    assert rules.versioning is Versioning.ENABLED, "locked versions are kept"
+    return _LOCKED if rules.lock_rule is None else _LOCKED + _encode_rule(rules.lock_rule)
+
+
+def decode_fence(value: bytes) -> Rules:
+    """Read a fence."""
+    if not value.startswith(_LOCKED):
+        return Rules(Versioning(value))
+    rule = value.removeprefix(_LOCKED)
+    return Rules(Versioning.ENABLED, lockable=True, lock_rule=_decode_rule(rule) if rule else None)
