@@ -76,9 +76,7 @@ def test_the_rule_of_the_bucket_holds_for_every_way_to_write(with_store, clock) 
         assert Lock(GOVERNANCE, by_rule.modified_ns + DAY_NS) == by_rule.lock
         own = Lock(COMPLIANCE, clock.now_ns() + 1)
         assert own == (await put(store, own)).lock
-        copied = await store.objects.copy(
-            store.objects.get("bucket", "source"), "locked", "copied"
-        )
+        copied = await store.objects.copy(store.objects.get("bucket", "source"), "locked", "copied")
         assert copied.lock is not None
         assert source.lock is None
         upload = await store.uploads.create("locked", "joined", lock=Lock(hold=True))

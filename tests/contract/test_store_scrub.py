@@ -10,7 +10,7 @@ import pytest
 
 from ingot.store import keys, scrub
 from ingot.store.catalog.contract import Put
-from ingot.store.keys import Versioning
+from ingot.store.fences import Versioning
 from ingot.store.scrub import ScrubRecord
 from ingot.store.verify import verify_all
 from ingot.testing.blobs_contract import random_bytes

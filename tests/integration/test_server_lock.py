@@ -30,21 +30,21 @@ def failure(call: Callable[..., Any], **arguments: Any) -> tuple[int, str]:
 
 
 def test_a_bucket_with_lock_keeps_versions_for_ever(s3: Any, locked: str, bucket: str) -> None:
-    assert "Enabled" == s3.get_bucket_versioning(Bucket=locked)["Status"]
+    assert s3.get_bucket_versioning(Bucket=locked)["Status"] == "Enabled"
     configuration = s3.get_object_lock_configuration(Bucket=locked)["ObjectLockConfiguration"]
-    assert {"ObjectLockEnabled": "Enabled"} == configuration
+    assert configuration == {"ObjectLockEnabled": "Enabled"}
     suspended = {"Status": "Suspended"}
-    assert (409, "InvalidBucketState") == failure(
+    assert failure(
         s3.put_bucket_versioning, Bucket=locked, VersioningConfiguration=suspended
-    )
-    assert (404, "ObjectLockConfigurationNotFoundError") == failure(
+    ) == (409, "InvalidBucketState")
+    assert failure(
         s3.get_object_lock_configuration, Bucket=bucket
-    )
-    assert (409, "InvalidBucketState") == failure(
+    ) == (404, "ObjectLockConfigurationNotFoundError")
+    assert failure(
         s3.put_object_lock_configuration,
         Bucket=bucket,
         ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"},
-    )
+    ) == (409, "InvalidBucketState")
 
 
 def test_retention_is_answered_and_keeps_a_version(s3: Any, locked: str) -> None:
@@ -61,12 +61,12 @@ def test_retention_is_answered_and_keeps_a_version(s3: Any, locked: str) -> None
     found = s3.get_object_retention(Bucket=locked, Key="key", VersionId=version)["Retention"]
     assert {"Mode": "COMPLIANCE", "RetainUntilDate": until} == found
     removal = {"Bucket": locked, "Key": "key", "VersionId": version}
-    assert (403, "AccessDenied") == failure(s3.delete_object, **removal)
+    assert failure(s3.delete_object, **removal) == (403, "AccessDenied")
     bypass = removal | {"BypassGovernanceRetention": True}
-    assert (403, "AccessDenied") == failure(s3.delete_object, **bypass)
+    assert failure(s3.delete_object, **bypass) == (403, "AccessDenied")
     marker = s3.delete_object(Bucket=locked, Key="key")
     assert marker["DeleteMarker"]
-    assert b"x" == s3.get_object(**removal)["Body"].read()
+    assert s3.get_object(**removal)["Body"].read() == b"x"
 
 
 def test_governance_is_passed_by_only_when_asked_for(s3: Any, locked: str) -> None:
@@ -79,21 +79,21 @@ def test_governance_is_passed_by_only_when_asked_for(s3: Any, locked: str) -> No
     )["VersionId"]
     removal = {"Bucket": locked, "Key": "key", "VersionId": version}
     shorter = {"Mode": "GOVERNANCE", "RetainUntilDate": later(hours=1)}
-    assert (403, "AccessDenied") == failure(s3.delete_object, **removal)
-    assert (403, "AccessDenied") == failure(s3.put_object_retention, **removal, Retention=shorter)
+    assert failure(s3.delete_object, **removal) == (403, "AccessDenied")
+    assert failure(s3.put_object_retention, **removal, Retention=shorter) == (403, "AccessDenied")
     s3.put_object_retention(**removal, Retention=shorter, BypassGovernanceRetention=True)
     s3.delete_object(**removal, BypassGovernanceRetention=True)
-    assert (404, "NoSuchVersion") == failure(s3.get_object, **removal)
+    assert failure(s3.get_object, **removal) == (404, "NoSuchVersion")
 
 
 def test_a_legal_hold_is_put_and_taken_off(s3: Any, locked: str) -> None:
     version = s3.put_object(Bucket=locked, Key="key", Body=b"x")["VersionId"]
     target = {"Bucket": locked, "Key": "key", "VersionId": version}
-    assert (404, "NoSuchObjectLockConfiguration") == failure(s3.get_object_legal_hold, **target)
+    assert failure(s3.get_object_legal_hold, **target) == (404, "NoSuchObjectLockConfiguration")
     s3.put_object_legal_hold(**target, LegalHold={"Status": "ON"})
-    assert {"Status": "ON"} == s3.get_object_legal_hold(**target)["LegalHold"]
-    assert "ON" == s3.head_object(**target)["ObjectLockLegalHoldStatus"]
-    assert (403, "AccessDenied") == failure(s3.delete_object, **target)
+    assert s3.get_object_legal_hold(**target)["LegalHold"] == {"Status": "ON"}
+    assert s3.head_object(**target)["ObjectLockLegalHoldStatus"] == "ON"
+    assert failure(s3.delete_object, **target) == (403, "AccessDenied")
     s3.put_object_legal_hold(**target, LegalHold={"Status": "OFF"})
     s3.delete_object(**target)
 
@@ -105,9 +105,9 @@ def test_the_default_retention_is_set_read_and_applied(s3: Any, locked: str) -> 
     read = s3.get_object_lock_configuration(Bucket=locked)["ObjectLockConfiguration"]
     assert configuration == read
     upload = s3.create_multipart_upload(Bucket=locked, Key="joined")["UploadId"]
-    part = s3.upload_part(
-        Bucket=locked, Key="joined", UploadId=upload, PartNumber=1, Body=b"x"
-    )["ETag"]
+    part = s3.upload_part(Bucket=locked, Key="joined", UploadId=upload, PartNumber=1, Body=b"x")[
+        "ETag"
+    ]
     s3.complete_multipart_upload(
         Bucket=locked,
         Key="joined",
@@ -118,7 +118,7 @@ def test_the_default_retention_is_set_read_and_applied(s3: Any, locked: str) -> 
     s3.copy_object(Bucket=locked, Key="copied", CopySource=f"{locked}/put")
     for key in ("joined", "put", "copied"):
         head = s3.head_object(Bucket=locked, Key=key)
-        assert "GOVERNANCE" == head["ObjectLockMode"]
+        assert head["ObjectLockMode"] == "GOVERNANCE"
         left = head["ObjectLockRetainUntilDate"] - datetime.now(UTC)
         assert timedelta(days=1, hours=23) < left <= timedelta(days=2)
 
@@ -132,29 +132,29 @@ def test_deleting_many_reports_each_locked_version(s3: Any, locked: str) -> None
         {"Key": "held"},
     ]
     answer = s3.delete_objects(Bucket=locked, Delete={"Objects": objects})
-    assert [("held", "AccessDenied")] == [(e["Key"], e["Code"]) for e in answer["Errors"]]
+    assert [(e["Key"], e["Code"]) for e in answer["Errors"]] == [("held", "AccessDenied")]
     assert {"free", "held"} == {item["Key"] for item in answer["Deleted"]}
-    assert (409, "BucketNotEmpty") == failure(s3.delete_bucket, Bucket=locked)
+    assert failure(s3.delete_bucket, Bucket=locked) == (409, "BucketNotEmpty")
 
 
 def test_locks_are_refused_where_they_cannot_hold(s3: Any, bucket: str) -> None:
     asked = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": later(days=1)}
     target = {"Bucket": bucket, "Key": "key"}
-    assert (400, "InvalidRequest") == failure(s3.put_object, **target, **asked, Body=b"x")
-    assert (400, "InvalidRequest") == failure(s3.create_multipart_upload, **target, **asked)
+    assert failure(s3.put_object, **target, **asked, Body=b"x") == (400, "InvalidRequest")
+    assert failure(s3.create_multipart_upload, **target, **asked) == (400, "InvalidRequest")
     s3.put_object(**target, Body=b"x")
-    assert (400, "InvalidRequest") == failure(s3.get_object_retention, **target)
+    assert failure(s3.get_object_retention, **target) == (400, "InvalidRequest")
     hold = {"Status": "ON"}
-    assert (400, "InvalidRequest") == failure(s3.put_object_legal_hold, **target, LegalHold=hold)
+    assert failure(s3.put_object_legal_hold, **target, LegalHold=hold) == (400, "InvalidRequest")
 
 
 def test_a_retention_of_the_past_is_refused(s3: Any, locked: str) -> None:
     past = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": later(days=-1)}
-    assert (400, "InvalidArgument") == failure(
+    assert failure(
         s3.put_object, Bucket=locked, Key="key", Body=b"x", **past
-    )
+    ) == (400, "InvalidArgument")
     s3.put_object(Bucket=locked, Key="key", Body=b"x")
     retention = {"Mode": "GOVERNANCE", "RetainUntilDate": later(days=-1)}
-    assert (400, "InvalidArgument") == failure(
+    assert failure(
         s3.put_object_retention, Bucket=locked, Key="key", Retention=retention
-    )
+    ) == (400, "InvalidArgument")

@@ -46,8 +46,8 @@ def test_what_cannot_be_is_refused(headers: dict[str, str]) -> None:
 
 
 def test_answers_say_what_keeps_a_version() -> None:
-    assert {} == format_lock_headers("", 0, hold=False)
-    assert {HOLD: "ON"} == format_lock_headers("", 0, hold=True)
+    assert format_lock_headers("", 0, hold=False) == {}
+    assert format_lock_headers("", 0, hold=True) == {HOLD: "ON"}
     expected = {MODE: "GOVERNANCE", UNTIL: LATER}
     assert expected == format_lock_headers("GOVERNANCE", LATER_NS, hold=False)
 

@@ -86,7 +86,7 @@ def test_retention_becomes_more_but_not_less(
         st.builds(
             Rules,
             st.just(Versioning.ENABLED),
-            lockable=st.just(True),  # noqa: FBT003
+            lockable=st.just(True),
             lock_rule=st.one_of(
                 st.none(),
                 st.builds(LockRule, st.sampled_from([GOVERNANCE, COMPLIANCE]), st.integers(1)),
