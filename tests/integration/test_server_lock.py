@@ -34,12 +34,14 @@ def test_a_bucket_with_lock_keeps_versions_for_ever(s3: Any, locked: str, bucket
     configuration = s3.get_object_lock_configuration(Bucket=locked)["ObjectLockConfiguration"]
     assert configuration == {"ObjectLockEnabled": "Enabled"}
     suspended = {"Status": "Suspended"}
-    assert failure(
-        s3.put_bucket_versioning, Bucket=locked, VersioningConfiguration=suspended
-    ) == (409, "InvalidBucketState")
-    assert failure(
-        s3.get_object_lock_configuration, Bucket=bucket
-    ) == (404, "ObjectLockConfigurationNotFoundError")
+    assert failure(s3.put_bucket_versioning, Bucket=locked, VersioningConfiguration=suspended) == (
+        409,
+        "InvalidBucketState",
+    )
+    assert failure(s3.get_object_lock_configuration, Bucket=bucket) == (
+        404,
+        "ObjectLockConfigurationNotFoundError",
+    )
     assert failure(
         s3.put_object_lock_configuration,
         Bucket=bucket,
@@ -150,11 +152,13 @@ def test_locks_are_refused_where_they_cannot_hold(s3: Any, bucket: str) -> None:
 
 def test_a_retention_of_the_past_is_refused(s3: Any, locked: str) -> None:
     past = {"ObjectLockMode": "GOVERNANCE", "ObjectLockRetainUntilDate": later(days=-1)}
-    assert failure(
-        s3.put_object, Bucket=locked, Key="key", Body=b"x", **past
-    ) == (400, "InvalidArgument")
+    assert failure(s3.put_object, Bucket=locked, Key="key", Body=b"x", **past) == (
+        400,
+        "InvalidArgument",
+    )
     s3.put_object(Bucket=locked, Key="key", Body=b"x")
     retention = {"Mode": "GOVERNANCE", "RetainUntilDate": later(days=-1)}
-    assert failure(
-        s3.put_object_retention, Bucket=locked, Key="key", Retention=retention
-    ) == (400, "InvalidArgument")
+    assert failure(s3.put_object_retention, Bucket=locked, Key="key", Retention=retention) == (
+        400,
+        "InvalidArgument",
+    )
