@@ -6,7 +6,8 @@ Source: Documentation/driver-api/early-userspace/buffer-format.rst of the Linux 
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from typing import BinaryIO
 
 from ingot.base.errors import Error
@@ -31,7 +32,8 @@ def write_cpio(entries: Iterable[Entry], sink: BinaryIO) -> None:
     Inode numbers count from 1 in that order. Extended attributes are lost: the format has none.
 
     Args:
-        entries: parents before their children; hard links are not among them (`Tree` keeps none).
+        entries: parents before their children, files before the hard links to them. Without
+            hard links among them they need not fit into memory.
         sink: takes the bytes; nothing is read back.
 
     Raises:
@@ -39,10 +41,30 @@ def write_cpio(entries: Iterable[Entry], sink: BinaryIO) -> None:
     """
     for index, entry in enumerate(entries, start=1):
         _write_entry(entry, index, sink)
+    _end(sink)
+
+
+def write_linked_cpio(entries: Sequence[Entry], sink: BinaryIO) -> None:
+    """Write entries of which some are hard links to earlier ones; else as `write_cpio`."""
+    names = Counter(entry.link for entry in entries if entry.kind == "hardlink")
+    numbers: dict[str, int] = {}
+    for index, entry in enumerate(entries, start=1):
+        target = (entry.link or "") if entry.kind == "hardlink" else entry.path
+        if target == entry.path:
+            numbers[entry.path] = index
+            _write_entry(entry, index, sink, links=1 + names[entry.path])
+        else:
+            # The first name has brought the body.
+            body = Entry(entry.path, "file", entry.mode, entry.uid, entry.gid)
+            _write_entry(body, numbers[target], sink, links=1 + names[target])
+    _end(sink)
+
+
+def _end(sink: BinaryIO) -> None:
     _write_header(sink, "TRAILER!!!", ino=0, mode=0, nlink=1)
 
 
-def _write_entry(entry: Entry, ino: int, sink: BinaryIO) -> None:
+def _write_entry(entry: Entry, ino: int, sink: BinaryIO, *, links: int = 1) -> None:
     link = (entry.link or "").encode() if entry.kind == "symlink" else b""
     size_bytes = entry.content.size_bytes if entry.content is not None else len(link)
     if size_bytes > FILE_BYTES_MAX:
@@ -57,7 +79,7 @@ def _write_entry(entry: Entry, ino: int, sink: BinaryIO) -> None:
         mode=_TYPE_BITS[entry.kind] | entry.mode,
         uid=entry.uid,
         gid=entry.gid,
-        nlink=2 if entry.kind == "directory" else 1,
+        nlink=2 if entry.kind == "directory" else links,
         size_bytes=size_bytes,
         device=entry.device or (0, 0),
     )

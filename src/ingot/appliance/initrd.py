@@ -3,18 +3,23 @@
 The RAM disk is two archives, which the kernel unpacks one after the other: a compressed one with
 what finds the root (busybox, a script, two modules) and a plain one with the squashfs image, whose
 bytes are compressed already. Microcode, where the kernel's image brings it, comes before both.
+
+An appliance with another init than ours (LinuxKit's) gets what that expects: the whole root as one
+compressed archive.
 """
 
 from __future__ import annotations
 
+import gzip
 import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-from ingot.appliance.cpio import write_cpio
+from ingot.appliance.archive import share_equal_files
+from ingot.appliance.cpio import write_cpio, write_linked_cpio
 from ingot.appliance.outputs import Target
 from ingot.appliance.plan import Plan
 from ingot.appliance.squashfs import LEVEL_DEFAULT, write_squashfs
@@ -31,6 +36,10 @@ _FIRST_PROGRAM = "init"
 _BUSYBOX = "bin/busybox"
 _ROOT_IMAGE = "root.squashfs"
 _MEMORY_STEP_MIB = 64
+# What only our init component has.
+_OWN_BOOT = "usr/lib/ingot/boot"
+# Of gzip, which every kernel unpacks.
+_WHOLE_LEVEL = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +144,9 @@ def write_early(tree: Tree, sink: BinaryIO, *, level: int) -> None:
 
 
 def _write_initrd(plan: Plan, target: Target, path: Path) -> None:
+    if plan.root.resolve(_OWN_BOOT) is None:
+        _write_whole(plan, path)
+        return
     level = target.compress_level or LEVEL_DEFAULT
     root_image = target.work / _ROOT_IMAGE
     write_squashfs(root_without_kernel(plan), root_image, level=level)
@@ -145,3 +157,17 @@ def _write_initrd(plan: Plan, target: Target, path: Path) -> None:
         write_early(early_tree(plan, modules, Tree()), file, level=level)
         write_cpio([Entry(_ROOT_IMAGE, "file", 0o400, content=content)], file)
     root_image.unlink()
+
+
+def _write_whole(plan: Plan, path: Path) -> None:
+    if plan.root.resolve(_FIRST_PROGRAM) is None:
+        raise UsageError(
+            f"{plan.name}: no init image has /{_FIRST_PROGRAM}, which a RAM disk is started by",
+            hint="add component:init to `init:`",
+        )
+    with path.open("wb") as file:
+        write_microcode(plan, file)
+        # No name and no date go into the header.
+        with gzip.GzipFile("", "wb", _WHOLE_LEVEL, file, mtime=0) as packed:
+            entries = list(share_equal_files(root_without_kernel(plan)))
+            write_linked_cpio(entries, cast("BinaryIO", packed))

@@ -52,6 +52,8 @@ EARLY_MODULES_LABEL = "ingot.modules.early"
 ROOT_MODULES_LABEL = "ingot.modules.root"
 MODULE_LIST = "etc/ingot/modules"
 
+# Ours, and that of LinuxKit's init images.
+_RUNTIMES = ("usr/bin/crun", "usr/bin/runc")
 _PROFILE = "usr/share/containers/seccomp.json"
 
 
@@ -152,9 +154,10 @@ def make_plan(
         wanted = _wanted_modules(appliance, images, bundles)
         kernel = _add_kernel(root, appliance.kernel, files, wanted, module_order)
     add_init(root, [images[reference] for reference in appliance.init])
-    if bundles.all and root.resolve("usr/bin/crun") is None:
+    if bundles.all and not any(root.resolve(path) for path in _RUNTIMES):
+        names = " or ".join(f"/{path}" for path in _RUNTIMES)
         raise UsageError(
-            f"{appliance.name}: containers need a runtime, and no init image has /usr/bin/crun",
+            f"{appliance.name}: containers need a runtime, and no init image has {names}",
             hint="add component:init to `init:`",
         )
     profile = root.resolve(_PROFILE)
@@ -235,7 +238,9 @@ def _wanted_modules(
         for reference in image_references(appliance)
         for name in _module_names(images[reference], MODULES_LABEL)
     ]
-    wanted += [name for bundle in bundles.all for name in interface_modules(bundle)]
+    # Other kernels than ours load what they need themselves.
+    if appliance.kernel and MODULES_LABEL in images[appliance.kernel.image].config.labels:
+        wanted += [name for bundle in bundles.all for name in interface_modules(bundle)]
     return list(dict.fromkeys(wanted))
 
 

@@ -61,6 +61,7 @@ def images(make_image: MakeImage) -> dict[str, Image]:
             "init": "#!/bin/busybox sh\n",
             "bin/busybox": "busybox",
             "usr/bin/crun": "crun",
+            "usr/lib/ingot/boot": "#!/bin/busybox sh\n",
             "usr/share/containers/seccomp.json": SECCOMP,
         },
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ingot.appliance.cpio import write_cpio
+from ingot.appliance.cpio import write_cpio, write_linked_cpio
 from ingot.base.errors import Error
 from ingot.oci.tree import Content, Entry, Tree, directory, file, symlink
 
@@ -84,3 +84,15 @@ def test_a_file_beyond_the_format_is_an_error() -> None:
     huge = Content(size_bytes=2**32, path="/nowhere")
     with pytest.raises(Error, match="too large for an initial RAM disk"):
         written(Entry("huge", "file", 0o644, content=huge))
+
+
+def test_a_hard_link_is_a_second_name_of_one_file(tmp_path: Path) -> None:
+    first = file("a", "body", 0o640)
+    sink = io.BytesIO()
+    entries = [directory("d"), first, Entry("d/b", "hardlink", 0o640, link="a"), file("z", "other")]
+    write_linked_cpio(entries, sink)
+    assert sink.getvalue().count(b"body") == 1
+    subprocess.run(["cpio", "-idm", "--quiet"], input=sink.getvalue(), cwd=tmp_path, check=True)
+    assert (tmp_path / "d/b").read_text() == "body"
+    assert (tmp_path / "a").samefile(tmp_path / "d/b")
+    assert (tmp_path / "z").stat().st_nlink == 1

@@ -1,0 +1,102 @@
+"""What the machine does for its containers: volumes, mounts, groups, interfaces, namespaces."""
+
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("machines"),
+    pytest.mark.timeout(600),
+]
+
+BuildOwn = Callable[[Path, str], Path]
+Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+
+MACHINE = "machinery"
+APPLIANCE = """
+kernel: {image: component:kernel, cmdline: console=ttyS0 quiet panic=-1}
+init: [component:init, component:agent]
+volumes:
+  - {name: pages, image: "dir:pages", readonly: true}
+  - {name: scratch}
+onboot:
+  - name: net
+    image: component:tool
+    net: new
+    capabilities: [CAP_NET_ADMIN]
+    command: [/usr/bin/busybox, ip, address, add, 10.9.0.2/24, dev, inner]
+    runtime:
+      interfaces:
+        - {name: inner, peer: outer}
+        - {name: idle, add: dummy}
+      bindNS: {net: /run/netns/own}
+services:
+  - name: app
+    image: component:tool
+    net: /run/netns/own
+    readonly: false
+    binds: ["pages:/pages:ro", "scratch:/scratch", "/run/made:/made"]
+    resources: {pids: {limit: 20}, memory: {limit: 33554432}}
+    command:
+      - /usr/bin/busybox
+      - sh
+      - -c
+      - |
+        echo kept > /scratch/file
+        exec /usr/bin/busybox sleep 100000
+    runtime:
+      mkdir: [/run/made]
+      cgroups: [limits/app]
+      mounts:
+        - {type: tmpfs, source: tmpfs, destination: inside, options: [size=1m]}
+    ready: {file: /containers/volumes/scratch/merged/file}
+"""
+
+
+@pytest.fixture(scope="module")
+def inside(
+    cli: Cli, build_own: BuildOwn, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[..., str]]:
+    """Boot the appliance; run a shell line in its service, or with `host=True` beside it."""
+    folder = tmp_path_factory.mktemp("machinery")
+    (folder / "pages").mkdir()
+    (folder / "pages" / "index.html").write_text("a page")
+    prefix = build_own(folder, APPLIANCE)
+    cli("run", prefix, "--name", MACHINE, "--wait=4m", timeout_s=300)
+
+    def run(line: str, *, host: bool = False) -> str:
+        if host:
+            return cli("exec", "--host", MACHINE, "/bin/busybox", "sh", "-c", line).stdout
+        return cli("exec", MACHINE, "app", "/usr/bin/busybox", "sh", "-c", line).stdout
+
+    yield run
+    cli("kill", MACHINE, check=False)
+    cli("rm-machine", "--yes", MACHINE, check=False)
+
+
+def test_volumes_are_there_and_keep_to_what_was_said(inside: Callable[..., str]) -> None:
+    assert inside("cat /pages/index.html /scratch/file") == "a pagekept\n"
+    assert inside("touch /pages/new 2> /dev/null || echo refused") == "refused\n"
+    assert inside("touch /containers/volumes/pages/merged/x || echo refused", host=True)
+
+
+def test_a_namespace_of_a_step_is_the_service_s(inside: Callable[..., str]) -> None:
+    cards = inside("cat /proc/net/dev")
+    assert "inner:" in cards
+    assert "idle:" in cards
+    assert "eth0:" not in cards
+    assert "10.9.0.2" in inside("cat /proc/net/fib_trie")
+    outside = inside("cat /proc/net/dev", host=True)
+    assert "outer:" in outside
+    assert "inner:" not in outside
+
+
+def test_what_was_to_be_made_is_made(inside: Callable[..., str]) -> None:
+    assert "/inside tmpfs" in inside("cat /proc/mounts")
+    assert inside("ls -d /sys/fs/cgroup/limits/app", host=True) == "/sys/fs/cgroup/limits/app\n"
+    group = "/sys/fs/cgroup/services/app"
+    assert inside(f"cat {group}/pids.max {group}/memory.max", host=True) == "20\n33554432\n"

@@ -1,0 +1,1 @@
+"""Appliance files of the shapes that LinuxKit's examples have, and what becomes of them."""
