@@ -67,6 +67,7 @@ def _row(folder: MachineFolder) -> dict[str, Any]:
         "ip": _address(spec),
         "networks": [msgspec.structs.asdict(network) for network in networks_of(spec)],
         "ports": [msgspec.structs.asdict(port) for port in spec.ports],
+        "shares": [msgspec.structs.asdict(share) for share in spec.shares],
         "build": spec.prefix,
         "folder": str(folder.path),
     }

@@ -54,6 +54,13 @@ if TYPE_CHECKING:
 @click.option(
     "--uefi/--no-uefi", default=None, help="UEFI firmware, or BIOS.  [default: what BUILD needs]"
 )
+@click.option(
+    "--share",
+    "shares",
+    multiple=True,
+    metavar="DIR:NAME[:ro]",
+    help="A folder of the host in the guest, at /run/shares/NAME. Repeatable.",
+)
 @click.option("--data", metavar="TEXT", help="Metadata for the guest; '' takes it away.")
 @click.option(
     "--data-file", metavar="FILE", help="Metadata for the guest, from a file; - is standard input."
@@ -91,6 +98,7 @@ def run(
       ingot run build/store --name second --ip 192.168.65.101 --mem 512M --detach
       ingot run --boot iso --uefi store
       ingot run store --data-file settings.json --detach
+      ingot run web --share ./site:site:ro --wait
       ingot run store --runner libvirt --detach
       ingot run store --network bridge=br0 --ip 10.1.2.3/24,gateway=10.1.2.1 --detach
     """
@@ -122,6 +130,7 @@ def _request(
     address: str | None,
     accel: Any,
     runner: Any,
+    shares: tuple[str, ...],
     boot: Any,
     uefi: bool | None,
     data: str | None,
@@ -131,6 +140,7 @@ def _request(
     from ingot.vm.machine import parse_cpus, parse_memory_mib
     from ingot.vm.networks import parse_address, parse_publishes
     from ingot.vm.request import Request
+    from ingot.vm.shares import parse_shares
 
     return Request(
         prefix=prefix,
@@ -143,6 +153,7 @@ def _request(
         address=None if address is None else parse_address(address),
         accelerator=accel,
         runner=runner,
+        shares=parse_shares(shares),
         boot=boot,
         uefi=uefi,
         metadata=_metadata(data, data_file),

@@ -70,6 +70,14 @@ class Network(msgspec.Struct, frozen=True):
     mac: str
 
 
+class Share(msgspec.Struct, frozen=True):
+    """A folder of the host that the guest mounts by a name."""
+
+    path: str
+    name: str
+    read_only: bool = False
+
+
 class StaticAddress(msgspec.Struct, frozen=True):
     """The fixed IPv4 address of the guest's first card, with its gateway and name server if any."""
 
@@ -130,6 +138,7 @@ class MachineSpec(msgspec.Struct, frozen=True, kw_only=True):
     boot: BootChoice | None = None
     uefi: bool | None = None
     has_metadata: bool = False
+    shares: tuple[Share, ...] = ()
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +161,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     networks: tuple[Network, ...]
     address: StaticAddress | None
     has_metadata: bool
+    shares: tuple[Share, ...] = ()
     accelerator: Accelerator
 
 

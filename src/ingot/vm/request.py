@@ -16,6 +16,7 @@ from ingot.vm.machine import (
     Network,
     PublishedPort,
     RunnerName,
+    Share,
     StaticAddress,
     check_name,
 )
@@ -50,6 +51,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     boot: BootChoice | None = None
     uefi: bool | None = None
     metadata: bytes | None = None
+    shares: tuple[Share, ...] = ()
     reset: bool = False
 
 
@@ -118,6 +120,7 @@ def apply(
         "address": request.address,
         "accelerator": request.accelerator,
         "runner": request.runner,
+        "shares": request.shares or None,
         "boot": request.boot,
         "uefi": request.uefi,
         "has_metadata": None if request.metadata is None else bool(request.metadata),

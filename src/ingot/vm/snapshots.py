@@ -266,6 +266,11 @@ def _appearing(target: Path) -> Iterator[Path]:
 
 def _files(machine: Machine, folder: MachineFolder) -> tuple[SavedFile, ...]:
     """Return what must be copied besides memory and devices."""
+    if machine.shares:
+        raise UsageError(
+            f"machine {machine.name!r} cannot be saved: it has shares",
+            hint="a folder of the host cannot be brought back to an earlier moment",
+        )
     files = []
     for index, disk in enumerate(machine.disks):
         if not stat.S_ISREG(os.stat(disk.path).st_mode):

@@ -20,6 +20,7 @@ from ingot.vm.networks import check_ports_free, overlap
 from ingot.vm.nics import complete
 from ingot.vm.request import Request, apply, machine_name, networks_of
 from ingot.vm.runners.contract import Launched, Runner
+from ingot.vm.shares import check_shares
 from ingot.vm.state import MachineFolder, Machines, Process, boot_id, start_ticks
 from ingot.vm.taps import check_interfaces
 
@@ -139,6 +140,7 @@ class Starter:
         _refuse_taken(spec, folder, self._machines)
         check_ports_free(spec.ports)
         check_interfaces(machine.networks)
+        check_shares(machine.shares)
 
     def record(self, pid: int, choice: accel.Choice, folder: MachineFolder) -> Process:
         """Keep which process the machine is.
@@ -201,6 +203,7 @@ def resolve(spec: MachineSpec, build: Build, choice: accel.Choice, directory: Pa
         networks=networks,
         address=complete(spec.address, networks) if spec.address is not None else None,
         has_metadata=spec.has_metadata,
+        shares=spec.shares,
         accelerator=choice.accelerator,
     )
 

@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from ingot.base.errors import MissingToolError, UsageError
-from ingot.vm.machine import Disk, ImageBoot, KernelBoot, Machine, PublishedPort
+from ingot.vm.machine import Disk, ImageBoot, KernelBoot, Machine, PublishedPort, Share
 from ingot.vm.networks import parse_address
 from ingot.vm.nics import complete, default_networks, parse_networks
 from ingot.vm.runners import qemu, qemu_command
@@ -73,6 +73,16 @@ def test_the_plain_machine() -> None:
         *("-netdev", "user,id=net0"),
         *("-device", "virtio-net-pci,netdev=net0,mac=52:54:00:d4:5e:f8,romfile="),
     ]
+
+
+def test_shares_are_served_from_shared_memory() -> None:
+    shares = (Share("/srv/a", "one"), Share("/srv/b", "two", read_only=True))
+    words = command(shares=shares)
+    assert after(words, "-machine") == ["q35,memory-backend=memory"]
+    assert "memory-backend-memfd,id=memory,size=256M,share=on" in after(words, "-object")
+    assert after(words, "-fw_cfg") == ["name=opt/ingot/shares,string=one two:ro"]
+    assert "socket,id=share1,path=share-1.sock" in after(words, "-chardev")
+    assert "vhost-user-fs-pci,chardev=share0,tag=one" in after(words, "-device")
 
 
 def test_kvm_uses_the_host_processor() -> None:

@@ -59,6 +59,7 @@ def validate_foreign(machine: Machine, title: str) -> None:
             f"{name}: --data has no way into a guest of {title}",
             hint="give the guest a CD with a file user-data, or run it on qemu or libvirt",
         )
+    refuse_shares(machine, title)
     for disk in machine.disks:
         if disk.format != "raw" or disk.path.startswith("/dev/"):
             raise UsageError(
@@ -70,3 +71,15 @@ def validate_foreign(machine: Machine, title: str) -> None:
             raise UsageError(
                 f"{name}: {title} has no cards on a tap", hint="use --network bridge=INTERFACE"
             )
+
+
+def refuse_shares(machine: Machine, title: str) -> None:
+    """Refuse folders of the host, which QEMU alone is given here.
+
+    Raises:
+        UsageError: the machine has some.
+    """
+    if machine.shares:
+        raise UsageError(
+            f"machine {machine.name!r}: {title} has no --share here", hint="run it on qemu"
+        )

@@ -13,6 +13,7 @@ from ingot.base.errors import Error, NotFoundError, UsageError
 from ingot.vm.build import Medium
 from ingot.vm.machine import Machine, RunnerName
 from ingot.vm.runners.contract import Launched, Plan
+from ingot.vm.runners.foreign import refuse_shares
 from ingot.vm.runners.libvirt_domain import domain_xml
 from ingot.vm.runners.programs import (
     RefusedError,
@@ -59,6 +60,7 @@ class LibvirtRunner:
     def validate(self, machine: Machine) -> None:
         """Refuse what QEMU cannot do, and sockets whose paths are too long."""
         QemuRunner().validate(machine)
+        refuse_shares(machine, self.title)
         for name in _SOCKETS:
             path = os.fsencode(machine.directory / name)
             if len(path) > _SOCKET_PATH_BYTES_MAX:

@@ -24,6 +24,7 @@ from ingot.vm.runners.qemu_command import (
     command,
     kernel_command_line,
 )
+from ingot.vm.shares import served
 from ingot.vm.state import MachineFolder, Process, kill
 from ingot.vm.taps import open_bridge_tap
 
@@ -128,7 +129,11 @@ class QemuRunner:
         folder = MachineFolder(machine.directory)
         if machine.uefi:
             prepare_variables(machine.directory)
-        with folder.hypervisor_log.open("wb") as log, _bridge_taps(machine) as taps:
+        with (
+            folder.hypervisor_log.open("wb") as log,
+            _bridge_taps(machine) as taps,
+            served(machine.shares, machine.directory, log.fileno()),
+        ):
             process = subprocess.Popen(
                 [*command(machine, taps), *options],
                 pass_fds=taps,
@@ -139,12 +144,12 @@ class QemuRunner:
                 # A Ctrl-C on the terminal must reach the guest or us, never QEMU.
                 start_new_session=True,
             )
-        try:
-            _await_monitor(machine, process, folder.hypervisor_log)
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
+            try:
+                _await_monitor(machine, process, folder.hypervisor_log)
+            except BaseException:
+                process.kill()
+                process.wait()
+                raise
         return process
 
     def power_down(self, directory: Path) -> None:

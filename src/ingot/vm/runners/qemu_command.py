@@ -10,6 +10,7 @@ from ingot.vm import qmp
 from ingot.vm.agent import SOCKET_NAME as AGENT_SOCKET
 from ingot.vm.console import SOCKET_NAME as CONSOLE_SOCKET
 from ingot.vm.machine import Disk, ImageBoot, KernelBoot, Machine
+from ingot.vm.shares import announcement, socket_name
 from ingot.vm.state import METADATA_NAME
 
 PROGRAM = "qemu-system-x86_64"
@@ -18,7 +19,6 @@ OVMF_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 UEFI_VARIABLES = "uefi-vars.fd"
 """The machine's own copy of the variable store, in its folder."""
 
-_PFLASH = ",pflash0=uefi,pflash1=uefi-vars"
 # By a file and not by the command line, which every user of the host can read.
 _METADATA = ("-fw_cfg", f"name=opt/ingot/data,file={METADATA_NAME}")
 
@@ -42,7 +42,7 @@ def command(machine: Machine, taps: Sequence[int] = ()) -> list[str]:
         PROGRAM,
         *("-name", machine.name, "-uuid", machine.uuid),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
-        *("-machine", f"q35{_PFLASH}" if machine.uefi else "q35"),
+        *("-machine", ",".join(_board(machine))),
         *(*_processor(machine), "-m", str(machine.memory_mib)),
         *_SANDBOX,
         *("-pidfile", "qemu.pid"),
@@ -52,6 +52,7 @@ def command(machine: Machine, taps: Sequence[int] = ()) -> list[str]:
         *("-object", "rng-random,id=rng,filename=/dev/urandom"),
         *("-device", "virtio-rng-pci,rng=rng"),
         *_control(),
+        *_shares(machine),
         *_networks(machine, taps),
         *(word for index, disk in enumerate(machine.disks) for word in _disk(index, disk)),
         *_medium(machine.boot),
@@ -74,6 +75,26 @@ def kernel_command_line(machine: Machine, boot: KernelBoot) -> str:
         beside = f",{static.gateway or ''},{static.dns or ''}".rstrip(",")
         words.append(f"ingot.ip={static.address}/{static.prefix_length}{beside}")
     return " ".join(word for word in words if word)
+
+
+def _board(machine: Machine) -> Iterator[str]:
+    yield "q35"
+    if machine.uefi:
+        yield from ("pflash0=uefi", "pflash1=uefi-vars")
+    if machine.shares:
+        yield "memory-backend=memory"
+
+
+def _shares(machine: Machine) -> Iterator[str]:
+    if not machine.shares:
+        return
+    # What serves a share reads and writes the guest's memory.
+    size = f"size={machine.memory_mib}M"
+    yield from ("-object", f"memory-backend-memfd,id=memory,{size},share=on")
+    yield from ("-fw_cfg", f"name=opt/ingot/shares,string={announcement(machine.shares)}")
+    for index, share in enumerate(machine.shares):
+        yield from ("-chardev", f"socket,id=share{index},path={socket_name(index)}")
+        yield from ("-device", f"vhost-user-fs-pci,chardev=share{index},tag={share.name}")
 
 
 def _processor(machine: Machine) -> tuple[str, ...]:
