@@ -140,9 +140,11 @@ class Reporter:
                         "key": event.target,
                         "target": event.target,
                         "size": event.size_bytes,
+                        **({"versionID": event.version_id} if event.version_id else {}),
                         **would,
                     },
-                    f"removed {visible(event.target)}",
+                    f"removed {visible(event.target)}"
+                    + (f" ({event.version_id})" if event.version_id else ""),
                 )
             case Differs():
                 sign = "!" if event.first and event.second else "<" if event.first else ">"

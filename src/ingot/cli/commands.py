@@ -57,6 +57,7 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("head", OBJECTS, "objects.head:head", "Print the first lines of objects."),
     CommandRow("pipe", OBJECTS, "objects.pipe:pipe", "Store standard input as an object."),
     CommandRow("rm", OBJECTS, "objects.rm:rm", "Remove objects."),
+    CommandRow("undo", OBJECTS, "objects.undo:undo", "Undo the last changes of objects."),
     CommandRow("stat", OBJECTS, "objects.stat:stat", "Show what is known of an object or bucket."),
     CommandRow("du", OBJECTS, "objects.du:du", "Count objects and add up their sizes."),
     CommandRow("tree", OBJECTS, "objects.tree:tree", "Draw folders as a tree."),

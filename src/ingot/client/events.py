@@ -30,10 +30,11 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """One object or file was deleted (or would be, in a dry run)."""
+    """One object or file was deleted (or would be, in a dry run); a version only if it has one."""
 
     target: str
     size_bytes: int
+    version_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,23 @@ from ingot.s3client.client import S3Client
 
 
 @dataclass(frozen=True, slots=True)
+class LineVersion:
+    """One version of an object.
+
+    Attributes:
+        id: what the service calls it.
+        ordinal: its number among those of the object; 1 is the oldest that is still there.
+        is_latest: whether it is the current one.
+        is_delete_marker: whether it says that the object was deleted.
+    """
+
+    id: str
+    ordinal: int
+    is_latest: bool
+    is_delete_marker: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One thing that is listed.
 
@@ -24,6 +41,8 @@ class Line:
         modified_ns: when it was written or created; 0 for a folder, which has no time.
         etag: of an object.
         storage_class: of an object.
+        version: which version it is, where versions are listed.
+        upload_id: of an upload that is not finished, where those are listed.
     """
 
     name: str
@@ -33,6 +52,8 @@ class Line:
     modified_ns: int = 0
     etag: str = ""
     storage_class: str = ""
+    version: LineVersion | None = None
+    upload_id: str = ""
 
     @property
     def path(self) -> str:

@@ -55,6 +55,7 @@ class Chosen:
     is_delete_marker: bool = False
     size_bytes: int = 0
     modified_ns: int = 0
+    is_latest: bool = True
 
     def __str__(self) -> str:
         return f"{self.address} ({self.version_id})" if self.version_id else str(self.address)
@@ -76,13 +77,18 @@ def chosen(client: S3Client, address: RemoteAddress, choice: Choice) -> Iterator
         yield Chosen(address, choice.version_id)
         return
     found = False
-    for item in (
-        _history(client, address, choice) if choice.wants_history else _current(client, address)
-    ):
+    for item in select(client, address, choice):
         found = True
         yield item
     if not found:
         raise NotFoundError(f"there is nothing at {address}")
+
+
+def select(client: S3Client, address: RemoteAddress, choice: Choice) -> Iterator[Chosen]:
+    """Yield what is meant and is there, by name; it asks the service in any case."""
+    if choice.wants_history:
+        return _history(client, address, choice)
+    return _current(client, address, recursive=choice.recursive)
 
 
 def history(client: S3Client, address: RemoteAddress, *, recursive: bool) -> Iterator[VersionEntry]:
@@ -128,15 +134,18 @@ def _history(client: S3Client, address: RemoteAddress, choice: Choice) -> Iterat
                 entry.is_delete_marker,
                 entry.size_bytes,
                 entry.modified_ns,
+                entry.is_latest,
             )
 
 
-def _current(client: S3Client, address: RemoteAddress) -> Iterator[Chosen]:
+def _current(client: S3Client, address: RemoteAddress, *, recursive: bool) -> Iterator[Chosen]:
     if not address.names_folder:
         page = client.list_objects_v2(address.bucket, prefix=address.key, max_keys=1)
         for entry in page.entries:
             if entry.key == address.key:
                 yield Chosen(address, size_bytes=entry.size_bytes, modified_ns=entry.modified_ns)
+    if not recursive:
+        return
     for entry in client.iterate_objects(address.bucket, prefix=address.folder_prefix):
         yield Chosen(
             address.at(entry.key), size_bytes=entry.size_bytes, modified_ns=entry.modified_ns

@@ -8,9 +8,8 @@ from functools import partial
 from ingot.s3.documents import lock, tagging
 from ingot.s3.documents.lock import Retention
 from ingot.s3client.caller import Call, Caller
+from ingot.s3client.objects import BYPASS_HEADER
 from ingot.s3client.settings import document_call
-
-BYPASS_HEADER = "x-amz-bypass-governance-retention"
 
 
 class AnnotationOperations(Caller):

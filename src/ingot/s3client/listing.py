@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from ingot.base.limits import LIST_KEYS_MAX
 from ingot.s3.documents import listing as documents
@@ -100,7 +101,7 @@ class ListOperations(Caller):
             yield from page.entries
 
     def iterate_versions(self, bucket: str, *, prefix: str = "") -> Iterator[VersionEntry]:
-        """Yield every version and delete marker under a prefix."""
+        """Yield every version and delete marker under a prefix, the newest of each key first."""
         key_marker = version_id_marker = ""
         while True:
             page = self.list_object_versions(
@@ -109,11 +110,24 @@ class ListOperations(Caller):
                 key_marker=key_marker,
                 version_id_marker=version_id_marker,
             )
-            yield from page.versions
+            yield from _in_order(page.versions)
             following = (page.next_key_marker or "", page.next_version_id_marker or "")
             if not page.is_truncated or following == (key_marker, version_id_marker):
                 return
             key_marker, version_id_marker = following
+
+
+def _in_order(versions: Sequence[VersionEntry]) -> Sequence[VersionEntry]:
+    """Put a page in order, where a service lists delete markers behind all versions."""
+    if all(_may_follow(one, other) for one, other in pairwise(versions)):
+        return versions
+    return sorted(versions, key=lambda entry: (entry.key, not entry.is_latest, -entry.modified_ns))
+
+
+def _may_follow(one: VersionEntry, other: VersionEntry) -> bool:
+    if one.key != other.key:
+        return one.key < other.key
+    return not other.is_latest and one.modified_ns >= other.modified_ns
 
 
 def _query(**parameters: str | int | None) -> list[tuple[str, str]]:

@@ -35,6 +35,8 @@ from ingot.s3client.results import (
 )
 
 _CHECKSUM_MODE = {"x-amz-checksum-mode": "ENABLED"}
+BYPASS_HEADER = "x-amz-bypass-governance-retention"
+_BYPASS = {BYPASS_HEADER: "true"}
 _ANY = WriteConditions()
 
 
@@ -117,6 +119,7 @@ class ObjectOperations(Caller):
         *,
         version_id: str | None = None,
         if_match: str | None = None,
+        bypass: bool = False,
     ) -> None:
         """Remove an object; it is no error if there is none.
 
@@ -125,25 +128,36 @@ class ObjectOperations(Caller):
             key: its name.
             version_id: None for the current version.
             if_match: fail unless the object has this ETag (older services remove it anyway).
+            bypass: although its retention, in governance mode, says that it must stay.
 
         Raises:
             ServiceConflictError: the ETag is another.
         """
-        headers = {} if if_match is None else {"if-match": f'"{if_match}"'}
+        headers = dict(_BYPASS) if bypass else {}
+        if if_match is not None:
+            headers["if-match"] = f'"{if_match}"'
         query = _version_query(version_id)
         self.finish(Call("DELETE", bucket, key, query=query, headers=headers))
 
     def delete_objects(
-        self, bucket: str, objects: Sequence[ObjectIdentifier]
+        self, bucket: str, objects: Sequence[ObjectIdentifier], *, bypass: bool = False
     ) -> list[DeleteFailure]:
-        """Remove any number of objects, 1,000 a request; return those that could not be."""
+        """Remove any number of objects, 1,000 a request; return those that could not be.
+
+        Args:
+            bucket: where they are.
+            objects: their names, and versions.
+            bypass: as `delete_object` has it.
+        """
         failures: list[DeleteFailure] = []
         batchable = [item for item in objects if xml.expressible(item.key)]
         for start in range(0, len(batchable), DELETE_KEYS_MAX):
-            failures += self._delete_batch(bucket, batchable[start : start + DELETE_KEYS_MAX])
+            failures += self._delete_batch(
+                bucket, batchable[start : start + DELETE_KEYS_MAX], bypass=bypass
+            )
         # XML cannot carry these keys, a path can.
         singles = (item for item in objects if not xml.expressible(item.key))
-        failures += self._delete_singly(bucket, singles)
+        failures += self._delete_singly(bucket, singles, bypass=bypass)
         return failures
 
     def copy_object(
@@ -172,7 +186,7 @@ class ObjectOperations(Caller):
         return self.parsed(Call("PUT", bucket, key, headers=headers), copy_document.parse)
 
     def _delete_batch(
-        self, bucket: str, objects: Sequence[ObjectIdentifier]
+        self, bucket: str, objects: Sequence[ObjectIdentifier], *, bypass: bool
     ) -> Sequence[DeleteFailure]:
         data = delete_document.render_request(DeleteRequest(objects, quiet=True))
         # Services that are older than x-amz-checksum-… insist on this one.
@@ -184,6 +198,7 @@ class ObjectOperations(Caller):
             headers={
                 "content-md5": base64.b64encode(md5).decode("ascii"),
                 "content-type": "application/xml",
+                **(_BYPASS if bypass else {}),
             },
             body=BytesBody(data),
             checksummed=True,
@@ -192,12 +207,12 @@ class ObjectOperations(Caller):
         return result.errors
 
     def _delete_singly(
-        self, bucket: str, objects: Iterable[ObjectIdentifier]
+        self, bucket: str, objects: Iterable[ObjectIdentifier], *, bypass: bool
     ) -> list[DeleteFailure]:
         failures = []
         for item in objects:
             try:
-                self.delete_object(bucket, item.key, version_id=item.version_id)
+                self.delete_object(bucket, item.key, version_id=item.version_id, bypass=bypass)
             except ServiceError as error:
                 failures.append(DeleteFailure(item.key, error.code, error.message, item.version_id))
         return failures

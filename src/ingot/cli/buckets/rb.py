@@ -10,7 +10,7 @@ from ingot.cli.printer import Printer, output_options
 
 @click.command()
 @click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
-@click.option("--force", is_flag=True, help="Delete what is in the bucket, too.")
+@click.option("--force", is_flag=True, help="Delete what is in it first, all versions.")
 @output_options
 def rb(printer: Printer, *, targets: tuple[str, ...], force: bool) -> None:
     """Remove buckets. One that is not empty is kept, unless --force empties it first.
@@ -23,18 +23,23 @@ def rb(printer: Printer, *, targets: tuple[str, ...], force: bool) -> None:
     from ingot.cli._objects import Reporter, each
     from ingot.client.addresses import RemoteAddress, parse_bucket
     from ingot.client.aliases import AliasBook
-    from ingot.client.buckettree import BucketTree
     from ingot.client.connections import Connections
-    from ingot.client.removal import abort_uploads, remove_all
+    from ingot.client.removal import abort_uploads, remove_chosen
+    from ingot.client.versions import Choice, select
+    from ingot.s3client.errors import ServiceUnsupportedError
 
     book = AliasBook.default()
     with Connections() as connections:
 
         def empty(address: RemoteAddress) -> None:
             client = connections.client(address.alias)
-            tree = BucketTree(client, address)
             reporter = Reporter(printer)
-            reporter.show(remove_all(tree, tree.entries(), dry_run=False))
+            try:
+                versions = client.get_bucket_versioning(address.bucket) is not None
+            except ServiceUnsupportedError:
+                versions = False
+            choice = Choice(recursive=True, every_version=versions)
+            reporter.show(remove_chosen(client, select(client, address, choice)))
             reporter.finish(summary=False)
             abort_uploads(client, address.bucket)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,16 +10,33 @@ from ingot.cli._completion import complete_remote
 from ingot.cli.printer import Printer, output_options, visible
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ingot.client.addresses import RemoteAddress
+    from ingot.client.connections import Connections
     from ingot.client.listing import Line
 
 
 @click.command()
 @click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
 @click.option("--recursive", "-r", is_flag=True, help="Everything below, without folders.")
+@click.option("--versions", is_flag=True, help="All versions, and what deleted them.")
+@click.option("--rewind", metavar="MOMENT", help="What was there then: 7d (ago), 2026-11-24T02:05.")
+@click.option("--incomplete", "-I", is_flag=True, help="Uploads that are not finished.")
+@click.option("--storage-class", "--sc", metavar="CLASS", help="Only objects of this class.")
 @click.option("--summarize", is_flag=True, help="Count and add up at the end.")
 @output_options
-def ls(printer: Printer, *, targets: tuple[str, ...], recursive: bool, summarize: bool) -> None:
+def ls(
+    printer: Printer,
+    *,
+    targets: tuple[str, ...],
+    recursive: bool,
+    versions: bool,
+    rewind: str | None,
+    incomplete: bool,
+    storage_class: str | None,
+    summarize: bool,
+) -> None:
     """List buckets and objects.
 
     \b
@@ -27,39 +44,39 @@ def ls(printer: Printer, *, targets: tuple[str, ...], recursive: bool, summarize
       ingot ls store
       ingot ls store/photos/2026/
       ingot ls --recursive --summarize store/photos
+      ingot ls --versions store/photos/cat.jpg
+      ingot ls --recursive --rewind 7d store/photos
+      ingot ls --incomplete store/photos
     """
-    from ingot.cli._objects import each, iso_time, local_time
+    from ingot.base.clock import SystemClock
+    from ingot.base.errors import UsageError
+    from ingot.cli._objects import each
     from ingot.client.addresses import parse_remote
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections
-    from ingot.client.listing import list_address
+    from ingot.client.moments import parse_moment
 
+    if versions + incomplete + (rewind is not None) > 1:
+        raise UsageError("--versions, --rewind and --incomplete exclude each other")
+    moment_ns = None if rewind is None else parse_moment(rewind, SystemClock().now_ns())
     book = AliasBook.default()
     count = size_bytes = 0
-
-    def show(line: Line, address: RemoteAddress) -> None:
-        kind = "folder" if line.is_folder else "file"
-        document = {
-            "type": kind,
-            "lastModified": iso_time(line.modified_ns) if line.modified_ns else "",
-            "size": line.size_bytes,
-            "key": line.name,
-            "etag": line.etag,
-            "url": f"{address.alias.url}/{line.base}",
-            "versionOrdinal": 1,
-        }
-        if line.storage_class:
-            document["storageClass"] = line.storage_class
-        when = local_time(line.modified_ns) if line.modified_ns else "-"
-        printer.data(document, f"[{when:^23}] {_size(line):>10} {visible(line.name)}")
-
     with Connections() as connections:
 
         def act(target: str) -> None:
             nonlocal count, size_bytes
             address = parse_remote(target, book)
-            for line in list_address(connections, address, recursive=recursive):
-                show(line, address)
+            for line in _lines(
+                connections,
+                address,
+                recursive=recursive,
+                versions=versions,
+                moment_ns=moment_ns,
+                incomplete=incomplete,
+            ):
+                if storage_class and not line.is_folder and line.storage_class != storage_class:
+                    continue
+                printer.data(_document(line, address), _text(line))
                 count += not line.is_folder
                 size_bytes += line.size_bytes
 
@@ -73,7 +90,57 @@ def ls(printer: Printer, *, targets: tuple[str, ...], recursive: bool, summarize
         )
 
 
-def _size(line: Line) -> str:
-    from ingot.base.units import format_size
+def _lines(
+    connections: Connections,
+    address: RemoteAddress,
+    *,
+    recursive: bool,
+    versions: bool,
+    moment_ns: int | None,
+    incomplete: bool,
+) -> Iterator[Line]:
+    from ingot.client.listing import list_address
+    from ingot.client.pastlisting import list_uploads, list_versions
 
-    return "folder" if line.is_folder else format_size(line.size_bytes)
+    if incomplete:
+        return list_uploads(connections, address, recursive=recursive)
+    if versions or moment_ns is not None:
+        return list_versions(connections, address, recursive=recursive, moment_ns=moment_ns)
+    return list_address(connections, address, recursive=recursive)
+
+
+def _document(line: Line, address: RemoteAddress) -> dict[str, Any]:
+    from ingot.cli._objects import iso_time
+
+    document: dict[str, Any] = {
+        "type": "folder" if line.is_folder else "file",
+        "lastModified": iso_time(line.modified_ns) if line.modified_ns else "",
+        "size": line.size_bytes,
+        "key": line.name,
+        "etag": line.etag,
+        "url": f"{address.alias.url}/{line.base}",
+        "versionOrdinal": 1,
+    }
+    if line.storage_class:
+        document["storageClass"] = line.storage_class
+    if (version := line.version) is not None:
+        document |= {"versionId": version.id, "versionOrdinal": version.ordinal}
+        document |= {"isLatest": version.is_latest, "isDeleteMarker": version.is_delete_marker}
+    if line.upload_id:
+        document["uploadId"] = line.upload_id
+    return document
+
+
+def _text(line: Line) -> str:
+    from ingot.base.units import format_size
+    from ingot.cli._objects import local_time
+
+    when = local_time(line.modified_ns) if line.modified_ns else "-"
+    size = "folder" if line.is_folder else format_size(line.size_bytes)
+    name = visible(line.name)
+    if (version := line.version) is not None:
+        act = "DEL" if version.is_delete_marker else "PUT"
+        name = f"{version.id} v{version.ordinal} {act} {name}"
+    elif line.upload_id:
+        name = f"{name} ({line.upload_id})"
+    return f"[{when:^23}] {size:>10} {name}"

@@ -1,9 +1,10 @@
-"""`ingot rm`: delete objects."""
+"""`ingot rm`: delete objects, versions and unfinished uploads."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,23 @@ from ingot.cli.printer import Printer, output_options
 if TYPE_CHECKING:
     from ingot.cli._objects import Reporter
     from ingot.client.addresses import RemoteAddress
-    from ingot.client.connections import Connections
+    from ingot.client.events import Event
+    from ingot.client.removal import Age
+    from ingot.client.versions import Choice
+    from ingot.s3client.client import S3Client
 
 
 @click.command()
 @click.argument("targets", nargs=-1, shell_complete=complete_remote)
 @click.option("--recursive", "-r", is_flag=True, help="Delete a folder, all below it.")
 @click.option("--force", is_flag=True, help="Do not ask; what is not there is no error.")
+@click.option("--versions", "every_version", is_flag=True, help="All versions, for ever.")
+@click.option("--non-current", is_flag=True, help="All versions but the current one, for ever.")
+@click.option("--version-id", "--vid", metavar="ID", help="This version, for ever.")
+@click.option("--older-than", metavar="DURATION", help="Only what was written longer ago.")
+@click.option("--newer-than", metavar="DURATION", help="Only what was written since then.")
+@click.option("--incomplete", "-I", is_flag=True, help="Uploads that are not finished.")
+@click.option("--bypass", is_flag=True, help="Although a retention in governance mode says no.")
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted, change nothing.")
 @click.option("--stdin", "from_stdin", is_flag=True, help="Read addresses from input, one a line.")
 @output_options
@@ -31,6 +42,13 @@ def rm(
     targets: tuple[str, ...],
     recursive: bool,
     force: bool,
+    every_version: bool,
+    non_current: bool,
+    version_id: str | None,
+    older_than: str | None,
+    newer_than: str | None,
+    incomplete: bool,
+    bypass: bool,
     dry_run: bool,
     from_stdin: bool,
 ) -> None:
@@ -43,82 +61,125 @@ def rm(
     Examples:
       ingot rm store/photos/cat.jpg
       ingot rm --recursive --force store/photos/2024/
-      ingot rm --recursive --dry-run store/photos
+      ingot rm --recursive --dry-run --older-than 90d store/photos
+      ingot rm --recursive --force --versions store/photos
+      ingot rm --recursive --incomplete --older-than 1d --force store/photos
       ingot rm --stdin < names.txt
     """
     from ingot.base.errors import UsageError
+    from ingot.cli._ages import age_of
     from ingot.cli._objects import Reporter, each
-    from ingot.client.addresses import parse_object, parse_remote
+    from ingot.client.addresses import parse_remote
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections
+    from ingot.client.versions import Choice
 
     if not targets and not from_stdin:
         raise UsageError("nothing to delete was named", hint="see 'ingot rm --help'")
-    book = AliasBook.default()
+    choice = Choice(recursive, version_id, every_version or non_current)
+    choice.check()
     reporter = Reporter(printer, dry_run=dry_run)
+    removal = _Removal(
+        reporter,
+        choice,
+        age_of(older_than, newer_than),
+        force=force,
+        non_current=non_current,
+        incomplete=incomplete,
+        bypass=bypass,
+        dry_run=dry_run,
+    )
     if recursive and not (dry_run or printer.confirm(_question(targets), yes=force)):
         raise UsageError("nothing was deleted", hint="add --force to delete without asking")
+    book = AliasBook.default()
     with Connections() as connections:
 
         def act(target: str) -> None:
-            if recursive:
-                _remove_folder(reporter, connections, parse_remote(target, book), force, dry_run)
-            else:
-                _remove_one(reporter, connections, parse_object(target, book), force, dry_run)
+            address = parse_remote(target, book)
+            removal.act(connections.client(address.alias), address)
 
         each(printer, chain(targets, _lines() if from_stdin else ()), act)
     reporter.finish(summary=False)
 
 
-def _remove_one(
-    reporter: Reporter,
-    connections: Connections,
-    address: RemoteAddress,
-    force: bool,
-    dry_run: bool,
-) -> None:
-    from ingot.base.errors import NotFoundError
-    from ingot.client.events import Removed
+@dataclass
+class _Removal:
+    """What is deleted at each address, and what that tells."""
 
-    client = connections.client(address.alias)
-    size_bytes = 0
-    if not force:
-        try:
-            size_bytes = client.head_object(address.bucket, address.key).size_bytes
-        except NotFoundError as error:
-            raise NotFoundError(
-                f"{address} does not exist",
-                hint="a folder is deleted with --recursive",
-            ) from error
-    if not dry_run:
-        client.delete_object(address.bucket, address.key)
-    reporter.tell(Removed(str(address), size_bytes))
+    reporter: Reporter
+    choice: Choice
+    age: Age
+    force: bool
+    non_current: bool
+    incomplete: bool
+    bypass: bool
+    dry_run: bool
 
+    def act(self, client: S3Client, address: RemoteAddress) -> None:
+        """Delete what is meant at one address.
 
-def _remove_folder(
-    reporter: Reporter,
-    connections: Connections,
-    address: RemoteAddress,
-    force: bool,
-    dry_run: bool,
-) -> None:
-    from ingot.base.errors import NotFoundError, UsageError
-    from ingot.client.buckettree import BucketTree
-    from ingot.client.removal import remove_all
+        Raises:
+            Error: it is not there, or cannot be deleted.
+        """
+        from ingot.base.errors import NotFoundError, UsageError
 
-    if not address.bucket:
-        raise UsageError(f"{address} names no bucket", hint="buckets are removed with 'ingot rb'")
-    client = connections.client(address.alias)
-    if address.names_folder:
-        tree, below = BucketTree(client, address), ""
-    else:
-        # Listed from the bucket's root, so that the object of this name comes along.
-        tree, below = BucketTree(client, address.at("")), address.key
-    before = reporter.tally.removed + reporter.tally.failed
-    reporter.show(remove_all(tree, tree.entries(below), dry_run=dry_run))
-    found = reporter.tally.removed + reporter.tally.failed > before
-    if not found and address.key and not force:
-        raise NotFoundError(f"there is nothing at {address}")
+        if not address.bucket:
+            raise UsageError(
+                f"{address} names no bucket", hint="buckets are removed with 'ingot rb'"
+            )
+        if not self.choice.recursive:
+            if not address.key:
+                raise UsageError(f"{address} is not an object", hint="add --recursive")
+            if not (self.choice.wants_history or self.incomplete):
+                self._remove_one(client, address)
+                return
+        tally = self.reporter.tally
+        before = tally.removed + tally.failed
+        self.reporter.show(self._events(client, address))
+        found = tally.removed + tally.failed > before
+        picky = self.age or self.non_current or self.incomplete or self.force
+        if not found and address.key and not picky:
+            raise NotFoundError(f"there is nothing at {address}")
+
+    def _events(self, client: S3Client, address: RemoteAddress) -> Generator[Event]:
+        from ingot.client.removal import remove_chosen, remove_uploads
+        from ingot.client.versions import select
+
+        recursive, dry_run = self.choice.recursive, self.dry_run
+        if self.incomplete:
+            return remove_uploads(
+                client, address, recursive=recursive, age=self.age, dry_run=dry_run
+            )
+        items = (
+            item
+            for item in select(client, address, self.choice)
+            if self.age.admits(item.modified_ns) and not (self.non_current and item.is_latest)
+        )
+        return remove_chosen(client, items, bypass=self.bypass, dry_run=dry_run)
+
+    def _remove_one(self, client: S3Client, address: RemoteAddress) -> None:
+        from ingot.base.errors import NotFoundError
+        from ingot.client.events import Removed
+
+        version_id = self.choice.version_id
+        size_bytes = 0
+        # A delete marker cannot be asked for, only deleted.
+        if self.age or not (self.force or version_id):
+            try:
+                info = client.head_object(address.bucket, address.key, version_id=version_id)
+            except NotFoundError as error:
+                raise NotFoundError(
+                    f"{address} does not exist",
+                    hint="a folder is deleted with --recursive",
+                ) from error
+            if not self.age.admits(info.modified_ns):
+                return
+            size_bytes = info.size_bytes
+        if not self.dry_run:
+            client.delete_object(
+                address.bucket, address.key, version_id=version_id, bypass=self.bypass
+            )
+        self.reporter.tell(Removed(str(address), size_bytes, version_id or ""))
 
 
 def _question(targets: tuple[str, ...]) -> str:
