@@ -19,9 +19,9 @@ pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("machines"), pytest.mark.
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 ROOT = Path(__file__).resolve().parents[2]
-# Its files have the names of kernel+initrd's.
-APART = "kernel+squashfs"
-FORMATS = ",".join(name for name in find_outputs() if name != APART)
+# Their files have the names of kernel+initrd's.
+APART = ("kernel+squashfs", "kernel+erofs")
+FORMATS = ",".join(name for name in find_outputs() if name not in APART)
 BOOT_TIMEOUT_S = 240
 UEFI_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 UEFI_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
@@ -134,6 +134,7 @@ BOOTS = [
     pytest.param("hello-efi.qcow2", "uefi", DISK, marks=pytest.mark.slow),
     pytest.param("hello-bios.img", "bios", DISK, marks=pytest.mark.slow),
     pytest.param("hello-verity.img", "uefi", DISK, marks=pytest.mark.slow),
+    pytest.param("hello-erofs-verity.img", "uefi", DISK, marks=pytest.mark.slow),
     pytest.param("hello.raw", "bios", DISK, marks=pytest.mark.slow),
     pytest.param("hello.img.tar.gz", "bios", DISK, marks=pytest.mark.slow),
     pytest.param("hello.vmdk", "bios", IDE, marks=pytest.mark.slow),
@@ -160,6 +161,9 @@ def root_partition(disk: Path) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize(
+    "name", ["hello-erofs-verity.img", pytest.param("hello-verity.img", marks=pytest.mark.slow)]
+)
+@pytest.mark.parametrize(
     ("place", "reason"),
     [
         pytest.param("data", "dm-verity device corrupted"),
@@ -168,10 +172,10 @@ def root_partition(disk: Path) -> tuple[int, int]:
     ],
 )
 def test_one_flipped_byte_in_the_root_stops_the_boot(
-    built: Built, boots: Callable[..., str], tmp_path: Path, place: str, reason: str
+    built: Built, boots: Callable[..., str], tmp_path: Path, *, name: str, place: str, reason: str
 ) -> None:
     disk = tmp_path / "disk.img"
-    shutil.copyfile(built.folder / "hello-verity.img", disk)
+    shutil.copyfile(built.folder / name, disk)
     image, tree = root_partition(disk)
     # The last block of data is one that no service reads.
     offset = {"data": tree - 4096, "tree": tree + 4096 + 5, "beginning": image + 100}[place]
@@ -218,15 +222,17 @@ def test_a_kernel_drives_the_devices_of_hypervisors(
 
 
 @pytest.mark.slow
-def test_a_kernel_boots_from_its_root_disk(cli: Cli, tmp_path: Path) -> None:
-    build(cli, tmp_path, APART)
-    name = "outputs-root"
+@pytest.mark.parametrize("output", APART)
+def test_a_kernel_boots_from_its_root_disk(cli: Cli, tmp_path: Path, output: str) -> None:
+    build(cli, tmp_path, output)
+    filesystem = output.removeprefix("kernel+")
+    name = f"outputs-{filesystem}"
     cli(
         *("run", tmp_path / "hello", "--name", name, "--disk", "size=16M", "--wait=4m"),
         timeout_s=BOOT_TIMEOUT_S,
     )
     mounts = cli("exec", "--host", name, "/bin/busybox", "cat", "/proc/mounts").stdout
-    assert "/dev/dm-0 / squashfs ro" in mounts or "/dev/root / squashfs ro" in mounts
+    assert f"/dev/dm-0 / {filesystem} ro" in mounts or f"/dev/root / {filesystem} ro" in mounts
     assert "loop" not in mounts
     cli("stop", name)
     cli("rm-machine", "--yes", name)

@@ -16,7 +16,7 @@ from ingot.oci.tree import Entry, Kind
 # The header's fields are eight hex digits.
 FILE_BYTES_MAX = 0xFFFF_FFFF
 
-_TYPE_BITS: dict[Kind, int] = {
+TYPE_BITS: dict[Kind, int] = {
     "file": stat.S_IFREG,
     "directory": stat.S_IFDIR,
     "symlink": stat.S_IFLNK,
@@ -24,6 +24,7 @@ _TYPE_BITS: dict[Kind, int] = {
     "block": stat.S_IFBLK,
     "fifo": stat.S_IFIFO,
 }
+"""What file systems store of a kind, beside the mode."""
 
 
 def write_cpio(entries: Iterable[Entry], sink: BinaryIO) -> None:
@@ -76,7 +77,7 @@ def _write_entry(entry: Entry, ino: int, sink: BinaryIO, *, links: int = 1) -> N
         sink,
         entry.path,
         ino=ino,
-        mode=_TYPE_BITS[entry.kind] | entry.mode,
+        mode=TYPE_BITS[entry.kind] | entry.mode,
         uid=entry.uid,
         gid=entry.gid,
         nlink=2 if entry.kind == "directory" else links,

@@ -37,7 +37,7 @@ from ingot.appliance.media.syslinux import INSTALLER, LOADER_FILE, find_loader, 
 from ingot.appliance.media.uki import BOOT_FILES
 from ingot.appliance.outputs import Firmware, Target
 from ingot.appliance.plan import Plan
-from ingot.appliance.verified import VerifiedRoot, verified_root
+from ingot.appliance.verified import FileSystem, VerifiedRoot, verified_root
 from ingot.base.units import MIB
 from ingot.oci.tree import Content
 
@@ -68,16 +68,16 @@ def efi_disk(plan: Plan, target: Target) -> RawDisk:
     return disk
 
 
-def verified_disk(plan: Plan, target: Target) -> RawDisk:
+def verified_disk(plan: Plan, target: Target, filesystem: FileSystem = "squashfs") -> RawDisk:
     """Return a disk for UEFI whose root is a partition that the kernel verifies.
 
     Raises:
         UsageError, Error: see `verified_root`.
     """
-    root = verified_root(plan, target)
-    program = uefi_program(plan, target, root.parts, name="verified")
+    root = verified_root(plan, target, filesystem)
+    program = uefi_program(plan, target, root.parts, name=f"verified-{filesystem}")
     disk = RawDisk(
-        target.work / "verified.img",
+        target.work / f"verified-{filesystem}.img",
         ("uefi",),
         root.memory_mib(program.content.size_bytes + FIRMWARE_BYTES),
     )

@@ -6,8 +6,11 @@ The root's hash is on the kernel's command line: who trusts the kernel's image c
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
 
+from ingot.appliance.archive import share_equal_files
 from ingot.appliance.bundle import COMPONENT_PREFIX
 from ingot.appliance.hardware import FUNCTIONS, file_name, render_table
 from ingot.appliance.initrd import (
@@ -18,15 +21,18 @@ from ingot.appliance.initrd import (
     write_early,
     write_microcode,
 )
+from ingot.appliance.media.erofs import lay_out
 from ingot.appliance.media.gpt import derived_id
-from ingot.appliance.media.pieces import Piece
+from ingot.appliance.media.pieces import Piece, write_pieces
 from ingot.appliance.media.verity import BLOCK_BYTES, make_tree
 from ingot.appliance.outputs import Target
-from ingot.appliance.plan import MODULE_LIST, Plan, module_list
+from ingot.appliance.plan import MODULE_LIST, ROOT_MODULES_LABEL, Plan, module_list
 from ingot.appliance.squashfs import LEVEL_DEFAULT, write_squashfs
 from ingot.base.errors import UsageError
+from ingot.debian.modules import module_name
 from ingot.oci.tree import Content, Entry, Tree, file
 
+FileSystem: TypeAlias = Literal["squashfs", "erofs"]
 VERITY_TOOLS = f"{COMPONENT_PREFIX}verity"
 
 
@@ -54,34 +60,42 @@ class VerifiedRoot:
         return self.parts.memory_mib(loader_bytes + 3 * self.size_bytes)
 
 
-def verified_root(plan: Plan, target: Target) -> VerifiedRoot:
+def verified_root(plan: Plan, target: Target, filesystem: FileSystem = "squashfs") -> VerifiedRoot:
     """Return the root image and what boots it, made once a build in its work folder.
+
+    Args:
+        plan: the appliance.
+        target: brings the tools that open the root.
+        filesystem: of the image: squashfs is smaller, erofs is read with less work.
 
     Raises:
         UsageError: the appliance lacks a kernel, modules for disks, or what starts the root.
         Error: see `write_squashfs`.
     """
     kernel = kernel_of(plan)
-    if not plan.root_modules:
-        raise UsageError(
-            f"{plan.name}: the kernel's image does not say how to reach a verified disk",
-            hint="its label ingot.modules.root names the modules; component:kernel has it",
-        )
-    image, initrd = target.work / "verified.squashfs", target.work / "verified-initrd.img"
+    modules = _modules(plan, filesystem)
+    image = target.work / f"verified.{filesystem}"
+    initrd = target.work / f"verified-{filesystem}-initrd.img"
+    identifier = derived_id(plan.name, "root").bytes
     if not image.exists():
         level = target.compress_level or LEVEL_DEFAULT
-        write_squashfs(_root(plan), image, level=level)
+        root = _root(plan, modules)
+        if filesystem == "squashfs":
+            write_squashfs(root, image, level=level)
+        else:
+            layout = lay_out(share_equal_files(root), identifier)
+            write_pieces(image, layout.size_bytes, layout.pieces)
         tools = Tree()
         tools.merge(target.loaders[VERITY_TOOLS])
         tools.remove("usr/share")
         _add_drivers(tools, plan)
         with initrd.open("wb") as file:
             write_microcode(plan, file)
-            write_early(early_tree(plan, plan.root_modules, tools), file, level=level)
+            write_early(early_tree(plan, modules, tools), file, level=level)
     content = Content(image.stat().st_size, path=str(image))
-    tree = make_tree(content, derived_id(plan.name, "root").bytes)
+    tree = make_tree(content, identifier)
     first = hashlib.sha256(content.slice(0, BLOCK_BYTES).ljust(BLOCK_BYTES, b"\0")).hexdigest()
-    setting = f"ingot.verity={first},{tree.data_blocks},{tree.root_hash}"
+    setting = f"ingot.verity={first},{tree.data_blocks},{tree.root_hash},{filesystem}"
     parts = BootParts(
         kernel,
         Content(initrd.stat().st_size, path=str(initrd)),
@@ -103,12 +117,26 @@ def _add_drivers(tree: Tree, plan: Plan) -> None:
         tree.add(Entry(f"drivers/{file_name(module)}", "file", 0o644, content=module.content))
 
 
-def _root(plan: Plan) -> Tree:
+def _modules(plan: Plan, filesystem: FileSystem) -> list[Entry]:
+    """Return what is inserted to reach such an image, without what reads the other kind."""
+    names = [module_name(module.path) for module in plan.root_modules]
+    if filesystem not in names:
+        raise UsageError(
+            f"{plan.name}: the kernel's image does not say how to reach a verified {filesystem}",
+            hint=f"its label {ROOT_MODULES_LABEL} names the modules; component:kernel has it",
+        )
+    others = {name for name in get_args(FileSystem) if name != filesystem}
+    return [
+        module for module, name in zip(plan.root_modules, names, strict=True) if name not in others
+    ]
+
+
+def _root(plan: Plan, modules: Sequence[Entry]) -> Tree:
     """Return the root without the modules that are inserted before it is there."""
     root = root_without_kernel(plan)
     listed = plan.root.get(MODULE_LIST)
     if listed is not None and listed.content is not None:
-        inserted = {module.path for module in plan.root_modules}
+        inserted = {module.path for module in modules}
         paths = [line.lstrip("/") for line in listed.content.read().decode().splitlines()]
         root.add(module_list([path for path in paths if path not in inserted]))
     return root

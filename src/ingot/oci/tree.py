@@ -80,12 +80,14 @@ class Content(msgspec.Struct, frozen=True):
 
     def slice(self, start: int, size_bytes: int) -> bytes:
         """Return the bytes from `start` on, at most `size_bytes` of them; raises as `read` does."""
-        size_bytes = min(size_bytes, self.size_bytes - start)
+        return self.part(start, min(size_bytes, self.size_bytes - start)).read()
+
+    def part(self, start: int, size_bytes: int) -> Content:
+        """Return `size_bytes` of the bytes from `start` on, which must be there, unread."""
+        assert start + size_bytes <= self.size_bytes
         if self.data is not None:
-            return self.data[start : start + size_bytes]
-        return b"".join(
-            Content(size_bytes, path=self.path, offset=self.offset + start).chunks(size_bytes)
-        )
+            return Content.of(self.data[start : start + size_bytes])
+        return Content(size_bytes, path=self.path, offset=self.offset + start)
 
     def sha256(self) -> str:
         """Return the SHA-256 in hex, computing it only where it is not known."""

@@ -73,10 +73,12 @@ def images(make_image: MakeImage) -> dict[str, Image]:
             "usr/lib/modules/6.1/kernel/loop.ko": "loop",
             "usr/lib/modules/6.1/kernel/net.ko": "net",
             "usr/lib/modules/6.1/kernel/other.ko": "other",
+            "usr/lib/modules/6.1/kernel/squashfs.ko": "squashfs",
+            "usr/lib/modules/6.1/kernel/erofs.ko": "erofs",
         },
         labels={
             "ingot.modules.early": "loop",
-            "ingot.modules.root": "net",
+            "ingot.modules.root": "net squashfs erofs",
             "ingot.modules": "net loop",
         },
     )

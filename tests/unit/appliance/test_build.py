@@ -18,7 +18,7 @@ from ingot.appliance.media.pieces import write_pieces
 from ingot.appliance.outputs import Output, OutputFile, Target, find_output, find_outputs
 from ingot.appliance.plan import Plan
 from ingot.appliance.squashfs import write_squashfs
-from ingot.appliance.verified import verified_root
+from ingot.appliance.verified import FileSystem, verified_root
 from ingot.base.errors import Error, MissingToolError, NotFoundError, UsageError
 from ingot.debian.session import Session
 from ingot.oci.image import Image
@@ -142,18 +142,31 @@ def test_the_ram_disk_finds_and_carries_the_root(plan: Plan, tmp_path: Path) -> 
     assert not [name for name in names if name.startswith("boot")]
 
 
-def test_a_verified_root_does_not_insert_modules_again(make: MakePlan, tmp_path: Path) -> None:
+READERS: dict[FileSystem, list[str]] = {
+    "squashfs": ["unsquashfs", "-cat"],
+    "erofs": ["dump.erofs", "--path=/etc/ingot/modules"],
+}
+
+
+@pytest.mark.parametrize("filesystem", READERS)
+def test_a_verified_root_does_not_insert_modules_again(
+    make: MakePlan, tmp_path: Path, filesystem: FileSystem
+) -> None:
     plan = make(HELLO)
     target = Target(tmp_path, tmp_path, "test", loaders=make_loaders())
-    root = verified_root(plan, target)
+    root = verified_root(plan, target, filesystem)
     early = subprocess.run(
         ["zstd", "-dc"], input=root.parts.initrd.read(), capture_output=True, check=False
     )
-    assert {"modules/00-net.ko", "usr/sbin/dmsetup"} <= set(listed(early.stdout))
+    inserted = [name for name in listed(early.stdout) if name.startswith("modules/")]
+    assert inserted == ["modules/00-net.ko", f"modules/01-{filesystem}.ko"]
+    assert "usr/sbin/dmsetup" in listed(early.stdout)
     assert "root.squashfs" not in listed(early.stdout)
-    image = tmp_path / "verified.squashfs"
-    command = ["unsquashfs", "-cat", image, "etc/ingot/modules"]
-    assert subprocess.run(command, capture_output=True, check=True).stdout == b""
+    image = tmp_path / f"verified.{filesystem}"
+    command = [*READERS[filesystem], image]
+    command += ["etc/ingot/modules"] if filesystem == "squashfs" else []
+    shown = subprocess.run(command, capture_output=True, check=True).stdout
+    assert shown == b"" or b"Size: 0 " in shown
     listing = plan.root.get("etc/ingot/modules")
     assert listing is not None
     assert listing.content is not None
@@ -161,7 +174,8 @@ def test_a_verified_root_does_not_insert_modules_again(make: MakePlan, tmp_path:
 
     device = tmp_path / "device"
     write_pieces(device, root.size_bytes, root.pieces)
-    first, blocks, root_hash = root.parts.cmdline.rpartition("=")[2].split(",")
+    first, blocks, root_hash, last = root.parts.cmdline.rpartition("=")[2].split(",")
+    assert last == filesystem
     assert first == hashlib.sha256(device.read_bytes()[:4096]).hexdigest()
     verify = ["/usr/sbin/veritysetup", "verify", device, device, root_hash]
     subprocess.run([*verify, f"--hash-offset={int(blocks) * 4096}"], check=True)
@@ -173,7 +187,7 @@ def test_a_kernel_that_names_no_modules_has_no_verified_root(
     kernel = images["component:kernel"]
     labels = {**kernel.config.labels, "ingot.modules.root": ""}
     images[kernel.reference] = replace(kernel, config=replace(kernel.config, labels=labels))
-    with pytest.raises(UsageError, match="verified disk"):
+    with pytest.raises(UsageError, match="verified squashfs"):
         verified_root(make(HELLO), Target(tmp_path, tmp_path, "test", loaders=make_loaders()))
 
 
@@ -280,7 +294,7 @@ def test_memory_follows_the_size_of_the_ram_disk(size_mib: int, expected: int) -
     assert BootParts(Content.of("kernel"), ram_disk, "").memory_mib() == expected
 
 
-@pytest.mark.parametrize("name", ["raw-efi", "iso-bios", "iso-efi", "raw-verity"])
+@pytest.mark.parametrize("name", ["raw-efi", "iso-bios", "iso-efi", "raw-verity", "raw-erofs"])
 def test_uefi_firmware_needs_memory_of_its_own(plan: Plan, tmp_path: Path, name: str) -> None:
     options = BuildOptions(arch="amd64", folder=tmp_path, formats=(name,))
     manifest = write_outputs(plan, [find_output(name)], options, Session(), make_loaders())

@@ -1,0 +1,25 @@
+"""The format `kernel+erofs`: a kernel, a small RAM disk, and the root as a verified disk."""
+
+from __future__ import annotations
+
+from ingot.appliance.outputs import ARCHES, OutputFile, Target
+from ingot.appliance.plan import Plan
+from ingot.appliance.rootfiles import write_root_files
+from ingot.appliance.verified import VERITY_TOOLS, verified_root
+
+
+class KernelErofs:
+    """See the module."""
+
+    name = "kernel+erofs"
+    suffixes = ("-kernel", "-initrd.img", "-cmdline", "-erofs.img")
+    needs = ()
+    loaders = (VERITY_TOOLS,)
+    arches = ARCHES
+
+    def write(self, plan: Plan, target: Target) -> list[OutputFile]:
+        """Write NAME-kernel, NAME-initrd.img, NAME-cmdline and NAME-erofs.img."""
+        return write_root_files(verified_root(plan, target, "erofs"), target, self.suffixes)
+
+
+OUTPUT = KernelErofs()
