@@ -4,12 +4,13 @@ import json
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from ingot.appliance.documents import Document
 from ingot.appliance.schema import appliance_schema, render_schema
 from ingot.appliance.spec import parse_appliance
-from ingot.base.document import DocumentError
+from ingot.base.document import DocumentError, Reader
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = appliance_schema()
@@ -102,3 +103,57 @@ def test_every_part_refuses_what_it_does_not_know() -> None:
 
 def test_the_schema_is_json() -> None:
     assert json.loads(render_schema()) == SCHEMA
+
+
+EXAMPLES = sorted(
+    path
+    for pattern in ("examples/*.yml", "tests/unit/appliance/linuxkit/*.yml")
+    for path in ROOT.glob(pattern)
+)
+
+
+def violations(text: str) -> list[str]:
+    """Return what an independent validator finds, with YAML 1.2 scalars as editors read them."""
+    reader = Reader("x.yml")
+    root = reader.compose(text)
+    assert root is not None
+    validator = jsonschema.Draft202012Validator(SCHEMA)
+    return [error.json_path for error in validator.iter_errors(reader.plain(root))]
+
+
+def test_the_schema_is_one() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_agrees_with_the_schema(path: Path) -> None:
+    assert violations(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("services: [{name: a}]", "$.services[0]"),
+        ("services: [{name: a, image: b, capabilities: all}]", "$.services[0].capabilities"),
+        ("services: [{name: a, image: b, capabilities: [CAP_X]}]", "$.services[0].capabilities[0]"),
+        ("services: [{name: a, image: b, resources: {pids: {}}}]", "$.services[0].resources.pids"),
+        (
+            "services: [{name: a, image: b, runtime: {bindNS: {x: y}}}]",
+            "$.services[0].runtime.bindNS",
+        ),
+        ("volumes: [{name: A}]", "$.volumes[0].name"),
+        ("volumes: [{name: a, format: tar}]", "$.volumes[0].format"),
+        ("files: [{contents: x}]", "$.files[0]"),
+        ("files: [{path: x, metadata: toml}]", "$.files[0].metadata"),
+        ("kernel: {image: a, bogus: b}", "$.kernel"),
+    ],
+)
+def test_the_schema_refuses_what_the_reader_refuses(text: str, place: str) -> None:
+    assert place in violations(text)
+    with pytest.raises(DocumentError):
+        parse_appliance([Document(text, "x.yml")], name="x")
+
+
+def test_entries_that_change_earlier_ones_agree_with_the_schema() -> None:
+    assert violations("services: [{name: a, override: true, env: [B=1]}]") == []
+    assert violations("files: [{path: a, remove: true}]\nvolumes: [{name: b, remove: true}]") == []
