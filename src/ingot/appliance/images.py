@@ -75,13 +75,18 @@ def sources(folder: Path, session: Session) -> ImageSources:
     )
 
 
+def shipped_components() -> Path:
+    """Return the folder of the components that come with the product."""
+    return Path(next(iter(ingot.system.__path__)))
+
+
 def find_component(name: str, folder: Path) -> Path:
     """Return the folder of a component.
 
     Raises:
         NotFoundError: there is none; the hint lists those that come with the product.
     """
-    shipped = Path(next(iter(ingot.system.__path__)))
+    shipped = shipped_components()
     places = (folder / "components" / name, folder / name, shipped / name)
     for place in places:
         if (place / "component.yml").is_file():

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 import msgspec
 
 from ingot.appliance.archive import write_tar
-from ingot.appliance.packagetags import REGISTRY_LOCAL
+from ingot.appliance.images import shipped_components
+from ingot.appliance.packagetags import component_tag, package_reference
 from ingot.debian.component import build_component
-from ingot.debian.recipe import read_recipe
+from ingot.debian.recipe import FILE_NAME, read_recipe
 from ingot.debian.session import Session
 from ingot.oci.digest import HashedFile, digest_of
 from ingot.oci.image import Image
@@ -35,17 +37,52 @@ from ingot.oci.manifest import (
 )
 from ingot.oci.packages import PACKAGES_LABEL, packages_label
 from ingot.oci.reference import parse_reference
+from ingot.oci.sources import REGISTRY_LOCAL
 from ingot.oci.store import ImageStore
+from ingot.oci.transfer import describe
 from ingot.oci.tree import Tree
 
 # Measured on the store component: level 9 takes twice as long (7.5 s) and saves 1 %.
 _LEVEL = 6
+_PLACES = ("components/*/", "*/", "")
+
+
+class Packaged(NamedTuple):
+    """An image made of a component.
+
+    Attributes:
+        name: its full name.
+        tagged: its name with the tag of the component's contents; `name` itself if a tag was given.
+    """
+
+    name: str
+    digest: str
+    tagged: str
+
+
+class ListedComponent(msgspec.Struct, frozen=True):
+    """A component, and whether the image store has its present state.
+
+    Attributes:
+        tagged: the name that `@pkg:` stands for.
+        platforms: those that the store has of it.
+        shipped: it comes with the product.
+    """
+
+    name: str
+    path: str
+    description: str
+    tagged: str
+    platforms: tuple[str, ...]
+    shipped: bool
 
 
 def package_component(
     folder: Path, arches: Sequence[str], name: str | None, session: Session
-) -> tuple[str, str]:
-    """Build the component in `folder` and keep it as an image; return its full name and digest.
+) -> Packaged:
+    """Build the component in `folder` and keep it as an image.
+
+    Without a tag it gets two: `latest`, and one that is made of the component's contents.
 
     Args:
         folder: holds component.yml; `ingot.lock` in it pins packages.
@@ -57,7 +94,8 @@ def package_component(
         UsageError: component.yml is wrong, or the name is none.
         Error: what building a component raises.
     """
-    full = str(parse_reference(name or f"{REGISTRY_LOCAL}/{read_recipe(folder).name}"))
+    wanted = parse_reference(name or f"{REGISTRY_LOCAL}/{read_recipe(folder).name}")
+    full = str(wanted)
     store = ImageStore(session.cache_dir)
     roots: list[Descriptor] = []
     for arch in dict.fromkeys(arches):
@@ -66,7 +104,38 @@ def package_component(
     session.save_lock()
     root = roots[0] if len(roots) == 1 else _keep(Index(roots), INDEX_TYPE, store)
     store.set_name(full, root)
-    return full, root.digest
+    tagged = full
+    if name is None or ":" not in name.rpartition("/")[2]:
+        # The lock is part of the contents, and is complete only now.
+        tagged = str(replace(wanted, tag=component_tag(folder)))
+        store.set_name(tagged, root)
+    return Packaged(full, root.digest, tagged)
+
+
+def list_components(folder: Path, cache_dir: Path) -> list[ListedComponent]:
+    """Return the components of a folder (`components/NAME`, `NAME`, itself), then the product's.
+
+    Raises:
+        DocumentError: one of them has mistakes.
+    """
+    own = sorted({p.parent for glob in _PLACES for p in folder.glob(f"{glob}{FILE_NAME}")})
+    shipped = sorted(place.parent for place in shipped_components().glob(f"*/{FILE_NAME}"))
+    kept = {image.name: image.platforms for image in describe(ImageStore(cache_dir))}
+    found: list[ListedComponent] = []
+    for place in (*own, *shipped):
+        recipe = read_recipe(place)
+        tagged = package_reference(place)
+        found.append(
+            ListedComponent(
+                name=recipe.name,
+                path=str(place),
+                description=recipe.description,
+                tagged=tagged,
+                platforms=kept.get(tagged, ()),
+                shipped=place in shipped,
+            )
+        )
+    return found
 
 
 def _store_image(image: Image, platform: Platform, store: ImageStore) -> Descriptor:

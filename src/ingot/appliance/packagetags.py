@@ -13,9 +13,8 @@ import yaml
 from ingot.base.document import Reader
 from ingot.base.errors import MissingToolError, NotFoundError, UsageError
 from ingot.debian.recipe import FILE_NAME, read_recipe
+from ingot.oci.sources import REGISTRY_LOCAL
 
-# Podman names what was built here in the same way: no registry can have it.
-REGISTRY_LOCAL = "localhost"
 LINUXKIT_FILE = "build.yml"
 _LINUXKIT_ORG = "linuxkit"
 # As long as the tags that LinuxKit takes from git.

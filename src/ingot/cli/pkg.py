@@ -22,6 +22,7 @@ def pkg() -> None:
 
     \b
     Examples:
+      ingot pkg ls
       ingot pkg build components/web
       ingot pkg push localhost/web registry.example/team/web:1
     """
@@ -58,8 +59,36 @@ def build(
     with printer.progress() as progress:
         session = session_in(folder, options, progress)
         wanted = arches or (host_machine().architecture,)
-        full, digest = package_component(folder, wanted, name, session)
-    printer.data({"name": full, "digest": digest}, f"{full}  {digest}")
+        made = package_component(folder, wanted, name, session)
+    document = {"name": made.name, "digest": made.digest, "tagged": made.tagged}
+    printer.data(document, f"{made.tagged}  {made.digest}")
+
+
+@pkg.command("ls")
+@click.argument(
+    "folder", required=False, type=click.Path(path_type=Path, file_okay=False, exists=True)
+)
+@output_options
+def ls(printer: Printer, *, folder: Path | None) -> None:
+    """List the components in FOLDER (here if not given) and those of the product.
+
+    Each with the name that its contents give it, which `@pkg:` in appliance files stands for, and
+    the platforms for which the cache has it.
+
+    \b
+    Examples:
+      ingot pkg ls
+      ingot pkg ls --json examples
+    """
+    import msgspec
+
+    from ingot.appliance.package import list_components
+    from ingot.base import paths
+
+    for row in list_components(folder or Path(), paths.cache_dir()):
+        kept = ", ".join(row.platforms) or "not built"
+        text = f"{row.name}  {row.tagged.rpartition(':')[2][:12]}  {kept}  {row.path}"
+        printer.data(msgspec.to_builtins(row), text)
 
 
 @pkg.command("push")

@@ -38,6 +38,8 @@ from ingot.oci.registry import RegistryClient
 from ingot.oci.store import ImageStore
 from ingot.oci.tree import Entry, Tree
 
+# Podman names what was built here in the same way: no registry can have it.
+REGISTRY_LOCAL = "localhost"
 LOCAL_SOURCES = ("oci", "docker-archive", "dir")
 _LAYERS_AT_ONCE = 4
 
@@ -132,6 +134,11 @@ class ImageSources:
             raise NetworkError(
                 f"{reference} is needed, and --offline forbids to fetch it",
                 hint=f"fetch it before: ingot cache pull {reference}",
+            )
+        if reference.registry == REGISTRY_LOCAL:
+            raise NotFoundError(
+                f"{reference} is not in the cache, and no registry can have it",
+                hint="build it: ingot pkg build FOLDER",
             )
         store = ImageStore(self.cache_dir)
         with RegistryClient(self.options) as client:

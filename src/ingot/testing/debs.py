@@ -111,6 +111,7 @@ class SmallArchive:
     suite: str = "bookworm"
     architecture: str = "amd64"
     stanzas: dict[str, str] = field(default_factory=dict)
+    foreign: dict[str, dict[str, str]] = field(default_factory=dict)
     release: dict[str, str] = field(
         default_factory=lambda: {
             "Origin": "Debian",
@@ -128,17 +129,22 @@ class SmallArchive:
         files: Mapping[str, bytes | None],
         *,
         links: Mapping[str, str] | None = None,
+        architecture: str | None = None,
         **fields: str,
     ) -> Path:
         """Add a package and return its .deb; `fields` are such as `Depends`, `_` for `-`."""
         deb = make_deb(files, links)
-        relative = f"pool/main/{name[0]}/{name}/{name}_{version.replace(':', '.')}.deb"
+        own = architecture is None or architecture == self.architecture
+        architecture = architecture or self.architecture
+        ending = "" if own else f"_{architecture}"
+        relative = f"pool/main/{name[0]}/{name}/{name}_{version.replace(':', '.')}{ending}.deb"
         path = self.root / relative
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(deb)
         extra = "".join(f"{key.replace('_', '-')}: {value}\n" for key, value in fields.items())
-        self.stanzas[name] = (
-            f"Package: {name}\nVersion: {version}\nArchitecture: {self.architecture}\n{extra}"
+        stanzas = self.stanzas if own else self.foreign.setdefault(architecture, {})
+        stanzas[name] = (
+            f"Package: {name}\nVersion: {version}\nArchitecture: {architecture}\n{extra}"
             f"Filename: {relative}\nSize: {len(deb)}\n"
             f"SHA256: {hashlib.sha256(deb).hexdigest()}\nDescription: test\n more text\n"
         )
@@ -147,17 +153,18 @@ class SmallArchive:
     def publish(self) -> None:
         """Write the indexes and sign them."""
         folder = self.root / "dists" / self.suite
-        relative = f"main/binary-{self.architecture}/Packages.xz"
-        packages = lzma.compress("\n".join(self.stanzas.values()).encode())
-        digest = hashlib.sha256(packages).hexdigest()
-        for path in (
-            folder / relative,
-            (folder / relative).parent / "by-hash" / "SHA256" / digest,
-        ):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(packages)
+        listed = ""
+        for architecture, stanzas in {self.architecture: self.stanzas, **self.foreign}.items():
+            relative = f"main/binary-{architecture}/Packages.xz"
+            packages = lzma.compress("\n".join(stanzas.values()).encode())
+            digest = hashlib.sha256(packages).hexdigest()
+            place = folder / relative
+            for path in (place, place.parent / "by-hash" / "SHA256" / digest):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(packages)
+            listed += f" {digest} {len(packages)} {relative}\n"
         fields = "".join(f"{key}: {value}\n" for key, value in self.release.items())
-        text = f"{fields}SHA256:\n {digest} {len(packages)} {relative}\n"
+        text = f"{fields}SHA256:\n{listed}"
         (folder / "InRelease").write_bytes(self.key.clearsign(text))
 
     def keyring(self, *, armour: bool = False) -> Path:

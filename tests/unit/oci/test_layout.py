@@ -10,7 +10,14 @@ from ingot.oci.digest import digest_of, hex_of
 from ingot.oci.manifest import platform_for
 from ingot.oci.sources import ImageSources, split_source
 from ingot.oci.tree import TreeError
-from ingot.testing.images import SmallImage, member, tar_of, write_docker_archive, write_layout
+from ingot.testing.images import (
+    SmallImage,
+    index_of,
+    member,
+    tar_of,
+    write_docker_archive,
+    write_layout,
+)
 
 BASE = tar_of(member("etc"), member("etc/name", b"base"))
 TOP = tar_of(member("etc/name", b"top"), member("bin/app", b"app", mode=0o755))
@@ -243,3 +250,26 @@ def test_a_malformed_list_of_packages_is_refused(sources: ImageSources, tmp_path
     write_layout(tmp_path / "layout", {"app": [SmallImage([BASE], run=run)]})
     with pytest.raises(IntegrityError, match=r"ingot\.packages is malformed"):
         sources.get("oci:layout", AMD64)
+
+
+def test_an_image_kept_as_a_layout_is_the_image(
+    image: SmallImage, sources: ImageSources, tmp_path: Path
+) -> None:
+    """A volume's layout, written out, is read again by any reader of layouts."""
+    arm = SmallImage([BASE], architecture="arm64")
+    write_layout(tmp_path / "layout", {"app:1": [image, arm]})
+    platforms = [platform_for("amd64"), platform_for("arm64")]
+    for count in (1, 2):
+        tree, digest = sources.kept("oci:layout:app:1", platforms[:count])
+        assert digest == digest_of(index_of(image, arm))
+        for entry in tree:
+            if entry.content is not None:
+                path = tmp_path / f"out{count}" / entry.path
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(entry.content.read())
+        check(sources, f"oci:out{count}:app:1")
+        has_arm = (tmp_path / f"out{count}/blobs/sha256" / hex_of(digest_of(arm.config()))).exists()
+        assert has_arm == (count == 2)
+    assert "bin/app" not in sources.get("oci:out2", platform_for("arm64")).tree
+    with pytest.raises(NotFoundError):
+        sources.kept("oci:layout", [platform_for("riscv64")])
