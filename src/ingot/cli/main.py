@@ -11,6 +11,7 @@ import click
 
 from ingot import __version__
 from ingot.base.errors import Error
+from ingot.cli._wire import apply_wire, wire_options
 from ingot.cli.commands import COMMANDS
 from ingot.cli.printer import Printer, print_error
 
@@ -72,9 +73,12 @@ class LazyGroup(click.Group):
 @click.option(
     "--no-progress", is_flag=True, envvar="INGOT_NO_PROGRESS", help="Draw no progress bars."
 )
+@wire_options
 @click.version_option(__version__, prog_name="ingot")
 @click.pass_context
-def ingot(ctx: click.Context, *, as_json: bool, quiet: bool, no_progress: bool) -> None:
+def ingot(
+    ctx: click.Context, /, *, as_json: bool, quiet: bool, no_progress: bool, **wire: Any
+) -> None:
     """Build appliances, boot them, serve S3, and move objects.
 
     \b
@@ -85,6 +89,7 @@ def ingot(ctx: click.Context, *, as_json: bool, quiet: bool, no_progress: bool) 
       ingot build store.yml && ingot run store
     """
     ctx.obj = Printer(as_json=as_json, quiet=quiet, no_progress=no_progress)
+    apply_wire(ctx, **wire)
 
 
 def main() -> NoReturn:

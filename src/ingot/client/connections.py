@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self, cast
 
 from ingot.client.aliases import Alias
+from ingot.client.wire import current
 from ingot.s3.sigv4 import Credentials
 from ingot.s3client.client import S3Client
 from ingot.s3client.endpoint import Addressing, Endpoint
@@ -18,11 +19,13 @@ class Connections:
     """What a command talks through; a context manager, safe to share between threads.
 
     Args:
-        transport: sends the requests; a default one unless given.
+        transport: sends the requests; one as `wire` has it unless given.
     """
 
     def __init__(self, transport: Transport | None = None) -> None:
-        self._transport = transport or Transport()
+        chosen = current()
+        self._transport = transport or Transport(chosen.options)
+        self._headers = chosen.headers
         self._clients: dict[Alias, S3Client] = {}
         self._transfers: dict[Alias, Transfers] = {}
         self._lock = threading.Lock()
@@ -41,6 +44,7 @@ class Connections:
                     transport=self._transport,
                     region=alias.region,
                     addressing=cast("Addressing", alias.addressing),
+                    headers=self._headers,
                 )
             return self._clients[alias]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ingot.base.errors import NetworkError
 from ingot.base.retry import Backoff
+from ingot.client.wire import current
 from ingot.s3client.endpoint import Endpoint
-from ingot.transport.options import TransportOptions
 from ingot.transport.pool import Request, Transport
 
 # MinIO's paths, which Ingot's server has too.
@@ -43,11 +43,13 @@ class Answer:
 
 def patient_transport(timeout_s: float) -> Transport:
     """Return a transport that asks once, and waits so long for an answer."""
-    return Transport(
-        TransportOptions(
-            connect_timeout_s=timeout_s, read_timeout_s=timeout_s, backoff=Backoff(attempts=1)
-        )
+    options = replace(
+        current().options,
+        connect_timeout_s=timeout_s,
+        read_timeout_s=timeout_s,
+        backoff=Backoff(attempts=1),
     )
+    return Transport(options)
 
 
 def knock(transport: Transport, endpoint: Endpoint) -> Answer:

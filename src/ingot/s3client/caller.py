@@ -76,6 +76,8 @@ class Caller:
         addressing: where the bucket's name goes.
         transport: sends the requests and repeats those that fail on the way.
         clock: dates the signatures.
+        headers: sent with every request, by lower-case name, where the request has none of its
+            own.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Caller:
         region: str = "us-east-1",
         addressing: Addressing = "auto",
         clock: Clock | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.endpoint = endpoint
         self._credentials = credentials
@@ -94,6 +97,7 @@ class Caller:
         self._region = region
         self._addressing: Addressing = addressing
         self._clock = clock or SystemClock()
+        self._headers = {"accept-encoding": "identity", **(headers or {})}
         self._lock = threading.Lock()
         self._regions: dict[str, str] = {}
         self._skew_ns = 0
@@ -188,7 +192,7 @@ class Caller:
 
     def _request(self, call: Call) -> Request:
         place = self._locate(call)
-        headers = {"host": place.host_header, "accept-encoding": "identity", **call.headers}
+        headers = {"host": place.host_header, **self._headers, **call.headers}
         encoded = canonical_query(call.query)
         target = f"{place.path}?{encoded}" if encoded else place.path
         body: bytes | Callable[[], Iterator[bytes]]

@@ -210,7 +210,8 @@ class DirectPool:
         scheme, host, port = origin
         authority = authority_of(origin)
         try:
-            sock = socket.create_connection((host, port), self._options.connect_timeout_s)
+            address = (self._options.resolved(host, port), port)
+            sock = socket.create_connection(address, self._options.connect_timeout_s)
         except socket.gaierror as error:
             raise unresolved(authority) from error
         except OSError as error:

@@ -59,6 +59,8 @@ class TransportOptions:
         environment: where proxies are looked up.
         upload_bytes_per_s: how much of bodies may leave a second, in all; None for any.
         download_bytes_per_s: how much of bodies may arrive a second, in all; None for any.
+        resolve: addresses to connect to, by host and port, or by host and None for every port.
+            Certificates must still be those of the host.
     """
 
     connect_timeout_s: float = 10.0
@@ -69,6 +71,12 @@ class TransportOptions:
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
     upload_bytes_per_s: int | None = None
     download_bytes_per_s: int | None = None
+    resolve: Mapping[tuple[str, int | None], str] = field(default_factory=dict)
+
+    def resolved(self, host: str, port: int) -> str:
+        """Return the address, or name, to connect to for a host."""
+        name = host.lower()
+        return self.resolve.get((name, port)) or self.resolve.get((name, None)) or host
 
 
 def proxy_for(scheme: str, host: str, environment: Mapping[str, str]) -> str | None:

@@ -1,0 +1,102 @@
+"""The options of `ingot` about connections, as a service sees them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingot.cli import main
+from ingot.client import wire
+
+EMPTY = b"<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>"
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Run `ingot …` in a home of its own."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("INGOT_CONFIG_DIR", str(tmp_path / "config"))
+    return lambda *arguments: main.run([str(argument) for argument in arguments])
+
+
+def name(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    monkeypatch.setenv("MC_HOST_x", url.replace("://", "://access:secret@"))
+
+
+def test_a_strange_certificate_is_taken_on_demand_only(
+    run: Any, secured: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name(monkeypatch, secured.url)
+    assert run("ls", "x") == 7
+    secured.answers(200, EMPTY)
+    assert run("--insecure", "ls", "x") == 0
+    # It held for one command line.
+    assert run("ls", "x") == 7
+    secured.answers(200, EMPTY)
+    monkeypatch.setenv("MC_INSECURE", "true")
+    assert run("ls", "x") == 0
+
+
+def test_a_name_is_resolved_as_it_was_said(
+    run: Any, scripted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name(monkeypatch, f"http://store.invalid:{scripted.port}")
+    scripted.answers(200, EMPTY)
+    scripted.answers(200, EMPTY)
+    assert run("--resolve", f"store.invalid:{scripted.port}=127.0.0.1", "ls", "x") == 0
+    assert run("--resolve", "STORE.invalid=127.0.0.1", "ls", "x") == 0
+    hosts = {received.headers["host"] for received in scripted.received}
+    assert hosts == {f"store.invalid:{scripted.port}"}
+
+
+def test_a_header_goes_with_every_request_and_is_signed(
+    run: Any, scripted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name(monkeypatch, scripted.url)
+    scripted.answers(200, EMPTY)
+    assert run("-H", "X-Trace: 7", "--custom-header", "x-more:  a b", "ls", "x") == 0
+    (received,) = scripted.received
+    assert (received.headers["x-trace"], received.headers["x-more"]) == ("7", "a b")
+    signed = received.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0]
+    assert {"x-trace", "x-more"} <= set(signed.split(";"))
+
+
+def test_uploads_and_downloads_are_slowed_down(
+    run: Any, scripted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name(monkeypatch, scripted.url)
+    (tmp_path / "file").write_bytes(bytes(200_000))
+    scripted.answers(200, etag='"x"')
+    began_s = time.monotonic()
+    assert run("--limit-upload", "400K", "put", tmp_path / "file", "x/bucket/key") == 0
+    assert time.monotonic() - began_s > 0.3
+    (tmp_path / "file").unlink()
+    etag = "1f5039e50bd66b290c56684d8550c6c2"
+    scripted.answers(200, content_length=200_000)
+    body = bytes(200_000)
+    scripted.answers(200, body, etag=f'"{etag}"')
+    began_s = time.monotonic()
+    run("--limit-download", "400K/s", "get", "x/bucket/key", tmp_path / "down")
+    assert time.monotonic() - began_s > 0.3
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--limit-upload", "0"),
+        ("--limit-upload", "fast"),
+        ("--resolve", "name"),
+        ("--resolve", "name=other-name"),
+        ("--resolve", "name:70000=127.0.0.1"),
+        ("-H", "no colon"),
+        ("-H", "Host: elsewhere"),
+        ("-H", "Authorization: mine"),
+    ],
+)
+def test_what_is_not_understood(run: Any, arguments: tuple[str, ...]) -> None:
+    assert run(*arguments, "ls", "x") == 2
+    assert wire.current() == wire.Wire()
