@@ -112,6 +112,9 @@ class BucketTree:
             if failure.key in keys
         }
 
+    def settle(self) -> None:
+        """Do nothing: what a service acknowledged is durable."""
+
     def label(self, name: str) -> str:
         """Return `alias/bucket/key`."""
         return str(self._folder.at(self._prefix + name))

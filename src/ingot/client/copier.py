@@ -43,9 +43,16 @@ class Copier:
         self._connections = connections
         self._digests = digests
         self._keep_times = keep_times
-        self._mode = file_mode()
 
-    def copy(self, source: Place, target: Place, entry: Entry, advance: Advance) -> None:
+    def copy(
+        self,
+        source: Place,
+        target: Place,
+        entry: Entry,
+        advance: Advance,
+        *,
+        durable: bool = True,
+    ) -> None:
         """Write the content at `source` to `target`, whole or not at all.
 
         Args:
@@ -53,6 +60,8 @@ class Copier:
             target: where it goes.
             entry: what the listing said of the source.
             advance: told of bytes as they move; may raise to stop.
+            durable: whether a file is on the device when this returns; if not, the caller sees to
+                it for all of them.
 
         Raises:
             VanishedError: the source is gone.
@@ -63,7 +72,7 @@ class Copier:
             case FilePlace(), ObjectPlace():
                 self._upload(source, target, entry, advance)
             case ObjectPlace(), FilePlace():
-                self._download(source, target, entry, advance)
+                self._download(source, target, entry, advance, durable=durable)
             case ObjectPlace(), ObjectPlace():
                 self._copy_object(source, target, entry, advance)
             case _:
@@ -109,7 +118,13 @@ class Copier:
             )
 
     def _download(
-        self, source: ObjectPlace, target: FilePlace, entry: Entry, advance: Advance
+        self,
+        source: ObjectPlace,
+        target: FilePlace,
+        entry: Entry,
+        advance: Advance,
+        *,
+        durable: bool,
     ) -> None:
         address = source.address
         try:
@@ -121,7 +136,7 @@ class Copier:
             address.key,
             path,
             size_bytes=entry.size_bytes,
-            mode=self._mode,
+            durable=durable,
             advance=advance,
         )
         if self._keep_times and (modified_ns := _kept_time_ns(info)) is not None:
@@ -212,7 +227,10 @@ class PairMover:
         name = source.name
         if problem := self._target.name_problem(name):
             raise UsageError(f"{self._source.label(name)}: {problem}")
-        self._copier.copy(self._source.place(name), self._target.place(name), source, advance)
+        # The run as a whole makes its files durable, in one go.
+        self._copier.copy(
+            self._source.place(name), self._target.place(name), source, advance, durable=False
+        )
 
     def is_same(self, source: Entry, target: Entry) -> bool:
         """Compare the contents of two entries of equal size."""
@@ -260,10 +278,3 @@ def _kept_time_ns(info: ObjectInfo) -> int | None:
     if not (seconds.isdecimal() and (fraction.isdecimal() or not fraction)):
         return None
     return int(seconds) * _NS_PER_S + int(fraction[:9].ljust(9, "0"))
-
-
-def file_mode() -> int:
-    """Return the permission bits that this user's new files have."""
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return 0o666 & ~mask

@@ -85,6 +85,7 @@ class Executor:
         self._mover = mover
         self._conduct = conduct
         self._present = 0
+        self._has_written = False
         # Copies that a folder of the target stood in the way of.
         self._blocked: list[Copy] = []
 
@@ -102,7 +103,12 @@ class Executor:
             closing(RemovalSpool()) as removals,
             closing(crew.events(self._tasks(steps, removals))) as events,
         ):
-            yield from events
+            try:
+                yield from events
+            finally:
+                # Also what was copied before an interrupt stays.
+                if self._has_written:
+                    self._target.settle()
 
     def _tasks(self, steps: Iterable[Step], removals: RemovalSpool) -> Iterator[Planned]:
         for step in steps:
@@ -180,6 +186,7 @@ class Executor:
                 for error in self._target.remove([step.displaced]).values():
                     raise error
             self._mover.copy(step.source, advance)
+            self._has_written = True
         return [Copied(source, target, step.source.size_bytes)]
 
     def _remove(self, entries: Iterable[Entry], _: Advance) -> list[Event]:

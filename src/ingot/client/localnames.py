@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from pathlib import Path
@@ -68,19 +69,22 @@ def prepare_local_path(root: Path, name: str) -> Path:
     """
     if problem := tree_name_problem(name):
         raise Error(f"{printable(name)!r} cannot be a file: {problem}")
-    *folders, last = name.split("/")
-    current = root
-    current.mkdir(parents=True, exist_ok=True)
+    *folders, _ = name.split("/")
+    # Strings, not paths: this runs once for each file of a large tree.
+    current = str(root)
+    if not os.path.isdir(current):
+        os.makedirs(current, exist_ok=True)
     for folder in folders:
-        current = current / folder
+        current = f"{current}/{folder}"
         try:
             mode = os.lstat(current).st_mode
         except FileNotFoundError:
-            current.mkdir(exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(current)
             continue
         if not stat.S_ISDIR(mode):
             raise ConflictError(f"{current} is {describe(mode)}, but a folder is needed there")
-    path = current / last
+    path = root / name
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:

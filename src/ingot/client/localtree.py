@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ingot.base.atomic import sync_file_system
 from ingot.base.errors import Error, NotFoundError, UsageError
 from ingot.client.entries import Entry, Listed, Obstacle, Selection
 from ingot.client.localnames import (
@@ -97,6 +98,19 @@ class LocalTree:
             except OSError as error:
                 failed[name] = Error(f"cannot delete {self.label(name)}: {error.strerror}")
         return failed
+
+    def settle(self) -> None:
+        """Wait until the device has what was written.
+
+        Raises:
+            Error: it failed.
+        """
+        try:
+            sync_file_system(self.root)
+        except FileNotFoundError:
+            return  # nothing was written
+        except OSError as error:
+            raise Error(f"cannot write to {self.root}: {error.strerror}") from error
 
     def label(self, name: str) -> str:
         """Return the path for people."""

@@ -15,7 +15,15 @@ from ingot.client.places import FilePlace, ObjectPlace, Place
 class MovingCopier(Copier):
     """A copier that leaves nothing where it copied from; see `Copier` for its arguments."""
 
-    def copy(self, source: Place, target: Place, entry: Entry, advance: Advance) -> None:
+    def copy(
+        self,
+        source: Place,
+        target: Place,
+        entry: Entry,
+        advance: Advance,
+        *,
+        durable: bool = True,
+    ) -> None:
         """Write the content at `source` to `target`, then remove it from `source`.
 
         Raises:
@@ -23,7 +31,8 @@ class MovingCopier(Copier):
                 the target itself under another name.
             Error: as `Copier.copy`; or it was copied, but the source cannot be removed.
         """
-        super().copy(source, target, entry, advance)
+        # Whoever asks: the source goes only after the copy is where no power cut takes it from.
+        super().copy(source, target, entry, advance, durable=True)
         try:
             match source:
                 case FilePlace():

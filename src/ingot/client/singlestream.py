@@ -14,7 +14,6 @@ from ingot.base.limits import PART_BYTES_MAX, PART_BYTES_MIN, PARTS_MAX
 from ingot.base.units import format_size
 from ingot.client.addresses import RemoteAddress
 from ingot.client.connections import Connections
-from ingot.client.copier import file_mode
 from ingot.client.streams import read_object, write_blocks
 from ingot.s3client.client import S3Client
 
@@ -84,7 +83,7 @@ def receive(
     """
     if not path.exists() or path.is_file():
         info = connections.transfers(source.alias).download_file(
-            source.bucket, source.key, path, size_bytes=0, mode=file_mode(), advance=advance
+            source.bucket, source.key, path, size_bytes=0, advance=advance
         )
         return Moved(info.size_bytes, 1)
     size_bytes = 0

@@ -43,6 +43,14 @@ class Tree(Protocol):
         """Delete names and return those that failed; one that is gone already is no failure."""
         ...
 
+    def settle(self) -> None:
+        """Make what was written durable, where copies do not see to it themselves.
+
+        Raises:
+            Error: it cannot be.
+        """
+        ...
+
     def place(self, name: str) -> Place:
         """Return where the content of this name is."""
         ...

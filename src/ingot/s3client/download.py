@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO
+from typing import NamedTuple
 
-from ingot.base.atomic import atomic_writer
+from ingot.base.atomic import atomic_descriptor
 from ingot.base.errors import Error, NetworkError
 from ingot.base.limits import TRANSFER_CHUNK_BYTES
+from ingot.base.units import KIB
 from ingot.s3.ranges import ByteRange
 from ingot.s3client.client import S3Client
 from ingot.s3client.parts import Meter, TransferOptions, run_parts
@@ -21,6 +23,22 @@ from ingot.s3client.verify import Verifier
 # A connection that breaks in the middle is picked up where it broke; when that brings no byte
 # so often in a row, the service counts as gone.
 _FRUITLESS_RESUMES_MAX = 3
+
+
+_BUFFER_BYTES = 256 * KIB
+_buffers = threading.local()
+
+
+class FileOptions(NamedTuple):
+    """How a downloaded file is made.
+
+    Attributes:
+        mode: permission bits; None for those that the umask leaves.
+        durable: whether it is on the device when the download returns.
+    """
+
+    mode: int | None = None
+    durable: bool = True
 
 
 class Download:
@@ -49,7 +67,7 @@ class Download:
         self._version_id = version_id
         self._meter = meter
 
-    def in_one(self, path: Path, *, mode: int) -> ObjectInfo:
+    def in_one(self, path: Path, file: FileOptions) -> ObjectInfo:
         """Fetch it with one request, more only if the connection breaks.
 
         Raises:
@@ -59,18 +77,23 @@ class Download:
         stream = self._open(None, "")
         info = stream.info
         verifier = Verifier(info, self._subject)
-        with stream, _written(path, mode) as file:
+        with stream, _written(path, file) as descriptor:
 
-            def take(piece: bytes, offset: int) -> None:
-                file.write(piece)
-                verifier.update(piece)
+            def take(block: memoryview, offset: int) -> None:
+                _write_all(descriptor, block, offset)
+                verifier.update(block)
 
             self._pull(stream, ByteRange(0, info.size_bytes), info.etag, take)
             verifier.check()
         return info
 
     def in_parts(
-        self, path: Path, *, mode: int, options: TransferOptions, threads: ThreadPoolExecutor
+        self,
+        path: Path,
+        file: FileOptions,
+        *,
+        options: TransferOptions,
+        threads: ThreadPoolExecutor,
     ) -> ObjectInfo:
         """Fetch it with a request for each part, several at once.
 
@@ -80,16 +103,15 @@ class Download:
         """
         info = self._client.head_object(self._bucket, self._key, version_id=self._version_id)
         verifier = Verifier(info, self._subject)
-        with _written(path, mode) as file:
-            descriptor = file.fileno()
+        with _written(path, file) as descriptor:
 
             def fetch(part: ByteRange) -> bytes | None:
                 total = verifier.part()
 
-                def take(piece: bytes, offset: int) -> None:
-                    _write_all(descriptor, piece, offset)
+                def take(block: memoryview, offset: int) -> None:
+                    _write_all(descriptor, block, offset)
                     if total is not None:
-                        total.update(piece)
+                        total.update(block)
 
                 self._pull(self._open(part, info.etag), part, info.etag, take)
                 return None if total is None else total.digest()
@@ -121,7 +143,7 @@ class Download:
         stream: ObjectStream,
         part: ByteRange,
         etag: str,
-        take: Callable[[bytes, int], None],
+        take: Callable[[memoryview, int], None],
     ) -> None:
         """Hand every byte of the part to `take` with its offset, whatever the connection does."""
         offset, end = part.start, part.start + part.length
@@ -129,11 +151,11 @@ class Download:
         while True:
             try:
                 with stream:
-                    for piece in stream:
-                        take(piece, offset)
-                        offset += len(piece)
+                    for block in stream.blocks(_buffer()):
+                        take(block, offset)
+                        offset += len(block)
                         fruitless = 0
-                        self._meter(len(piece))
+                        self._meter(len(block))
             except NetworkError:
                 fruitless += 1
                 if fruitless > _FRUITLESS_RESUMES_MAX:
@@ -144,20 +166,27 @@ class Download:
 
 
 @contextlib.contextmanager
-def _written(path: Path, mode: int) -> Iterator[BinaryIO]:
+def _written(path: Path, file: FileOptions) -> Iterator[int]:
     try:
-        with atomic_writer(path, mode=mode) as file:
-            yield file
+        with atomic_descriptor(str(path), mode=file.mode, durable=file.durable) as descriptor:
+            yield descriptor
     except OSError as error:
         raise Error(f"{path} cannot be written: {error.strerror or error}") from error
 
 
-def _write_all(descriptor: int, data: bytes, offset: int) -> None:
-    view = memoryview(data)
-    while view:
-        written = os.pwrite(descriptor, view, offset)
+def _buffer() -> memoryview:
+    """Return the buffer of this thread: one for all its downloads."""
+    buffer: memoryview | None = getattr(_buffers, "buffer", None)
+    if buffer is None:
+        buffer = _buffers.buffer = memoryview(bytearray(_BUFFER_BYTES))
+    return buffer
+
+
+def _write_all(descriptor: int, block: memoryview, offset: int) -> None:
+    while block:
+        written = os.pwrite(descriptor, block, offset)
         offset += written
-        view = view[written:]
+        block = block[written:]
 
 
 def _reread(descriptor: int, size_bytes: int, verifier: Verifier) -> None:

@@ -12,7 +12,7 @@ from ingot.s3.checksums import FULL_OBJECT
 from ingot.s3.ranges import ByteRange
 from ingot.s3client.body import Advance, FileSource, ObjectSource
 from ingot.s3client.client import S3Client
-from ingot.s3client.download import Download
+from ingot.s3client.download import Download, FileOptions
 from ingot.s3client.parts import Meter, TransferOptions
 from ingot.s3client.results import (
     Attributes,
@@ -189,10 +189,11 @@ class Transfers:
         *,
         size_bytes: int,
         version_id: str | None = None,
-        mode: int = 0o644,
+        mode: int | None = None,
+        durable: bool = True,
         advance: Advance = _ignore,
     ) -> ObjectInfo:
-        """Write an object to a file that takes its name only when it is whole, true and durable.
+        """Write an object to a file that takes its name only when it is whole and verified.
 
         Args:
             bucket: where from.
@@ -200,7 +201,9 @@ class Transfers:
             path: the file; its directory must exist.
             size_bytes: what a listing or HEAD said; decides only whether it comes in parts.
             version_id: None for the current version.
-            mode: permission bits of the file.
+            mode: permission bits of the file; None for those that the umask leaves.
+            durable: whether the file is on the device when this returns. If not, it still takes
+                its name only when it is whole and verified, but a power cut may undo that.
             advance: as for `upload_file`.
 
         Raises:
@@ -210,8 +213,10 @@ class Transfers:
         """
         download = Download(self._client, bucket, key, version_id=version_id, meter=Meter(advance))
         if size_bytes < self._options.split_from_bytes:
-            return download.in_one(path, mode=mode)
-        return download.in_parts(path, mode=mode, options=self._options, threads=self._threads)
+            return download.in_one(path, FileOptions(mode, durable))
+        return download.in_parts(
+            path, FileOptions(mode, durable), options=self._options, threads=self._threads
+        )
 
     def close(self) -> None:
         """Wait for running parts and end the threads."""

@@ -42,7 +42,7 @@ class Verifier:
         """Whether there is something to compare with."""
         return self._total is not None
 
-    def update(self, piece: bytes) -> None:
+    def update(self, piece: bytes | memoryview) -> None:
         """Take the next bytes."""
         if self._total is not None:
             self._total.update(piece)

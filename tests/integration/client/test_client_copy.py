@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import subprocess
 import socket
 import stat
 import sys
@@ -489,17 +490,45 @@ class TestFailures:
         self, cli: Any, remote: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         remote.put_all({"a": b"1", "b": b"2"})
-        real = os.fsync
+        real = os.pwrite
         calls = []
 
-        def fail_first(descriptor: int) -> None:
+        def fail_first(descriptor: int, data: Any, offset: int) -> int:
             calls.append(descriptor)
             if len(calls) == 1:
                 raise OSError(28, "No space left on device")
-            real(descriptor)
+            return real(descriptor, data, offset)
 
-        monkeypatch.setattr(os, "fsync", fail_first)
+        monkeypatch.setattr(os, "pwrite", fail_first)
         result = cli("mirror", remote.address, "dst")
         assert result.code == 3
         assert "No space left on device" in result.err
         assert len(os.listdir(tmp_path / "dst")) == 1
+
+    def test_a_device_that_fails_at_the_end_fails_the_run(
+        self, cli: Any, remote: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(path: Path) -> None:
+            raise OSError(5, "Input/output error")
+
+        remote.put_all({"a": b"1"})
+        monkeypatch.setattr("ingot.client.localtree.sync_file_system", fail)
+        result = cli("mirror", remote.address, "dst")
+        assert result.code == 1
+        assert "Input/output error" in result.err
+
+    def test_files_that_may_not_grow_so_long_fail_and_the_rest_comes(
+        self, remote: Any, tmp_path: Path, files: Any
+    ) -> None:
+        remote.put_all({"a": b"1", "long": bytes(3_000_000), "z": b"2"})
+        code = (
+            "import os, resource, sys\n"
+            "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
+            "from ingot.cli.main import run\n"
+            "sys.exit(run(sys.argv[1:]))"
+        )
+        command = [sys.executable, "-c", code, "mirror", remote.address, "dst"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 3
+        assert "File too large" in done.stderr
+        assert files.contents(tmp_path / "dst") == {"a": b"1", "z": b"2"}

@@ -39,6 +39,7 @@ class MemoryTree:
         self.contents = dict(contents)
         self.obstacles: list[Obstacle] = []
         self.vanished = False
+        self.settled = 0
         self.removals: list[list[str]] = []
         self.failing: dict[str, Error] = {}
 
@@ -64,6 +65,9 @@ class MemoryTree:
             if name not in self.failing:
                 self.contents.pop(name, None)
         return {name: self.failing[name] for name in names if name in self.failing}
+
+    def settle(self) -> None:
+        self.settled += 1
 
     def place(self, name: str) -> Place:
         return FilePlace(Path("/"), name)

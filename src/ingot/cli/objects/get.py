@@ -31,7 +31,6 @@ def get(printer: Printer, *, source: str, target: str, version_id: str | None) -
     from ingot.client.addresses import LocalAddress, check_intended_local, parse_object
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections
-    from ingot.client.copier import file_mode
     from ingot.client.events import Copied
     from ingot.client.localnames import prepare_local_path
 
@@ -58,7 +57,6 @@ def get(printer: Printer, *, source: str, target: str, version_id: str | None) -
                 path,
                 size_bytes=info.size_bytes,
                 version_id=version_id,
-                mode=file_mode(),
                 advance=task.advance,
             )
     reporter.tell(Copied(str(address), str(path), info.size_bytes))
