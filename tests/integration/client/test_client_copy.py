@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
 import socket
 import stat
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
