@@ -14,7 +14,7 @@ from typing import NamedTuple
 from ingot.s3.documents import listing as documents
 from ingot.store import keys
 from ingot.store.catalog.contract import Put
-from ingot.store.keys import Versioning
+from ingot.store.fences import Versioning
 from ingot.store.records import SCHEMA, Attributes, ObjectRecord, encode
 from ingot.store.store import ObjectStore
 
@@ -130,7 +130,7 @@ def _render(store: ObjectStore, *, prefix: str = "", delimiter: str = "", after:
                     item.record.modified_ns,
                     item.record.etag,
                     item.record.size_bytes,
-                    item.record.attributes.storage_class,
+                    item.storage_class,
                 )
                 for item in page.objects
             ],

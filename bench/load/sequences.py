@@ -12,22 +12,27 @@ from bench.load.connection import Tally, run
 from bench.load.signing import NOTHING, Payload, Target, address
 from ingot.s3.sigv4 import UNSIGNED_PAYLOAD, Query
 
-_TOKEN = re.compile(r"<NextContinuationToken>([^<]+)</NextContinuationToken>")
-_UPLOAD = re.compile(r"<UploadId>([^<]+)</UploadId>")
+_TOKEN = re.compile(rb"<NextContinuationToken>([^<]+)</NextContinuationToken>")
+_UPLOAD = re.compile(rb"<UploadId>([^<]+)</UploadId>")
 _TIMEOUT_S = 120
 
 
 def list_all(target: Target, bucket: str, may_go_on: Callable[[], bool]) -> Tally:
     """List a bucket page by page, again and again; each whole listing is one request."""
     tally = Tally()
+    # One connection, and no look at the keys: a client must cost little beside its server.
+    connection = http.client.HTTPConnection(target.host, target.port, timeout=_TIMEOUT_S)
     while not tally.latencies_s or may_go_on():
         started_s = time.perf_counter()
         query: list[tuple[str, str]] = [("list-type", "2")]
         while query:
-            document = _call(target, "GET", f"/{bucket}", query, tally)
+            document = _call(target, "GET", f"/{bucket}", query, tally, connection=connection)
             token = _TOKEN.search(document)
-            query = [("list-type", "2"), ("continuation-token", token[1])] if token else []
+            query = []
+            if token:
+                query = [("list-type", "2"), ("continuation-token", token[1].decode())]
         tally.latencies_s.append(time.perf_counter() - started_s)
+    connection.close()
     return tally
 
 
@@ -49,7 +54,7 @@ async def upload_in_parts(
     while not tally.latencies_s or may_go_on():
         started_s = time.perf_counter()
         upload = _UPLOAD.search(_call(target, "POST", path, [("uploads", "")], tally))
-        upload_id = upload[1] if upload else ""
+        upload_id = upload[1].decode() if upload else ""
         requests = [
             target.request(
                 "PUT",
@@ -76,17 +81,19 @@ def _call(
     tally: Tally,
     *,
     payload: Payload = NOTHING,
-) -> str:
-    """Send one request on a connection of its own and return the answer's body."""
-    connection = http.client.HTTPConnection(target.host, target.port, timeout=_TIMEOUT_S)
+    connection: http.client.HTTPConnection | None = None,
+) -> bytes:
+    """Send one request, on a connection of its own unless one is given; return the body."""
+    own = connection or http.client.HTTPConnection(target.host, target.port, timeout=_TIMEOUT_S)
     try:
         headers = target.headers(method, path, payload, query)
-        connection.request(method, address(path, query), body=payload.data, headers=headers)
-        answer = connection.getresponse()
+        own.request(method, address(path, query), body=payload.data, headers=headers)
+        answer = own.getresponse()
         data = answer.read()
     finally:
-        connection.close()
+        if connection is None:
+            own.close()
     tally.count(answer.status)
     if answer.status >= 300:
         tally.first_failure = tally.first_failure or data
-    return data.decode()
+    return data

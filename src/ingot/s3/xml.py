@@ -27,6 +27,7 @@ _FORBIDDEN_REFERENCE = re.compile(
 # `GetBucketVersioningResponse`; an ErrorResponse stays an error.
 _ANSWER = re.compile(r"(Get|List)[A-Za-z]+(Response|Output)")
 _SPECIAL = re.compile(r"[&<>\"\x00-\x08\x0b-\x1f]")
+_PLAIN_BYTES = bytes(byte for byte in range(256) if not _SPECIAL.match(chr(byte)) or byte >= 0x80)
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 _INEXPRESSIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
@@ -143,6 +144,11 @@ def escape(text: str) -> str:
     if text.isalnum() or _SPECIAL.search(text) is None:
         return text
     return _SPECIAL.sub(_escape_one, text)
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether `escape` would leave the text as it is; quick with long ones."""
+    return not text.encode().translate(None, _PLAIN_BYTES)
 
 
 def expressible(text: str) -> bool:

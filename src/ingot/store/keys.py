@@ -8,6 +8,7 @@ keeps their order and their prefixes, and leaves `\1` as a separator that sorts 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 
 # The partition that lists the buckets: name → BucketRecord.
 BUCKETS = "buckets"
@@ -64,6 +65,12 @@ def unescape(escaped: bytes) -> bytes:
         for plain, mark in reversed(_ESCAPES):
             escaped = escaped.replace(mark, plain)
     return escaped
+
+
+def are_plain(rows: Sequence[tuple[bytes, bytes]]) -> bool:
+    """Tell whether no key of rows has anything escaped, or a separator."""
+    joined = b"".join([key for key, _ in rows])
+    return b"\1" not in joined and b"\2" not in joined
 
 
 def object_key(key: str) -> bytes:

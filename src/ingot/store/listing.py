@@ -5,6 +5,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import NamedTuple
 
+import msgspec
+
 from ingot.store import keys
 from ingot.store.catalog.contract import Catalog
 
@@ -14,7 +16,7 @@ _ROWS_FIRST = 64
 _GROWTH = 4
 
 
-class Row(NamedTuple):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """A catalog row: the S3 key, what follows it behind the separator, and the value."""
 
     key: str
@@ -103,9 +105,10 @@ class _RowReader:
         """Append the entries of rows; return where to read on (`b""` for no rows)."""
         skip = len(self._space)
         if not self._delimiter and rows:
-            for catalog_key, value in rows:
-                escaped, _, suffix = catalog_key[skip:].partition(keys.SEPARATOR)
-                entries.append(Row(keys.unescape(escaped).decode(), suffix.decode(), value))
+            if keys.are_plain(rows):
+                entries += [Row(key[skip:].decode(), "", value) for key, value in rows]
+            else:
+                entries += [self._row(catalog_key, value) for catalog_key, value in rows]
             return keys.after(rows[-1][0])
         position = b""
         index = 0
@@ -125,6 +128,10 @@ class _RowReader:
                 # A one-tuple sorts before the pair that begins with it.
                 index = bisect_left(rows, (position,), lo=index)
         return position
+
+    def _row(self, catalog_key: bytes, value: bytes) -> Row:
+        escaped, _, suffix = catalog_key[len(self._space) :].partition(keys.SEPARATOR)
+        return Row(keys.unescape(escaped).decode(), suffix.decode(), value)
 
 
 def _common_prefix(raw: bytes, prefix: bytes, delimiter: bytes) -> bytes | None:

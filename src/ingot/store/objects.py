@@ -34,7 +34,7 @@ from ingot.store.records import (
     PartRecord,
     encode,
 )
-from ingot.store.seals import decode_object, open_object
+from ingot.store.seals import decode_listed, open_object, storage_class_of
 from ingot.store.stored import StoredObject
 from ingot.store.version_listing import VersionsQuery, list_versions
 
@@ -309,14 +309,13 @@ class Objects:
             position=position,
             limit=limit,
         )
-        objects: list[ListedObject] = []
-        prefixes: list[str] = []
+        objects = [
+            ListedObject(row.key, decode_listed(row.value), storage_class_of(row.value))
+            for row in entries
+            if not isinstance(row, str)
+        ]
+        prefixes = [entry for entry in entries if isinstance(entry, str)]
         last = after
-        for entry in entries:
-            if isinstance(entry, str):
-                prefixes.append(entry)
-            else:
-                objects.append(ListedObject(entry.key, decode_object(entry.value)))
         if entries:
             last = entries[-1] if isinstance(entries[-1], str) else entries[-1].key
         return Page(objects, prefixes, truncated, last)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ingot.store.records import ObjectRecord, PartRecord, UploadRecord
+import msgspec
+
+from ingot.store.records import ListedRecord, ObjectRecord, PartRecord, UploadRecord
 
 
-class ListedObject(NamedTuple):
-    """An object in a listing."""
+class ListedObject(msgspec.Struct, frozen=True, gc=False):
+    """An object in a listing; of its record what listings show."""
 
     key: str
-    record: ObjectRecord
+    record: ListedRecord
+    storage_class: str
 
 
 class Page(NamedTuple):

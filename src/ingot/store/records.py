@@ -1,5 +1,7 @@
 """The records of the catalog and their encoding; each begins with its schema version.
 
+Records refer to nothing that refers back, so the garbage collector need not know of them.
+
 Records are msgpack arrays: fields are only ever added, at the end and with a default, and the
 schema version rises when the meaning of an old field changes. Those of objects are sealed besides,
 see `seals`. The bytes are specified in
@@ -20,7 +22,7 @@ SCHEMA: Final = 1
 Layout = Literal["inline", "blob", "manifest"]
 
 
-class Attributes(msgspec.Struct, frozen=True, array_like=True):
+class Attributes(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a writer says about an object beside its bytes.
 
     Attributes:
@@ -49,7 +51,7 @@ class BucketRecord(msgspec.Struct, frozen=True, array_like=True):
     tags: dict[str, str] = {}
 
 
-class ListedRecord(msgspec.Struct, frozen=True, array_like=True):
+class ListedRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The leading fields of `ObjectRecord`: what a listing needs, read without the rest.
 
     Attributes:
@@ -73,7 +75,7 @@ class ListedRecord(msgspec.Struct, frozen=True, array_like=True):
     checksums: dict[str, str]
 
 
-class ObjectRecord(ListedRecord, frozen=True, array_like=True):
+class ObjectRecord(ListedRecord, frozen=True, array_like=True, gc=False):
     """One version of an object.
 
     Attributes:
@@ -94,7 +96,7 @@ class ObjectRecord(ListedRecord, frozen=True, array_like=True):
     lock: Lock | None = None
 
 
-class PartRecord(msgspec.Struct, frozen=True, array_like=True):
+class PartRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A part of an upload, and an entry of a manifest.
 
     Attributes:

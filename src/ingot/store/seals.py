@@ -23,6 +23,10 @@ _SUM: Final = struct.Struct("<I")
 _HEAD_BYTES: Final = _HEAD.size
 _WRONG_ATTACHMENT: Final = "what is attached to its record has a wrong checksum"
 
+# How records end that are of the standard class: listings need not read what is before it.
+# Behind the class is the lock, if it has one.
+_STANDARD: Final = (encode("STANDARD"), encode("STANDARD") + encode(None))
+
 _decode_object = msgspec.msgpack.Decoder(ObjectRecord).decode
 _decode_listed = msgspec.msgpack.Decoder(ListedRecord).decode
 
@@ -95,6 +99,13 @@ def decode_listed(value: bytes) -> ListedRecord:
         return _decode_listed(value[_HEAD_BYTES:] if value[0] == _MARK else value)
     except (msgspec.DecodeError, IndexError) as error:
         raise _unreadable("", error) from error
+
+
+def storage_class_of(value: bytes) -> str:
+    """Return the storage class of a record, the last of its fields; unverified, as above."""
+    if value.endswith(_STANDARD):
+        return "STANDARD"
+    return decode_object(value).attributes.storage_class
 
 
 def _open(key: str, value: bytes) -> tuple[ObjectRecord, int | None]:

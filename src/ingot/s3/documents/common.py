@@ -83,6 +83,21 @@ def encode_name(text: str | None, encoding_type: str | None) -> str | None:
     return text if _PLAIN.fullmatch(text) else quote(text, safe="/")
 
 
+def encode_names(names: Sequence[str], encoding_type: str | None) -> Sequence[str]:
+    """Write the names of a page for the content of elements, as the client asked.
+
+    Raises:
+        S3Error: `InvalidArgument` for an encoding that S3 does not have.
+    """
+    # Most pages have no name that needs anything, which one look at all of them tells.
+    joined = "".join(names)
+    if encoding_type is None and xml.is_plain(joined):
+        return names
+    if encoding_type == URL_ENCODING and _PLAIN.fullmatch(joined):
+        return names
+    return [xml.escape(encode_name(name, encoding_type) or "") for name in names]
+
+
 def decode_name(text: str, encoding_type: str | None) -> str:
     """Read a key, prefix or marker; some servers write a space as `+`."""
     return unquote_plus(text) if encoding_type == URL_ENCODING else text

@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+import msgspec
+
 from ingot.s3 import xml
 from ingot.s3.dates import format_iso8601
 from ingot.s3.documents.common import (
     Owner,
     decode_name,
     encode_name,
+    encode_names,
     parse_bool,
     parse_instant,
     parse_int,
@@ -21,7 +24,7 @@ from ingot.s3.documents.common import (
 from ingot.s3.etags import unquote_etag
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """One object of a list; `etag` is without quotes, `modified_ns` since the epoch."""
 
     key: str
@@ -242,16 +245,18 @@ def _parse_head(
 
 def _render_entries(entries: Sequence[Entry], coding: str | None) -> str:
     # A page of 1,000 is rendered on the server's event loop: one f-string each.
+    names = encode_names([entry.key for entry in entries], coding)
+    etags: Sequence[str] = [entry.etag for entry in entries]
+    if not xml.is_plain("".join(etags)):
+        etags = [xml.escape(etag) for etag in etags]
     return "".join(
         [
-            f"<Contents><Key>{xml.escape(encode_name(key, coding) or '')}</Key>"
-            f"<LastModified>{format_iso8601(modified_ns)}</LastModified>"
-            f"<ETag>&quot;{xml.escape(etag)}&quot;</ETag>"
-            f"{_algorithm(checksum_algorithm)}<Size>{size_bytes}</Size>"
-            f"{_class_and_owner(storage_class, owner)}</Contents>"
-            for key, modified_ns, etag, size_bytes, storage_class, owner, checksum_algorithm in (
-                entries
-            )
+            f"<Contents><Key>{name}</Key>"
+            f"<LastModified>{format_iso8601(entry.modified_ns)}</LastModified>"
+            f"<ETag>&quot;{etag}&quot;</ETag>"
+            f"{_algorithm(entry.checksum_algorithm)}<Size>{entry.size_bytes}</Size>"
+            f"{_class_and_owner(entry.storage_class, entry.owner)}</Contents>"
+            for name, etag, entry in zip(names, etags, entries, strict=True)
         ]
     )
 
@@ -313,14 +318,8 @@ def _parse_version(element: xml.Element, coding: str | None) -> VersionEntry:
 
 
 def _render_prefixes(page: _Page) -> str:
-    coding = page.encoding_type
-    return "".join(
-        [
-            f"<CommonPrefixes><Prefix>{xml.escape(encode_name(prefix, coding) or '')}</Prefix>"
-            "</CommonPrefixes>"
-            for prefix in page.common_prefixes
-        ]
-    )
+    names = encode_names(page.common_prefixes, page.encoding_type)
+    return "".join([f"<CommonPrefixes><Prefix>{name}</Prefix></CommonPrefixes>" for name in names])
 
 
 def _parse_prefixes(root: xml.Element, coding: str | None) -> list[str]:

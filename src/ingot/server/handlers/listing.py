@@ -143,7 +143,7 @@ def _entry(listed: ListedObject, *, with_owner: bool) -> documents.Entry:
         record.modified_ns,
         record.etag,
         record.size_bytes,
-        record.attributes.storage_class,
+        listed.storage_class,
         OWNER if with_owner else None,
         next(iter(record.checksums), None),
     )
