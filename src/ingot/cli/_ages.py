@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ingot.client.removal import Age
+    from ingot.client.ages import Age
 
 
 def age_of(older_than: str | None, newer_than: str | None) -> Age:
@@ -16,7 +16,7 @@ def age_of(older_than: str | None, newer_than: str | None) -> Age:
     """
     from ingot.base.clock import SystemClock
     from ingot.base.units import parse_duration
-    from ingot.client.removal import Age
+    from ingot.client.ages import Age
 
     now_ns = SystemClock().now_ns()
 

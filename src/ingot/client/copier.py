@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from ingot.client.connections import Connections
 from ingot.client.crew import Advance, VanishedError
 from ingot.client.digests import ContentDigests, multipart_count
 from ingot.client.entries import Entry
+from ingot.client.given import Given, content_headers_of
 from ingot.client.localnames import prepare_local_path
 from ingot.client.places import FilePlace, ObjectPlace, Place
 from ingot.client.trees import Tree
@@ -35,14 +35,26 @@ class Copier:
         connections: to the services.
         digests: of local files.
         keep_times: carry a file's modification time as metadata `mtime` and set it on download.
+        given: what objects that are written get beside their bytes.
     """
 
     def __init__(
-        self, connections: Connections, digests: ContentDigests, *, keep_times: bool = False
+        self,
+        connections: Connections,
+        digests: ContentDigests,
+        *,
+        keep_times: bool = False,
+        given: Given | None = None,
     ) -> None:
         self._connections = connections
         self._digests = digests
         self._keep_times = keep_times
+        self._given = given or Given()
+
+    @property
+    def changes_attributes(self) -> bool:
+        """Whether a copy is more than its source, so that one in place makes sense."""
+        return bool(self._given)
 
     def copy(
         self,
@@ -113,7 +125,7 @@ class Copier:
                 source.path,
                 address.bucket,
                 address.key,
-                attributes=Attributes(content_headers_of(source.name), metadata),
+                attributes=self._given.over(Attributes(content_headers_of(source.name), metadata)),
                 advance=advance,
             )
 
@@ -147,6 +159,12 @@ class Copier:
     ) -> None:
         origin, goal = source.address, target.address
         transfers = self._connections.transfers(goal.alias)
+        attributes = None
+        if self._given:
+            info = self.info(source)
+            attributes = self._given.over(
+                Attributes(info.content_headers, info.metadata, info.storage_class)
+            )
         if origin.alias != goal.alias:
             transfers.upload_object(
                 self._connections.client(origin.alias),
@@ -154,13 +172,23 @@ class Copier:
                 origin.key,
                 goal.bucket,
                 goal.key,
+                attributes=attributes,
                 advance=advance,
             )
         elif entry.size_bytes > COPY_BYTES_MAX:
-            transfers.copy_object(origin.bucket, origin.key, goal.bucket, goal.key, advance=advance)
+            transfers.copy_object(
+                origin.bucket,
+                origin.key,
+                goal.bucket,
+                goal.key,
+                attributes=attributes,
+                advance=advance,
+            )
         else:
             client = self._connections.client(goal.alias)
-            client.copy_object(origin.bucket, origin.key, goal.bucket, goal.key)
+            client.copy_object(
+                origin.bucket, origin.key, goal.bucket, goal.key, attributes=attributes
+            )
             advance(entry.size_bytes)
 
     def _file_is_object(self, path: Path, place: ObjectPlace, etag: str) -> bool:
@@ -237,15 +265,6 @@ class PairMover:
         return self._copier.is_same(
             self._source.place(source.name), self._target.place(target.name), (source, target)
         )
-
-
-def content_headers_of(name: str) -> dict[str, str]:
-    """Guess an object's `Content-Type`; its bytes are no encoding of others, so that is all."""
-    kind, encoding = mimetypes.guess_type(name, strict=False)
-    # `x.tar.gz` is a gzip file, not a tar to be unpacked on the way.
-    if encoding is not None:
-        kind = {"gzip": "application/gzip", "bzip2": "application/x-bzip2"}.get(encoding)
-    return {"content-type": kind or "application/octet-stream"}
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 from ingot.base.errors import Error, NotFoundError, UsageError
 from ingot.base.progress import Progress
 from ingot.client.addresses import Address, LocalAddress, RemoteAddress
+from ingot.client.ages import Age
 from ingot.client.buckettree import BucketTree
 from ingot.client.connections import Connections
 from ingot.client.copier import Copier, PairMover
@@ -44,15 +45,23 @@ class CopyJob:
         copier: moves contents.
         conduct: how.
         progress: is told of objects and bytes.
+        age: only what was written then is copied.
     """
 
     def __init__(
-        self, connections: Connections, copier: Copier, conduct: Conduct, progress: Progress
+        self,
+        connections: Connections,
+        copier: Copier,
+        conduct: Conduct,
+        progress: Progress,
+        *,
+        age: Age | None = None,
     ) -> None:
         self._connections = connections
         self._copier = copier
         self._conduct = conduct
         self._progress = progress
+        self._age = age or Age()
 
     def singles(
         self, sources: Sequence[Address], target: Address, *, into_folder: bool = False
@@ -68,10 +77,17 @@ class CopyJob:
         """
         _check_bucket(target)
         into_folder = into_folder or len(sources) > 1 or target.names_folder
-        copies = _single_copies(sources, target, self._connections, into_folder=into_folder)
+        copies = _single_copies(
+            sources,
+            target,
+            self._connections,
+            into_folder=into_folder,
+            in_place=self._copier.changes_attributes,
+        )
         tasks = (
             Task(shown(copy.source), copy.entry.size_bytes, partial(self._single, copy))
             for copy in copies
+            if self._age.admits(copy.entry.modified_ns)
         )
         crew = Crew(self._progress, workers=self._conduct.workers, attempts=self._conduct.attempts)
         with closing(crew.events(tasks)) as events:
@@ -107,7 +123,7 @@ class CopyJob:
         ]
         for pair in pairs:
             mirror = Mirror(pair, self._conduct, remove=False, progress=self._progress)
-            with closing(mirror.run_without_comparing()) as events:
+            with closing(mirror.run_without_comparing(self._age)) as events:
                 yield from events
         if singles:
             yield from self.singles(singles, target, into_folder=bool(folders))
@@ -119,7 +135,12 @@ class CopyJob:
 
 
 def _single_copies(
-    sources: Sequence[Address], target: Address, connections: Connections, *, into_folder: bool
+    sources: Sequence[Address],
+    target: Address,
+    connections: Connections,
+    *,
+    into_folder: bool,
+    in_place: bool,
 ) -> list[SingleCopy]:
     copies = []
     taken: dict[Place, str] = {}
@@ -130,7 +151,7 @@ def _single_copies(
         goal = _goal(target, _last_name(source) if into_folder else None)
         if goal in taken:
             raise UsageError(f"{taken[goal]} and {source} would both become {shown(goal)}")
-        if goal == place:
+        if goal == place and not in_place:
             raise UsageError(f"{source} and {target} are the same")
         taken[goal] = str(source)
         copies.append(SingleCopy(place, goal, entry))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import mimetypes
 import re
 from dataclasses import dataclass
 
 from ingot.base.errors import UsageError
-from ingot.client.copier import content_headers_of
 from ingot.client.tagging import parse_tags
 from ingot.s3.headers import CONTENT_HEADERS, METADATA_PREFIX
 from ingot.s3client.results import Attributes
@@ -40,13 +40,33 @@ class Given:
         Raises:
             UsageError: what was said cannot be attributes or tags.
         """
-        headers = content_headers_of(name)
-        found, metadata = parse_attributes(self.attributes or "")
-        headers.update(found)
+        return self.over(Attributes(content_headers_of(name)))
+
+    def over(self, base: Attributes) -> Attributes:
+        """Return the attributes that an object gets which would else have `base`.
+
+        Raises:
+            UsageError: what was said cannot be attributes or tags.
+        """
+        if not self:
+            return base
+        headers, metadata = parse_attributes(self.attributes or "")
         if self.content_type is not None:
             headers["content-type"] = self.content_type
-        tags = None if self.tags is None else parse_tags(self.tags)
-        return Attributes(headers, metadata, self.storage_class, tags)
+        return Attributes(
+            {**base.content_headers, **headers},
+            {**base.metadata, **metadata},
+            self.storage_class or base.storage_class,
+            base.tags if self.tags is None else parse_tags(self.tags),
+        )
+
+    def check(self) -> None:
+        """Make sure that what was said can be attributes and tags.
+
+        Raises:
+            UsageError: it cannot.
+        """
+        self.over(Attributes())
 
 
 def parse_attributes(text: str) -> tuple[dict[str, str], dict[str, str]]:
@@ -67,3 +87,12 @@ def parse_attributes(text: str) -> tuple[dict[str, str], dict[str, str]]:
             )
         (headers if name in CONTENT_HEADERS else metadata)[name] = value.strip()
     return headers, metadata
+
+
+def content_headers_of(name: str) -> dict[str, str]:
+    """Guess an object's `Content-Type`; its bytes are no encoding of others, so that is all."""
+    kind, encoding = mimetypes.guess_type(name, strict=False)
+    # `x.tar.gz` is a gzip file, not a tar to be unpacked on the way.
+    if encoding is not None:
+        kind = {"gzip": "application/gzip", "bzip2": "application/x-bzip2"}.get(encoding)
+    return {"content-type": kind or "application/octet-stream"}

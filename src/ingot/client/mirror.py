@@ -9,7 +9,8 @@ from itertools import chain
 
 from ingot.base.errors import UsageError
 from ingot.base.progress import Progress
-from ingot.client.entries import Listed
+from ingot.client.ages import Age
+from ingot.client.entries import Entry, Listed
 from ingot.client.events import Event
 from ingot.client.execute import Conduct, Executor, Mover
 from ingot.client.plan import Rules, Step, plan
@@ -65,15 +66,20 @@ class Mirror:
             limit = self._conduct.removal_limit
         yield from self._carried_out(steps, replace(self._conduct, removal_limit=limit))
 
-    def run_without_comparing(self) -> Generator[Event]:
-        """Copy everything, whatever the target has (`cp --recursive`).
+    def run_without_comparing(self, age: Age) -> Generator[Event]:
+        """Copy everything of that age, whatever the target has (`cp --recursive`).
 
         Raises:
             Error: as `run`.
         """
         self._pair.source.check()
         self._pair.target.check()
-        yield from self._carried_out(self._steps(self._pair.source.entries(), ()), self._conduct)
+        entries = (
+            item
+            for item in self._pair.source.entries()
+            if not isinstance(item, Entry) or age.admits(item.modified_ns)
+        )
+        yield from self._carried_out(self._steps(entries, ()), self._conduct)
 
     def _carried_out(self, steps: Iterable[Step], conduct: Conduct) -> Generator[Event]:
         executor = Executor(self._pair.source, self._pair.target, self._pair.mover, conduct)

@@ -15,6 +15,11 @@ from ingot.client.places import FilePlace, ObjectPlace, Place
 class MovingCopier(Copier):
     """A copier that leaves nothing where it copied from; see `Copier` for its arguments."""
 
+    @property
+    def changes_attributes(self) -> bool:
+        """Nothing can be moved in place."""
+        return False
+
     def copy(
         self,
         source: Place,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import islice
 
 from ingot.base.errors import DeniedError, Error, NotFoundError
 from ingot.base.limits import DELETE_KEYS_MAX
 from ingot.client.addresses import RemoteAddress
+from ingot.client.ages import Age
 from ingot.client.entries import Entry, Listed
 from ingot.client.events import Event, Failed, Removed
 from ingot.client.pastlisting import uploads_of
@@ -17,24 +17,6 @@ from ingot.client.trees import Tree
 from ingot.client.versions import Chosen
 from ingot.s3.documents.delete import DeleteFailure, ObjectIdentifier
 from ingot.s3client.client import S3Client
-
-
-@dataclass(frozen=True, slots=True)
-class Age:
-    """Which objects are meant by when they were written, nanoseconds since the epoch."""
-
-    before_ns: int | None = None
-    after_ns: int | None = None
-
-    def __bool__(self) -> bool:
-        """Whether it leaves any out."""
-        return self != Age()
-
-    def admits(self, modified_ns: int) -> bool:
-        """Tell whether an object that was written then is meant."""
-        return (self.before_ns is None or modified_ns < self.before_ns) and (
-            self.after_ns is None or modified_ns > self.after_ns
-        )
 
 
 def remove_all(tree: Tree, listed: Iterable[Listed], *, dry_run: bool) -> Generator[Event]:

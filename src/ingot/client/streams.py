@@ -10,7 +10,7 @@ from ingot.base.errors import Error, NetworkError, UsageError
 from ingot.base.limits import PARTS_MAX
 from ingot.base.units import MIB
 from ingot.client.addresses import RemoteAddress
-from ingot.client.copier import content_headers_of
+from ingot.client.given import content_headers_of
 from ingot.s3.ranges import ByteRange
 from ingot.s3client.client import S3Client
 from ingot.s3client.results import Attributes, PartResult

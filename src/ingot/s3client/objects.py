@@ -20,6 +20,7 @@ from ingot.s3.documents.delete import (
 )
 from ingot.s3.etags import unquote_etag
 from ingot.s3.ranges import ByteRange, format_range
+from ingot.s3.tags import TAGGING_DIRECTIVE_HEADER
 from ingot.s3client.body import Body, BytesBody
 from ingot.s3client.caller import Call, Caller
 from ingot.s3client.errors import ServiceError
@@ -183,6 +184,8 @@ class ObjectOperations(Caller):
         headers = CopySource(source_bucket, source_key, if_match).headers()
         if attributes is not None:
             headers |= attributes.headers() | {"x-amz-metadata-directive": "REPLACE"}
+            if attributes.tags is not None:
+                headers[TAGGING_DIRECTIVE_HEADER] = "REPLACE"
         return self.parsed(Call("PUT", bucket, key, headers=headers), copy_document.parse)
 
     def _delete_batch(

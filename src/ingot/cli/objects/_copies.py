@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ingot.client.addresses import Address
+    from ingot.client.ages import Age
     from ingot.client.connections import Connections
     from ingot.client.copier import Copier
     from ingot.client.entries import Selection
@@ -50,6 +51,7 @@ def carry_out(
     target: Address,
     folders: Selection | None,
     follow_links: bool,
+    age: Age | None = None,
 ) -> None:
     """Copy (or move, with a copier that does) and print what happens.
 
@@ -62,6 +64,7 @@ def carry_out(
         target: where to.
         folders: copy folders too, what this admits of them; None for single contents only.
         follow_links: take what links in folders lead to.
+        age: only what was written then.
 
     Raises:
         Error: something failed.
@@ -71,7 +74,7 @@ def carry_out(
     alone = len(sources) == 1 and folders is None
     reporter = Reporter(printer, dry_run=conduct.dry_run, alone=alone)
     with printer.progress() as progress:
-        job = CopyJob(connections, copier, conduct, progress)
+        job = CopyJob(connections, copier, conduct, progress, age=age)
         if folders is not None:
             reporter.show(job.folders(sources, target, folders, follow_links=follow_links))
         else:

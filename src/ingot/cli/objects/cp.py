@@ -9,6 +9,7 @@ import click
 
 from ingot.cli._completion import complete_address
 from ingot.cli._objects import Reporter, transfer_options
+from ingot.cli.objects._given import given_options
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
@@ -16,12 +17,16 @@ if TYPE_CHECKING:
 
     from ingot.client.addresses import Address
     from ingot.client.connections import Connections
+    from ingot.client.given import Given
 
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, shell_complete=complete_address)
 @click.argument("target", shell_complete=complete_address)
 @click.option("--recursive", "-r", is_flag=True, help="Copy folders.")
+@click.option("--older-than", metavar="DURATION", help="Only what was written longer ago.")
+@click.option("--newer-than", metavar="DURATION", help="Only what was written since then.")
+@given_options
 @transfer_options
 @output_options
 def cp(
@@ -30,12 +35,15 @@ def cp(
     sources: tuple[str, ...],
     target: str,
     recursive: bool,
+    older_than: str | None,
+    newer_than: str | None,
     exclude: tuple[str, ...],
     follow_symlinks: bool,
     preserve: bool,
     dry_run: bool,
     attempts: int,
     workers: int,
+    **said: str | None,
 ) -> None:
     """Copy files and objects, replacing what is there.
 
@@ -48,32 +56,38 @@ def cp(
       ingot cp --recursive ./photos/ store/photos/2026
       ingot cp --recursive store/photos ./copy
       ingot cp store/photos/cat.jpg backup/photos/cat.jpg
+      ingot cp --recursive --newer-than 1d --storage-class STANDARD_IA ./logs/ store/logs
       pg_dump db | ingot cp - store/backup/db.sql
     """
     from ingot.base.clock import SystemClock
+    from ingot.cli._ages import age_of
     from ingot.cli.objects._copies import any_stream, carry_out, parse_sides
     from ingot.client.connections import Connections
     from ingot.client.copier import Copier
     from ingot.client.digests import ContentDigests
     from ingot.client.entries import Selection
     from ingot.client.execute import Conduct
+    from ingot.client.given import Given
 
     parsed, goal = parse_sides(sources, target)
+    given = Given(**said)
+    given.check()
     conduct = Conduct(overwrite=True, dry_run=dry_run, attempts=attempts, workers=workers)
     with Connections() as connections:
         if any_stream([*parsed, goal]):
             reporter = Reporter(printer, dry_run=dry_run, alone=True)
-            _copy_stream(reporter, connections, parsed, goal, dry_run=dry_run)
+            _copy_stream(reporter, connections, parsed, goal, given, dry_run=dry_run)
             return
         carry_out(
             printer,
             connections,
-            Copier(connections, ContentDigests(SystemClock()), keep_times=preserve),
+            Copier(connections, ContentDigests(SystemClock()), keep_times=preserve, given=given),
             conduct,
             sources=parsed,
             target=goal,
             folders=Selection(exclude) if recursive else None,
             follow_links=follow_symlinks,
+            age=age_of(older_than, newer_than),
         )
 
 
@@ -82,6 +96,7 @@ def _copy_stream(
     connections: Connections,
     sources: Sequence[Address],
     target: Address,
+    given: Given,
     *,
     dry_run: bool,
 ) -> None:
@@ -100,7 +115,7 @@ def _copy_stream(
             raise UsageError(f"{target} is no object to write the input to", hint=hint)
         if not dry_run:
             client = connections.client(target.alias)
-            size_bytes = write_object(client, target, sys.stdin.buffer)
+            size_bytes = write_object(client, target, sys.stdin.buffer, given.for_name(target.key))
             reporter.tell(Copied("-", str(target), size_bytes))
         return
     if not isinstance(source, RemoteAddress) or not source.key or not target.is_stream:

@@ -7,17 +7,15 @@ import sys
 import click
 
 from ingot.cli._completion import complete_remote
+from ingot.cli.objects._given import given_options
 from ingot.cli.printer import Printer, output_options
 
 
 @click.command()
 @click.argument("target", shell_complete=complete_remote)
-@click.option("--content-type", metavar="TYPE", help="Else it is guessed from the name.")
-@click.option("--storage-class", metavar="CLASS", help="As the service calls it.")
+@given_options
 @output_options
-def pipe(
-    printer: Printer, *, target: str, content_type: str | None, storage_class: str | None
-) -> None:
+def pipe(printer: Printer, *, target: str, **said: str | None) -> None:
     """Store standard input as an object, whatever its length.
 
     The object appears when the input has ended; if anything fails before, nothing stays.
@@ -31,19 +29,15 @@ def pipe(
     from ingot.client.addresses import parse_object
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections
-    from ingot.client.copier import content_headers_of
+    from ingot.client.given import Given
     from ingot.client.streams import write_object
-    from ingot.s3client.results import Attributes
 
     address = parse_object(target, AliasBook.default())
     if address.names_folder:
         raise UsageError(f"{address} is a folder", hint="write the object's whole key")
-    headers = {"content-type": content_type} if content_type else content_headers_of(address.key)
+    attributes = Given(**said).for_name(address.key)
     with Connections() as connections:
         size_bytes = write_object(
-            connections.client(address.alias),
-            address,
-            sys.stdin.buffer,
-            Attributes(headers, storage_class=storage_class),
+            connections.client(address.alias), address, sys.stdin.buffer, attributes
         )
     printer.data({"target": str(address), "size": size_bytes}, None)

@@ -16,8 +16,8 @@ from ingot.cli.printer import Printer, output_options
 if TYPE_CHECKING:
     from ingot.cli._objects import Reporter
     from ingot.client.addresses import RemoteAddress
+    from ingot.client.ages import Age
     from ingot.client.events import Event
-    from ingot.client.removal import Age
     from ingot.client.versions import Choice
     from ingot.s3client.client import S3Client
 
