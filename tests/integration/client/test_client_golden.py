@@ -1,10 +1,11 @@
 """The whole command line against transcripts in tests/golden/cli: code, stdout and stderr.
 
-A transcript is what a terminal shows. `$ ingot …` runs a command; what it prints follows, standard
-error with `2> ` in front, and its exit code in brackets. `<<< TEXT` at the end of a command gives it
-standard input. `$ file PATH TEXT` and `$ bytes PATH COUNT` make files of this machine. The alias `s3`
-is a server of the test's own, empty at the start of each transcript. Times, durations, rates, random
-names and addresses are masked. `INGOT_GOLDEN=write` writes the transcripts anew from their commands.
+A transcript is what a terminal shows. `$ ingot …` runs a command; what it prints follows,
+standard error with `2> ` in front, and its exit code in brackets. `<<< TEXT` at the end of a
+command gives it standard input. `$ file PATH TEXT` and `$ bytes PATH COUNT` make files of this
+machine. The alias `s3` is a server of the test's own, empty at the start of each transcript.
+Times, durations, rates, random names and addresses are masked. `INGOT_GOLDEN=write` writes the
+transcripts anew from their commands.
 """
 
 from __future__ import annotations
