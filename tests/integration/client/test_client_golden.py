@@ -94,7 +94,7 @@ class Terminal:
 
     def _masked(self, text: str) -> str:
         text = text.replace(str(self._folder), "<folder>")
-        text = text.replace(str(self._folder.parent), "<home>")
+        text = text.replace(os.environ["HOME"], "<home>")
         text = text.replace(self._endpoint, "<endpoint>")
         text = text.replace(self._endpoint.partition("://")[2], "<address>")
         for pattern, shown in _MASKS:
