@@ -1,11 +1,14 @@
-"""Access keys and whom they belong to; policies come to the same lookup later."""
+"""Access keys and whom they belong to."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from ingot.base.secret import Secret
+from ingot.iam.evaluate import Decision, evaluate
+from ingot.iam.policies import Policy
+from ingot.iam.wildcards import Context
 
 
 class Identity(NamedTuple):
@@ -14,21 +17,42 @@ class Identity(NamedTuple):
     Attributes:
         access_key: the public half of the pair.
         secret_key: the half that signs.
-        name: how logs and listings call the owner.
+        name: how logs, listings and policies call the owner; empty for who did not sign.
         is_root: whether every operation is allowed without asking a policy.
+        policies: what the owner may do anywhere.
     """
 
     access_key: str
     secret_key: Secret
     name: str
     is_root: bool
+    policies: tuple[Policy, ...] = ()
 
-    def may(self, action: str, resource: str) -> bool:
+    def may(
+        self, action: str, resource: str, context: Context, bucket_policy: Policy | None = None
+    ) -> bool:
         """Return whether this identity may do `action` (`s3:PutObject`) to `resource` (an ARN).
 
-        Everything is denied but to root: there are no policies yet.
+        Args:
+            action: the permission.
+            resource: the bucket or object.
+            context: what conditions ask about.
+            bucket_policy: that of the resource's bucket, if it has one.
         """
-        return self.is_root
+        if self.is_root:
+            return True
+        policies = self.policies if bucket_policy is None else (*self.policies, bucket_policy)
+        decision = evaluate(
+            policies,
+            action=action,
+            resource=resource,
+            context=context,
+            principal=self.name or None,
+        )
+        return decision is Decision.ALLOW
+
+
+ANONYMOUS: Final = Identity("", Secret(""), "", is_root=False)
 
 
 def root_identity(access_key: str, secret_key: Secret) -> Identity:

@@ -33,6 +33,8 @@ from ingot.s3.sigv4 import (
 
 SIGNED_HEADERS_MAX = 128
 
+_SIGNED_CHUNKS = "STREAMING-AWS4-"
+
 _AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 +Credential=([^,\s]+) *, *SignedHeaders=([^,\s]+) *, *Signature=(\S+)"
 )
@@ -69,6 +71,28 @@ class Claim(NamedTuple):
     def scope(self) -> str:
         """The credential scope, as signed."""
         return f"{self.date}/{self.region}/{SERVICE}/{TERMINATOR}"
+
+
+class Unsigned(NamedTuple):
+    """A request without a signature claims nothing.
+
+    Attributes:
+        payload_hash: as that of a `Claim`.
+    """
+
+    payload_hash: str
+
+
+def parse_unsigned(headers: Mapping[str, str]) -> Unsigned:
+    """Read a request without a signature.
+
+    Raises:
+        S3Error: `InvalidRequest` for a body whose chunks would have to be signed.
+    """
+    payload_hash = headers.get("x-amz-content-sha256", UNSIGNED_PAYLOAD)
+    if payload_hash.startswith(_SIGNED_CHUNKS):
+        raise S3Error("InvalidRequest", "A request without a signature cannot sign chunks.")
+    return Unsigned(payload_hash)
 
 
 def parse_authorization(headers: Mapping[str, str]) -> Claim:

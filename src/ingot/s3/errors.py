@@ -91,6 +91,7 @@ ERRORS: dict[str, ErrorRow] = {
     "InvalidURI": ErrorRow(400, "The specified URI could not be parsed."),
     "InvalidTag": ErrorRow(400, "The tag that you provided is not valid."),
     "KeyTooLongError": ErrorRow(400, "Your key is too long."),
+    "MalformedPolicy": ErrorRow(400, "This policy contains invalid Json"),
     "MalformedTrailerError": ErrorRow(400, "The trailer of the request is not well-formed."),
     "MalformedXML": ErrorRow(
         400,
@@ -106,6 +107,7 @@ ERRORS: dict[str, ErrorRow] = {
     "MissingRequestBodyError": ErrorRow(400, "The request body is empty."),
     "MissingSecurityHeader": ErrorRow(400, "Your request is missing a required header."),
     "NoSuchBucket": ErrorRow(404, "The specified bucket does not exist."),
+    "NoSuchBucketPolicy": ErrorRow(404, "The bucket policy does not exist"),
     "NoSuchKey": ErrorRow(404, "The specified key does not exist."),
     "NoSuchObjectLockConfiguration": ErrorRow(
         404, "The specified object does not have an ObjectLock configuration."

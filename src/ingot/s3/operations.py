@@ -69,6 +69,10 @@ OPERATIONS: tuple[Operation, ...] = (
     _row("GetBucketLocation", "GET bucket ?location", "GetBucketLocation", "buckets"),
     _row("GetBucketVersioning", "GET bucket ?versioning", "GetBucketVersioning", "buckets"),
     _row("PutBucketVersioning", "PUT bucket ?versioning", "PutBucketVersioning", "buckets"),
+    _row("GetBucketPolicy", "GET bucket ?policy", "GetBucketPolicy", "policy"),
+    _row("PutBucketPolicy", "PUT bucket ?policy", "PutBucketPolicy", "policy"),
+    _row("DeleteBucketPolicy", "DELETE bucket ?policy", "DeleteBucketPolicy", "policy"),
+    _row("GetBucketPolicyStatus", "GET bucket ?policyStatus", "GetBucketPolicyStatus", "policy"),
     _row("ListObjects", "GET bucket", "ListBucket", "listing"),
     _row("ListObjectsV2", "GET bucket ?list-type", "ListBucket", "listing"),
     _row("ListObjectVersions", "GET bucket ?versions", "ListBucketVersions", "listing"),
@@ -118,7 +122,6 @@ def _unimplemented() -> Iterable[UnimplementedOperation]:
         ("SelectObjectContent", "POST object ?select&select-type"),
         ("RestoreObject", "POST object ?restore"),
         ("RenameObject", "PUT object ?renameObject"),
-        ("GetBucketPolicyStatus", "GET bucket ?policyStatus"),
         ("GetBucketAcl", "GET bucket ?acl"),
         ("PutBucketAcl", "PUT bucket ?acl"),
         ("GetObjectAcl", "GET object ?acl"),
@@ -136,7 +139,6 @@ def _unimplemented() -> Iterable[UnimplementedOperation]:
         yield UnimplementedOperation(name, *_where(where), None)
     # Settings of a bucket that are read, written and deleted at one place.
     for noun, query in (
-        ("BucketPolicy", "policy"),
         ("BucketCors", "cors"),
         ("BucketLifecycle", "lifecycle"),
         ("BucketEncryption", "encryption"),

@@ -11,7 +11,8 @@ from ingot.base.errors import Error
 from ingot.base.logs import request_id as current_request_id
 from ingot.server import health
 from ingot.server.access_log import Entry
-from ingot.server.auth import authenticate, authorize, check_expected_owner, is_signed
+from ingot.server.auth import authenticate, check_expected_owner, is_signed
+from ingot.server.authorization import authorize
 from ingot.server.body import drain
 from ingot.server.errors import ClientGoneError, failure
 from ingot.server.handlers.table import HANDLERS
@@ -85,8 +86,8 @@ class S3App:
         if service.metrics_page is not None and _is_scrape(request):
             return service.metrics_page.answer(request, service.metrics)
         operation = request.operation = route(request, service.domains)
-        identity = request.identity = authenticate(request, service)
-        authorize(request, identity)
+        request.identity = authenticate(request, service)
+        authorize(request, service)
         check_expected_owner(request)
         return await HANDLERS[operation.name](request, service)
 
@@ -130,7 +131,7 @@ class S3App:
                 duration_s=duration_s,
                 request_id=request_id,
                 operation=name,
-                access_key=identity.access_key if identity else None,
+                access_key=(identity.access_key or None) if identity else None,
                 remote=f"{client[0]}:{client[1]}" if client else "-",
             )
         )

@@ -1,11 +1,19 @@
-"""Who asks, and may they: SigV4 in header or query, SigV2 in the query, then the rights."""
+"""Who asks: SigV4 in header or query, SigV2 in the query, or nobody who says so."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ingot.iam.identities import Identity
-from ingot.s3.claims import Claim, check_claim, parse_authorization, parse_presigned, verify
+from ingot.iam.identities import ANONYMOUS, Identity
+from ingot.s3.claims import (
+    Claim,
+    Unsigned,
+    check_claim,
+    parse_authorization,
+    parse_presigned,
+    parse_unsigned,
+    verify,
+)
 from ingot.s3.errors import S3Error
 from ingot.s3.sigv2 import (
     ACCESS_KEY_PARAMETER,
@@ -36,10 +44,12 @@ def authenticate(request: Request, service: Service) -> Identity:
     """Verify the request's signature, and keep its claim in the request.
 
     Raises:
-        S3Error: `AccessDenied` for the anonymous and the expired, `InvalidAccessKeyId`,
-            `SignatureDoesNotMatch`, `RequestTimeTooSkewed`, and the malformed ones.
+        S3Error: `AccessDenied` for the expired, `InvalidAccessKeyId`, `SignatureDoesNotMatch`,
+            `RequestTimeTooSkewed`, and the malformed ones.
     """
     claim = request.claim = _claim(request)
+    if isinstance(claim, Unsigned):
+        return ANONYMOUS
     now_ns = service.clock.now_ns()
     if isinstance(claim, PresignedV2):
         check_presigned_v2(claim, request.operation.subresource, now_ns=now_ns)
@@ -71,19 +81,6 @@ def authenticate(request: Request, service: Service) -> Identity:
     return identity
 
 
-def authorize(request: Request, identity: Identity) -> None:
-    """Check that the identity may do the request's operation.
-
-    Raises:
-        S3Error: `AccessDenied`.
-    """
-    if identity.is_root:
-        return
-    resource = f"{request.bucket}/{request.key}" if request.key else request.bucket
-    if not identity.may(request.operation.action, f"arn:aws:s3:::{resource}"):
-        raise S3Error("AccessDenied")
-
-
 def check_expected_owner(request: Request) -> None:
     """Compare the owner that a request expects its buckets to have with the one they have.
 
@@ -95,7 +92,7 @@ def check_expected_owner(request: Request) -> None:
             raise S3Error("AccessDenied", f"The bucket does not belong to the owner in {name}.")
 
 
-def _claim(request: Request) -> Claim | PresignedV2:
+def _claim(request: Request) -> Claim | PresignedV2 | Unsigned:
     forms = _QUERY_FORMS.intersection(request.parameters)
     if len(forms) + ("authorization" in request.headers) > 1:
         raise S3Error(
@@ -109,7 +106,7 @@ def _claim(request: Request) -> Claim | PresignedV2:
         return parse_presigned_v2(request.query, request.headers)
     if forms:
         return parse_presigned(request.query, request.headers)
-    raise S3Error("AccessDenied")
+    return parse_unsigned(request.headers)
 
 
 def _resources(request: Request, domains: Sequence[str]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from ingot.iam.identities import Identity
-from ingot.s3.claims import Claim
+from ingot.s3.claims import Claim, Unsigned
 from ingot.s3.errors import S3Error
 from ingot.s3.operations import Operation
 from ingot.s3.sigv2 import PresignedV2
@@ -39,6 +39,7 @@ class Request:
     """
 
     __slots__ = (
+        "_scope",
         "body_ended",
         "bucket",
         "claim",
@@ -55,7 +56,7 @@ class Request:
     )
 
     operation: Operation
-    claim: Claim | PresignedV2
+    claim: Claim | PresignedV2 | Unsigned
     identity: Identity
 
     def __init__(self, scope: Message, receive: Receive) -> None:
@@ -66,10 +67,22 @@ class Request:
         self.query: Query = parse_query(query) if query else ()
         self.parameters = dict(reversed(self.query)) if query else {}
         self.receive = receive
+        self._scope = scope
         self.bucket = ""
         self.key = ""
         self.received_bytes = 0
         self.body_ended = False
+
+    @property
+    def remote(self) -> str:
+        """The address of the client; empty if it is not known."""
+        client = self._scope.get("client")
+        return str(client[0]) if client else ""
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the connection is encrypted."""
+        return self._scope.get("scheme") == "https"
 
     def integer(self, name: str, default: int, *, minimum: int, maximum: int) -> int:
         """Return a query parameter as a number; empty or absent is the default.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -168,12 +169,31 @@ class Buckets:
         Raises:
             NoSuchBucketError: there is no bucket of that name.
         """
+        await self._amend(name, lambda record: msgspec.structs.replace(record, tags=tags))
+
+    async def set_setting(self, name: str, setting: str, document: str | None) -> None:
+        """Replace a document of a bucket's, or take it away; the caller knows what it means.
+
+        Raises:
+            NoSuchBucketError: there is no bucket of that name.
+        """
+
+        def change(record: BucketRecord) -> BucketRecord:
+            settings = {key: value for key, value in record.settings.items() if key != setting}
+            if document is not None:
+                settings[setting] = document
+            return msgspec.structs.replace(record, settings=settings)
+
+        await self._amend(name, change)
+
+    async def _amend(self, name: str, change: Callable[[BucketRecord], BucketRecord]) -> None:
+        """Change a bucket's record, whatever others change meanwhile."""
         catalog_key = name.encode()
         while True:
             value = self._catalog.get(keys.BUCKETS, catalog_key)
             if value is None:
                 raise NoSuchBucketError(name)
-            record = msgspec.structs.replace(decode_bucket(value), tags=tags)
+            record = change(decode_bucket(value))
             with contextlib.suppress(CommitConflictError):
                 await self._catalog.commit(
                     keys.BUCKETS,

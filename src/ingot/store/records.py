@@ -43,12 +43,21 @@ NO_ATTRIBUTES: Final = Attributes()
 
 
 class BucketRecord(msgspec.Struct, frozen=True, array_like=True):
-    """A bucket; `bucket_id` names the catalog partition of its objects and is never reused."""
+    """A bucket; `bucket_id` names the catalog partition of its objects and is never reused.
+
+    Attributes:
+        schema: `SCHEMA`.
+        bucket_id: see above.
+        created_ns: nanoseconds since the Unix epoch.
+        tags: by key.
+        settings: documents as they were put, by the name of their sub-resource (`policy`).
+    """
 
     schema: int
     bucket_id: str
     created_ns: int
     tags: dict[str, str] = {}
+    settings: dict[str, str] = {}
 
 
 class ListedRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -78,7 +78,7 @@ def test_the_longest_matching_domain_is_a_question_of_order() -> None:
         ("GET", "/a%00b", "InvalidBucketName"),
         ("PATCH", "/bucket/key", "MethodNotAllowed"),
         ("PUT", "/bucket/key?acl", "NotImplemented"),
-        ("DELETE", "/bucket?policy", "NotImplemented"),
+        ("DELETE", "/bucket?website", "NotImplemented"),
         ("PUT", "/bucket?acl", "NotImplemented"),
         ("DELETE", "/bucket?location", "MethodNotAllowed"),
     ],

@@ -7,6 +7,7 @@ from ingot.s3.documents import delete as documents
 from ingot.s3.errors import S3Error
 from ingot.s3.headers import DELETE_MARKER_HEADER, VERSION_ID_HEADER
 from ingot.s3.names import check_key
+from ingot.server.authorization import permits
 from ingot.server.body import read_document
 from ingot.server.errors import to_s3_error
 from ingot.server.handlers.common import version_id_of
@@ -27,7 +28,9 @@ async def delete_object(request: Request, service: Service) -> Response:
         headers.get("x-amz-if-match-size"),
         headers.get("x-amz-if-match-last-modified-time"),
     )
-    removal = _Removal(service, request.bucket, bypass_governance=bypasses_governance(request))
+    removal = _Removal(
+        service, request.bucket, bypass_governance=bypasses_governance(request, service)
+    )
     removed = await removal.remove(request.key, version_id_of(request), conditions)
     answer = {}
     if removed.version_id is not None:
@@ -40,7 +43,9 @@ async def delete_object(request: Request, service: Service) -> Response:
 async def delete_objects(request: Request, service: Service) -> Response:
     """Remove up to 1,000 objects or versions; each is reported on its own."""
     wanted = documents.parse_request(await read_document(request))
-    removal = _Removal(service, request.bucket, bypass_governance=bypasses_governance(request))
+    removal = _Removal(
+        service, request.bucket, bypass_governance=bypasses_governance(request, service)
+    )
     # A version that is locked is a failure of its own there.
     one_by_one = service.store.buckets.rules(request.bucket).lockable
     deleted: list[documents.Deleted] = []
@@ -49,6 +54,8 @@ async def delete_objects(request: Request, service: Service) -> Response:
     for item in wanted.objects:
         try:
             check_key(item.key)
+            if not permits(request, service, "s3:DeleteObject", item.key, item.version_id):
+                raise S3Error("AccessDenied")  # noqa: TRY301 # it is one item's answer
             conditions = parse_delete_conditions(item.etag, item.size, item.modified)
             if not conditions and not (one_by_one and item.version_id):
                 plain.append(item)

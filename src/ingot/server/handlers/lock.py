@@ -6,6 +6,7 @@ from ingot.s3.documents import lock as documents
 from ingot.s3.documents.lock import DefaultRetention, LockConfiguration, Retention
 from ingot.s3.errors import S3Error
 from ingot.s3.lockheaders import check_future, parse_bypass, parse_lock_headers
+from ingot.server.authorization import permits
 from ingot.server.body import read_document
 from ingot.server.handlers.common import version_headers, version_id_of
 from ingot.server.request import Request
@@ -32,7 +33,7 @@ def lock_of(request: Request, service: Service) -> Lock | None:
     return Lock(retention.mode, retention.until_ns, asked.hold)
 
 
-def bypasses_governance(request: Request) -> bool:
+def bypasses_governance(request: Request, service: Service) -> bool:
     """Tell whether a request passes by retention in governance mode.
 
     Raises:
@@ -40,10 +41,8 @@ def bypasses_governance(request: Request) -> bool:
     """
     if not parse_bypass(request.headers):
         return False
-    identity = request.identity
-    assert identity is not None, "handlers run for who was authenticated"
-    resource = f"{request.bucket}/{request.key}" if request.key else f"{request.bucket}/*"
-    if not identity.may(_BYPASS_ACTION, f"arn:aws:s3:::{resource}"):
+    # A deletion of many asks for the keys that it would need it for, whichever they are.
+    if not permits(request, service, _BYPASS_ACTION, request.key or "*"):
         raise S3Error("AccessDenied")
     return True
 
@@ -92,7 +91,7 @@ async def put_object_retention(request: Request, service: Service) -> Response:
         wanted.mode if wanted else "",
         wanted.until_ns if wanted else 0,
         version_id=version_id_of(request),
-        bypass_governance=bypasses_governance(request),
+        bypass_governance=bypasses_governance(request, service),
     )
     response = empty(200)
     response.headers += version_headers(record.version_id)
