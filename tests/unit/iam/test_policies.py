@@ -113,8 +113,8 @@ def test_all_conditions_must_hold() -> None:
 
 
 def test_variables_are_those_of_the_request_and_only_of_2012() -> None:
-    own = statement(Resource=f"{ARN}/home/${{aws:username}}/*")
-    request = {"resource": f"{ARN}/home/ann/x", "aws__username": ["ann"]}
+    own = statement(Resource=f"{ARN}/of/${{aws:username}}/*")
+    request = {"resource": f"{ARN}/of/ann/x", "aws__username": ["ann"]}
     assert Decision.ALLOW is decide(policy(own), **request)
     assert Decision.SILENT is decide(policy(own, Version="2008-10-17"), **request)
 
