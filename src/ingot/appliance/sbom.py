@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 
@@ -27,17 +27,27 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
 _OS_ID = re.compile(r"^ID=\"?([a-z0-9._-]+)", re.MULTILINE)
 _PURL_TYPES = {"deb": "deb", "apk": "apk", "wheel": "pypi", "distribution": "generic"}
 _KINDS = {purl: kind for kind, purl in _PURL_TYPES.items()}
+_ORIGIN = "built from the source package "
 _USUAL_DISTRIBUTIONS = {"deb": "debian", "apk": "alpine"}
 
 
 class BilledPackage(msgspec.Struct, frozen=True, order=True):
-    """A package, as a document tells of it; `image` is the reference of one that contains it."""
+    """A package, as a document tells of it; `image` is the reference of one that contains it.
+
+    Attributes:
+        distribution: of a deb or apk: whose package it is, such as `debian`.
+        release: of a deb: the code name of the distribution's release.
+        source: of a deb: name and version of the source package it was built from.
+    """
 
     image: str
     kind: str
     name: str
     version: str
     architecture: str = ""
+    distribution: str = ""
+    release: str = ""
+    source: tuple[str, str] = ("", "")
 
 
 class Bill(msgspec.Struct, frozen=True):
@@ -99,6 +109,7 @@ class _Listed(msgspec.Struct):
     version: str = msgspec.field(name="versionInfo", default="")
     purpose: str = msgspec.field(name="primaryPackagePurpose", default="")
     references: list[_Reference] = msgspec.field(name="externalRefs", default_factory=list)
+    origin: str = msgspec.field(name="sourceInfo", default="")
 
 
 class _Relation(msgspec.Struct, rename="camel"):
@@ -134,10 +145,20 @@ def read_sbom(data: bytes, what: str) -> Bill:
 
 def _billed(package: _Listed, image: str) -> BilledPackage:
     url = package.references[0].reference_locator if package.references else ""
-    purl_type = url.removeprefix("pkg:").partition("/")[0]
-    architecture = url.partition("?arch=")[2]
-    kind = _KINDS.get(purl_type, purl_type)
-    return BilledPackage(image, kind, package.name, package.version, architecture)
+    path, _, query = url.removeprefix("pkg:").partition("?")
+    purl_type, *spaces, _ = path.split("/") if path else ("", "")
+    qualifiers = dict(parse_qsl(query))
+    source = package.origin.removeprefix(_ORIGIN).partition(" ")
+    return BilledPackage(
+        image,
+        _KINDS.get(purl_type, purl_type),
+        package.name,
+        package.version,
+        qualifiers.get("arch", ""),
+        spaces[0] if spaces else "",
+        qualifiers.get("distro", ""),
+        (source[0], source[2]),
+    )
 
 
 def _listed(identifier: str, name: str, version: str, **more: Any) -> dict[str, Any]:
@@ -162,6 +183,8 @@ def _package(package: ImagePackage, identifier: str, url: str) -> dict[str, Any]
         "referenceLocator": url,
     }
     more: dict[str, Any] = {"externalRefs": [reference]}
+    if package.source:
+        more["sourceInfo"] = f"{_ORIGIN}{package.source} {package.source_version}"
     if package.sha256:
         more["checksums"] = [{"algorithm": "SHA256", "checksumValue": package.sha256}]
     return _listed(identifier, package.name, package.version, **more)
@@ -172,7 +195,9 @@ def _package_url(package: ImagePackage, distribution: str) -> str:
     space = ""
     if usual := _USUAL_DISTRIBUTIONS.get(package.kind):
         space = f"{distribution or usual}/"
-    query = f"?arch={package.architecture}" if package.architecture else ""
+    qualifiers = {"arch": package.architecture, "distro": package.release}
+    given = urlencode({key: value for key, value in qualifiers.items() if value})
+    query = f"?{given}" if given else ""
     return f"pkg:{_PURL_TYPES[package.kind]}/{space}{name}@{version}{query}"
 
 

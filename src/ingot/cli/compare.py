@@ -28,6 +28,17 @@ def compare(printer: Printer, *, old: Path, new: Path, exit_code: bool) -> int:
       ingot compare released/store out/store
       ingot compare --exit-code --quiet released/store out/store
     """
+    differs = show_changes(printer, old, new)
+    return differs if exit_code else 0
+
+
+def is_build(text: str) -> bool:
+    """Say whether `DIR/NAME` is a build, by its manifest."""
+    return Path(f"{text}.manifest.json").is_file()
+
+
+def show_changes(printer: Printer, old: Path, new: Path) -> int:
+    """Print what differs between two builds; return 1 if anything does, else 0."""
     from ingot.appliance.contents import compare as run_compare
     from ingot.appliance.contents import read_contents
 
@@ -41,7 +52,7 @@ def compare(printer: Printer, *, old: Path, new: Path, exit_code: bool) -> int:
         }
         printer.data(document, _text(change))
     printer.note(f"{len(changes)} differences" if changes else "the builds have equal contents")
-    return 1 if changes and exit_code else 0
+    return 1 if changes else 0
 
 
 def _text(change: Change) -> str:

@@ -39,7 +39,7 @@ def inspect(
       ingot inspect --packages store.yml
       ingot inspect --files --json out/store
     """
-    contents = _contents(printer, what, arch, options)
+    contents = contents_of(printer, what, arch, options)
     for output in contents.outputs:
         row = {"type": "output", "role": output.role, "path": output.path}
         text = f"output   {output.path}  {format_size(output.size_bytes)}"
@@ -65,7 +65,10 @@ def inspect(
     printer.data(document, f"{text}, {format_size(size_bytes)}")
 
 
-def _contents(printer: Printer, what: Path, arch: str | None, options: dict[str, Any]) -> Contents:
+def contents_of(
+    printer: Printer, what: Path, arch: str | None, options: dict[str, Any]
+) -> Contents:
+    """Return what a build holds, or what one of an appliance file would hold."""
     from ingot.appliance.contents import planned_contents, read_contents
 
     if what.suffix not in {".yml", ".yaml"}:

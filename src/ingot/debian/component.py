@@ -78,7 +78,17 @@ def _packages(recipe: Recipe, target: Machine, session: Session) -> list[Package
 
 
 def _image_package(package: Package) -> ImagePackage:
-    return ImagePackage("deb", package.name, package.version, package.architecture, package.sha256)
+    return ImagePackage(
+        "deb",
+        package.name,
+        package.version,
+        package.architecture,
+        package.sha256,
+        source=package.source_name,
+        source_version=package.source_version,
+        # Updates and security have suites of their own within a release.
+        release=package.suite.partition("-")[0].partition("/")[0],
+    )
 
 
 def _python(packages: Sequence[Package]) -> Package | None:

@@ -11,10 +11,10 @@ from ingot.base.errors import Error
 from ingot.debian.relations import parse_relations
 
 # Counts up when `Package` or the stored form changes, so that old caches are not misread.
-INDEX_SCHEMA = 1
+INDEX_SCHEMA = 2
 
 _FIELD = re.compile(
-    r"^(Package|Version|Architecture|Depends|Pre-Depends|Provides|Filename|Size|SHA256):"
+    r"^(Package|Version|Architecture|Depends|Pre-Depends|Provides|Filename|Size|SHA256|Source):"
     r"[ \t]*(.*(?:\n[ \t].*)*)",
     re.MULTILINE,
 )
@@ -35,6 +35,7 @@ class Package(msgspec.Struct, frozen=True, array_like=True):
         suite: the suite whose index listed it; tells which archive has the file.
         path: the .deb's path below the archive's base URI.
         depends: Pre-Depends and Depends in one field.
+        source: the field Source, `NAME` or `NAME (VERSION)`; empty if both are the package's own.
     """
 
     name: str
@@ -46,6 +47,17 @@ class Package(msgspec.Struct, frozen=True, array_like=True):
     sha256: str
     depends: str = ""
     provides: str = ""
+    source: str = ""
+
+    @property
+    def source_name(self) -> str:
+        """The source package it was built from."""
+        return self.source.partition(" ")[0] or self.name
+
+    @property
+    def source_version(self) -> str:
+        """The version of the source package."""
+        return self.source.partition(" ")[2].strip("()") or self.version
 
 
 class PackageIndex:
@@ -100,6 +112,7 @@ def parse_packages(text: str, suite: str) -> Iterator[Package]:
             sha256=fields["SHA256"],
             depends=", ".join(depends),
             provides=fields.get("Provides", ""),
+            source=fields.get("Source", ""),
         )
 
 

@@ -32,6 +32,7 @@ class _Pin(msgspec.Struct, frozen=True, omit_defaults=True):
     sha256: str
     depends: str = ""
     provides: str = ""
+    source: str = ""
 
 
 class _Closure(msgspec.Struct, frozen=True):

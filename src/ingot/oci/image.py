@@ -35,6 +35,9 @@ class ImagePackage:
     Attributes:
         kind: where it came from.
         sha256: hex digest of the archive it was unpacked from; empty for our own files.
+        source: of a deb: the source package it was built from.
+        source_version: of a deb: that package's version.
+        release: of a deb: the code name of the distribution's release, such as `bookworm`.
     """
 
     kind: Literal["deb", "wheel", "distribution", "apk"]
@@ -42,6 +45,9 @@ class ImagePackage:
     version: str
     architecture: str = ""
     sha256: str = ""
+    source: str = ""
+    source_version: str = ""
+    release: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
@@ -17,6 +18,7 @@ DATABASE_BYTES_MAX = 64 * MIB
 _DPKG_STATUS = "var/lib/dpkg/status"
 # Images without a package manager keep one file for each package here.
 _DPKG_PARTS = "var/lib/dpkg/status.d/"
+_CODENAME = re.compile(r"^VERSION_CODENAME=\"?([a-z]+)", re.MULTILINE)
 _APK_DATABASES = ("lib/apk/db/installed", "usr/lib/apk/db/installed")
 
 
@@ -42,6 +44,7 @@ def labelled_packages(labels: Mapping[str, str], what: str) -> tuple[ImagePackag
 
 
 def _dpkg(tree: Tree) -> Iterator[ImagePackage]:
+    release = _release(tree)
     parts = [
         entry.path
         for entry in tree
@@ -52,7 +55,22 @@ def _dpkg(tree: Tree) -> Iterator[ImagePackage]:
             name, version = fields.get("Package"), fields.get("Version")
             installed = fields.get("Status", "ok installed").endswith(" installed")
             if name and version and installed:
-                yield ImagePackage("deb", name, version, fields.get("Architecture", ""))
+                source, _, own = fields.get("Source", name).partition(" ")
+                yield ImagePackage(
+                    "deb",
+                    name,
+                    version,
+                    fields.get("Architecture", ""),
+                    source=source,
+                    source_version=own.strip("()") or version,
+                    release=release,
+                )
+
+
+def _release(tree: Tree) -> str:
+    """Return the code name of the release (os-release(5)); empty where the image has none."""
+    found = _CODENAME.search(_text(tree, "etc/os-release"))
+    return found[1] if found else ""
 
 
 def _apk(tree: Tree) -> Iterator[ImagePackage]:

@@ -14,7 +14,13 @@ from ingot.base.errors import NotFoundError, UsageError
 from ingot.oci.image import Image, ImageConfig, ImagePackage
 from ingot.oci.tree import Entry, Tree, directory, file, symlink
 
-LIBC = ImagePackage("deb", "libc6", "2.36-9+deb12u10", "amd64", "a" * 64)
+LIBC = ImagePackage(
+    *("deb", "libc6", "2.36-9+deb12u10", "amd64", "a" * 64),
+    source="glibc",
+    source_version="2.36-9+deb12u10",
+    release="bookworm",
+)
+DEBIAN = ("debian", "bookworm", ("glibc", "2.36-9+deb12u10"))
 CLICK = ImagePackage("wheel", "click", "8.1.8", sha256="b" * 64)
 OWN = ImagePackage("distribution", "ingot", "0.1.0")
 MUSL = ImagePackage("apk", "musl", "1:1.2.5~x", "x86_64")
@@ -66,8 +72,8 @@ def test_packages_have_urls_and_digests() -> None:
         if "externalRefs" in package
     }
     assert set(urls) == {
-        "pkg:deb/debian/libc6@2.36-9%2Bdeb12u10?arch=amd64",
-        "pkg:deb/ubuntu/libc6@2.36-9%2Bdeb12u10?arch=amd64",
+        "pkg:deb/debian/libc6@2.36-9%2Bdeb12u10?arch=amd64&distro=bookworm",
+        "pkg:deb/ubuntu/libc6@2.36-9%2Bdeb12u10?arch=amd64&distro=bookworm",
         "pkg:pypi/click@8.1.8",
         "pkg:generic/ingot@0.1.0",
         "pkg:apk/alpine/musl@1%3A1.2.5~x?arch=x86_64",
@@ -90,12 +96,12 @@ def test_the_document_is_read_again() -> None:
     bill = read_sbom(render_sbom("box", "amd64", IMAGES), "x")
     assert bill.images == {image.reference: image.digest for image in IMAGES}
     assert bill.packages == [
-        BilledPackage("alpine:3", "apk", "musl", "1:1.2.5~x", "x86_64"),
-        BilledPackage("component:dhcp", "deb", "libc6", LIBC.version, "amd64"),
-        BilledPackage("component:store", "deb", "libc6", LIBC.version, "amd64"),
+        BilledPackage("alpine:3", "apk", "musl", "1:1.2.5~x", "x86_64", "alpine"),
+        BilledPackage("component:dhcp", "deb", "libc6", LIBC.version, "amd64", *DEBIAN),
+        BilledPackage("component:store", "deb", "libc6", LIBC.version, "amd64", *DEBIAN),
         BilledPackage("component:store", "distribution", "ingot", "0.1.0"),
         BilledPackage("component:store", "wheel", "click", "8.1.8"),
-        BilledPackage("ubuntu:24", "deb", "libc6", LIBC.version, "amd64"),
+        BilledPackage("ubuntu:24", "deb", "libc6", LIBC.version, "amd64", "ubuntu", *DEBIAN[1:]),
     ]
     with pytest.raises(UsageError):
         read_sbom(b"{}", "x")

@@ -19,6 +19,7 @@ def appliance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("INGOT_CACHE_DIR", str(tmp_path / "cache"))
     for number in (1, 2):
         files = [member("var/lib/dpkg/status", status(f"{number}.0"))]
+        files += [member("etc/os-release", b"ID=debian\nVERSION_CODENAME=bookworm\n")]
         files += [member("bin/app", b"app" * number, mode=0o755)]
         files += [member(f"only-{number}", b"x")]
         write_layout(tmp_path / f"layout{number}", {"app:1": [SmallImage([tar_of(*files)])]})
@@ -82,6 +83,32 @@ def test_the_exit_code_tells_if_it_is_asked_to(appliance: Path, capsys) -> None:
     assert run(["compare", "--json", "1/box", "2/box"]) == 0
     kinds = {row["kind"] for row in lines(capsys)}
     assert kinds == {"image", "package", "file"}
+
+
+def test_diff_knows_builds_from_folders(appliance: Path, capsys) -> None:
+    capsys.readouterr()
+    assert run(["compare", "1/box", "2/box"]) == 0
+    told = capsys.readouterr().out
+    assert run(["diff", "1/box", "2/box"]) == 1
+    assert capsys.readouterr().out == told
+    assert run(["diff", "1/box", "1/box"]) == 0
+
+
+def test_advisories_of_a_build_and_of_its_file(appliance: Path, capsys) -> None:
+    rows = {"lib": {"CVE-1": {"releases": {"bookworm": {"status": "open", "urgency": "high"}}}}}
+    Path("debian.json").write_text(json.dumps(rows))
+    capsys.readouterr()
+    for what in ("1/box", "1/box.yml"):
+        command = ["vulns", what, "--advisories", "debian.json", "--arch", "amd64", "--offline"]
+        assert run([*command, "--json"]) == 0
+        (row,) = lines(capsys)
+        assert (row["identifier"], row["package"], row["version"]) == ("CVE-1", "lib", "1.0")
+        assert (row["severity"], row["images"]) == ("high", ["oci:../layout1"])
+        assert run([*command, "--exit-code"]) == 1
+        out = capsys.readouterr().out
+        assert out == "high     CVE-1  lib 1.0  no fix yet  in oci:../layout1\n"
+        assert run([*command, "--exit-code", "--ignore", "CVE-1"]) == 0
+        assert "0 advisories hold for the 1 packages" in capsys.readouterr().err
 
 
 def test_a_build_that_is_not_there(tmp_path: Path) -> None:

@@ -24,8 +24,22 @@ SHA256: {"ab" * 32}
 def test_fields_continued_lines_and_descriptions() -> None:
     (package,) = parse_packages(STANZA, "bookworm")
     assert package == Package(
-        "a", "1:2-3", "amd64", "bookworm", "pool/a.deb", 12, "ab" * 32, "x, y,\n z", "v (= 1), w"
+        *("a", "1:2-3", "amd64", "bookworm", "pool/a.deb", 12, "ab" * 32),
+        *("x, y,\n z", "v (= 1), w", "b"),
     )
+
+
+@pytest.mark.parametrize(
+    ("field", "source"),
+    [
+        ("Source: b\n", ("b", "1:2-3")),
+        ("Source: b (1:2-2)\n", ("b", "1:2-2")),
+        ("", ("a", "1:2-3")),
+    ],
+)
+def test_the_source_package_has_a_name_and_a_version(field: str, source: tuple[str, str]) -> None:
+    (package,) = parse_packages(STANZA.replace("Source: b\n", field), "bookworm")
+    assert (package.source_name, package.source_version) == source
 
 
 @pytest.mark.parametrize(

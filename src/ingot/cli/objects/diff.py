@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from ingot.cli._completion import complete_address
+from ingot.cli.compare import is_build, show_changes
 from ingot.cli.printer import Printer, output_options
 
 
@@ -22,13 +25,17 @@ def diff(printer: Printer, *, first: str, second: str, exclude: tuple[str, ...])
     """Tell what differs between a folder and a bucket, or two buckets, by content.
 
     `<` is only in FIRST, `>` only in SECOND, `!` differs. The exit code is 0 if nothing
-    does, 1 if something does, and another if the two could not be compared.
+    does, 1 if something does, and another if the two could not be compared. Of two builds of
+    appliances (DIR/NAME each) it tells what `ingot compare` tells.
 
     \b
     Examples:
       ingot diff ./photos store/photos
       ingot diff store/photos backup/photos && echo same
+      ingot diff released/store out/store
     """
+    if not exclude and is_build(first) and is_build(second):
+        return show_changes(printer, Path(first), Path(second))
     from ingot.base.clock import SystemClock
     from ingot.cli._objects import Reporter
     from ingot.cli.objects._copies import parse_sides
