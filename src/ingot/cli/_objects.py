@@ -49,7 +49,10 @@ def transfer_options(command: _Command) -> _Command:
             help="Take what symbolic links lead to; else they are left out with a warning.",
         ),
         click.option(
-            "--preserve", "-a", is_flag=True, help="Keep files' modification times (as metadata)."
+            "--preserve",
+            "-a",
+            is_flag=True,
+            help="Keep files' times, modes and owners (as metadata).",
         ),
         click.option("--dry-run", is_flag=True, help="Say what would be done, change nothing."),
         click.option(

@@ -78,7 +78,7 @@ class BucketTree:
         if not below:
             yield from self._listed(self._prefix)
             return
-        if not self._selection.admits(below):
+        if not self._selection.may_hold(below):
             return
         try:
             info = self._client.head_object(self._folder.bucket, self._prefix + below)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ingot.base.errors import Error, NotFoundError, UsageError
 from ingot.base.limits import COPY_BYTES_MAX
+from ingot.client.attributes import FileAttributes
 from ingot.client.connections import Connections
 from ingot.client.crew import Advance, VanishedError
 from ingot.client.digests import ContentDigests, multipart_count
@@ -23,10 +25,6 @@ from ingot.s3client.client import S3Client
 from ingot.s3client.errors import ServiceError
 from ingot.s3client.results import Attributes, ObjectInfo
 
-# rclone, s3fs and others keep a file's time under this name, in seconds with a fraction.
-MTIME_METADATA = "mtime"
-_NS_PER_S = 1_000_000_000
-
 
 class Copier:
     """Moves contents between files and services; safe to use from several threads.
@@ -34,7 +32,7 @@ class Copier:
     Args:
         connections: to the services.
         digests: of local files.
-        keep_times: carry a file's modification time as metadata `mtime` and set it on download.
+        keep_times: carry a file's time, mode and owner as metadata, and set them on download.
         given: what objects that are written get beside their bytes.
     """
 
@@ -82,7 +80,7 @@ class Copier:
         """
         match source, target:
             case FilePlace(), ObjectPlace():
-                self._upload(source, target, entry, advance)
+                self._upload(source, target, advance)
             case ObjectPlace(), FilePlace():
                 self._download(source, target, entry, advance, durable=durable)
             case ObjectPlace(), ObjectPlace():
@@ -112,15 +110,10 @@ class Copier:
             case _:
                 return False
 
-    def _upload(
-        self, source: FilePlace, target: ObjectPlace, entry: Entry, advance: Advance
-    ) -> None:
+    def _upload(self, source: FilePlace, target: ObjectPlace, advance: Advance) -> None:
         address = target.address
-        metadata = {}
-        if self._keep_times:
-            seconds, rest_ns = divmod(entry.modified_ns, _NS_PER_S)
-            metadata[MTIME_METADATA] = f"{seconds}.{rest_ns:09d}"
         with _vanishing(source):
+            metadata = _attributes_of(source.path).metadata() if self._keep_times else {}
             self._connections.transfers(address.alias).upload_file(
                 source.path,
                 address.bucket,
@@ -151,8 +144,8 @@ class Copier:
             durable=durable,
             advance=advance,
         )
-        if self._keep_times and (modified_ns := _kept_time_ns(info)) is not None:
-            os.utime(path, ns=(modified_ns, modified_ns))
+        if self._keep_times:
+            _restore(path, FileAttributes.parse(info.metadata))
 
     def _copy_object(
         self, source: ObjectPlace, target: ObjectPlace, entry: Entry, advance: Advance
@@ -292,8 +285,25 @@ def _told_by_checksums(first: ChecksumValue | None, second: ChecksumValue | None
     return False if first.type == second.type == FULL_OBJECT else None
 
 
-def _kept_time_ns(info: ObjectInfo) -> int | None:
-    seconds, _, fraction = info.metadata.get(MTIME_METADATA, "").partition(".")
-    if not (seconds.isdecimal() and (fraction.isdecimal() or not fraction)):
-        return None
-    return int(seconds) * _NS_PER_S + int(fraction[:9].ljust(9, "0"))
+def _attributes_of(path: Path) -> FileAttributes:
+    status = os.stat(path)
+    mode = stat.S_IMODE(status.st_mode)
+    return FileAttributes(status.st_mtime_ns, mode, status.st_uid, status.st_gid)
+
+
+def _restore(path: Path, attributes: FileAttributes) -> None:
+    """Give a file what was kept of the one it comes from; an owner only if we may.
+
+    Raises:
+        Error: the file system refuses.
+    """
+    try:
+        # The owner first: changing it takes permission bits away.
+        if os.geteuid() == 0 and attributes.uid is not None and attributes.gid is not None:
+            os.chown(path, attributes.uid, attributes.gid)
+        if attributes.mode is not None:
+            os.chmod(path, attributes.mode)
+        if attributes.modified_ns is not None:
+            os.utime(path, ns=(attributes.modified_ns, attributes.modified_ns))
+    except OSError as error:
+        raise Error(f"cannot set the attributes of {path}: {error.strerror}") from error

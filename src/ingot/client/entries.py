@@ -53,23 +53,24 @@ def is_sorted_before(first: str, second: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which names take part: those that no `exclude` pattern matches.
+    """Which names take part: those that no `exclude` matches, and an `include` if there is one.
 
     A pattern is a shell pattern in which `*` also crosses `/`; it is tried on the whole name, on
     its last segment, and on every folder above it (so `node_modules` leaves out a whole folder).
     """
 
     exclude: Sequence[str] = ()
+    include: Sequence[str] = ()
 
     def admits(self, name: str) -> bool:
         """Tell whether `name` takes part."""
-        if not self.exclude:
-            return True
-        return not any(
-            fnmatch.fnmatchcase(candidate, pattern.rstrip("/"))
-            for candidate in _candidates(name)
-            for pattern in self.exclude
-        )
+        if not self.may_hold(name):
+            return False
+        return not self.include or _matches(name, self.include)
+
+    def may_hold(self, folder: str) -> bool:
+        """Tell whether names below a folder may take part; they may where nothing excludes it."""
+        return not self.exclude or not _matches(folder, self.exclude)
 
 
 class AncestorStack:
@@ -95,6 +96,14 @@ class AncestorStack:
     def remember(self, name: str) -> None:
         """Keep `name` for the names to come; call `above(name)` first."""
         self._names.append(name)
+
+
+def _matches(name: str, patterns: Sequence[str]) -> bool:
+    return any(
+        fnmatch.fnmatchcase(candidate, pattern.rstrip("/"))
+        for candidate in _candidates(name)
+        for pattern in patterns
+    )
 
 
 def _candidates(name: str) -> Iterator[str]:

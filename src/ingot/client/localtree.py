@@ -74,8 +74,11 @@ class LocalTree:
 
         Files that downloads write until they are whole are nobody's content yet.
         """
-        unfinished = any(_IN_PROGRESS.fullmatch(segment) for segment in name.split("/"))
-        return not unfinished and self._selection.admits(name)
+        return not _is_unfinished(name) and self._selection.admits(name)
+
+    def concerns(self, name: str) -> bool:
+        """Tell whether a change of this name matters, which may be a file's or a folder's."""
+        return not _is_unfinished(name) and self._selection.may_hold(name)
 
     def lacks(self, name: str) -> bool:
         """Tell whether this is still the folder that was checked, and has no file of this name.
@@ -160,7 +163,7 @@ class LocalTree:
         if not below:
             yield from self._walk("", self.root)
             return
-        if not self.admits(below):
+        if not self.concerns(below):
             return
         if not self._follow_links and (link := _link_above(self.root, below)):
             yield Obstacle(link, "is a symbolic link", is_failure=False)
@@ -168,7 +171,7 @@ class LocalTree:
         status = self._status(below)
         if status is not None and stat.S_ISDIR(status.st_mode):
             yield from self._walk(below + "/", self.root / below)
-        elif status is not None:
+        elif status is not None and self.admits(below):
             yield self._item(below, status)
 
     def _walk(self, prefix: str, folder: Path) -> Iterator[Listed]:
@@ -202,10 +205,12 @@ class LocalTree:
         with os.scandir(folder) as scan:
             for item in scan:
                 name = prefix + item.name
-                if self.admits(name):
-                    # `a/` sorts among its siblings where `a/…` will stand: after `a-` and `a.`.
-                    folder_like = item.is_dir(follow_symlinks=self._follow_links)
-                    names.append(name + "/" if folder_like else name)
+                # `a/` sorts among its siblings where `a/…` will stand: after `a-` and `a.`.
+                if item.is_dir(follow_symlinks=self._follow_links):
+                    if self.concerns(name):
+                        names.append(name + "/")
+                elif self.admits(name):
+                    names.append(name)
         names.sort(reverse=True)
         return _Frame(names, (*ancestors, identity))
 
@@ -237,6 +242,10 @@ class LocalTree:
         if stat.S_ISREG(status.st_mode):
             return Entry(name, status.st_size, status.st_mtime_ns)
         return Obstacle(name, f"is {describe(status.st_mode)}", is_failure=False)
+
+
+def _is_unfinished(name: str) -> bool:
+    return ".tmp" in name and any(map(_IN_PROGRESS.fullmatch, name.split("/")))
 
 
 class _Frame:

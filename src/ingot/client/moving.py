@@ -37,7 +37,7 @@ class MovingCopier(Copier):
             Error: as `Copier.copy`; or it was copied, but the source cannot be removed.
         """
         # Whoever asks: the source goes only after the copy is where no power cut takes it from.
-        super().copy(source, target, entry, advance, durable=True)
+        super().copy(source, target, entry, advance)
         try:
             match source:
                 case FilePlace():

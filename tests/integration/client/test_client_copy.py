@@ -90,13 +90,48 @@ class TestCopySingle:
             result = cli("cp", f"{remote.address}/stream", "-")
             assert (0, data) == (result.code, result.raw)
 
-    def test_times_are_kept_on_demand(self, cli: Any, remote: Any, tmp_path: Path) -> None:
+    def test_attributes_are_kept_on_demand(self, cli: Any, remote: Any, tmp_path: Path) -> None:
         (tmp_path / "a").write_text("1")
+        (tmp_path / "a").chmod(0o640)
         os.utime(tmp_path / "a", ns=(0, 1_600_000_000_123_456_789))
         assert cli("cp", "-a", "a", f"{remote.address}/a").code == 0
-        assert remote.head("a")["Metadata"] == {"mtime": "1600000000.123456789"}
+        uid, gid = os.geteuid(), (tmp_path / "a").stat().st_gid
+        assert remote.head("a")["Metadata"] == {
+            "mtime": "1600000000.123456789",
+            "mc-attrs": f"gid:{gid}/mode:33184/mtime:1600000000#123456789/uid:{uid}",
+        }
         assert cli("cp", "-a", f"{remote.address}/a", "b").code == 0
-        assert (tmp_path / "b").stat().st_mtime_ns == 1_600_000_000_123_456_789
+        status = (tmp_path / "b").stat()
+        assert status.st_mtime_ns == 1_600_000_000_123_456_789
+        assert stat.S_IMODE(status.st_mode) == 0o640
+        assert (status.st_uid, status.st_gid) == (uid, gid)
+
+    def test_attributes_that_others_wrote_are_taken_with_care(
+        self, cli: Any, remote: Any, tmp_path: Path
+    ) -> None:
+        attributes = "atime:1#0/gname:x/mode:36333/mtime:1600000000#5/uname:x"
+        remote.put("a", b"1", Metadata={"mc-attrs": attributes})
+        remote.put("b", b"1", Metadata={"mtime": "99999999999999999999", "mc-attrs": "mode:x"})
+        assert cli("mirror", "-a", remote.address, "dst").code == 0
+        status = (tmp_path / "dst" / "a").stat()
+        assert status.st_mtime_ns == 1_600_000_000_000_000_005
+        # Mode 0106755 of an object makes no set-uid file.
+        assert stat.S_IMODE(status.st_mode) == 0o755
+        assert (tmp_path / "dst" / "b").read_bytes() == b"1"
+
+    def test_only_what_is_included_takes_part(
+        self, cli: Any, remote: Any, tmp_path: Path, files: Any
+    ) -> None:
+        for name in ("a.jpg", "a.txt", "d/b.jpg", "d/b.txt", "old/c.jpg", "raw/e/f"):
+            (tmp_path / "src" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "src" / name).write_text(name)
+        remote.put_all({"extra.jpg": b"", "extra.txt": b""})
+        filters = ("--include", "*.jpg", "--include", "raw", "--exclude", "old")
+        assert cli("mirror", "--remove", *filters, "src", remote.address).code == 0
+        wanted = {"a.jpg", "d/b.jpg", "raw/e/f"}
+        assert remote.objects().keys() == wanted | {"extra.txt"}
+        assert cli("mirror", *filters, remote.address, "down").code == 0
+        assert files.contents(tmp_path / "down").keys() == wanted
 
     def test_one_failure_has_its_own_exit_code_and_is_told_once(
         self, cli: Any, remote: Any, tmp_path: Path

@@ -31,6 +31,7 @@ class Wishes(TypedDict):
     allow_empty_source: bool
     max_remove: str
     exclude: tuple[str, ...]
+    include: tuple[str, ...]
     follow_symlinks: bool
     preserve: bool
     dry_run: bool
@@ -68,6 +69,12 @@ class Wishes(TypedDict):
     metavar="N|N%",
     help="With --remove: if more names would go, delete none and fail.",
 )
+@click.option(
+    "--include",
+    multiple=True,
+    metavar="PATTERN",
+    help="Take only names that match one of these (and no --exclude).",
+)
 @transfer_options
 @output_options
 def mirror(printer: Printer, **wishes: Unpack[Wishes]) -> None:
@@ -82,7 +89,7 @@ def mirror(printer: Printer, **wishes: Unpack[Wishes]) -> None:
       ingot mirror ./photos store/photos
       ingot mirror --watch --overwrite --remove ./photos store/photos
       ingot mirror --dry-run --remove store/photos ./copy
-      ingot mirror --exclude '*.tmp' store/photos backup/photos
+      ingot mirror --exclude '*.tmp' --include '*.jpg' store/photos backup/photos
     """
     from ingot.base.progress import SILENT
     from ingot.base.units import parse_duration
@@ -145,7 +152,7 @@ def _pair(connections: Connections, wishes: Wishes) -> Pair:
         goal,
         connections,
         copier,
-        selection=Selection(wishes["exclude"]),
+        selection=Selection(wishes["exclude"], wishes["include"]),
         follow_links=wishes["follow_symlinks"],
     )
 
@@ -161,5 +168,5 @@ def _watch(
     pending = PendingChanges()
     if isinstance(source, LocalTree):
         # Before the first comparison, so that nothing falls between the two.
-        stack.enter_context(FolderWatcher(source.root, pending, source.admits))
+        stack.enter_context(FolderWatcher(source.root, pending, source.concerns))
     reporter.show(Watch(job, pending, period_s=period_s, clock=SystemClock()).run())
