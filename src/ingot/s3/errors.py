@@ -19,6 +19,7 @@ class ErrorRow(NamedTuple):
 
 ERRORS: dict[str, ErrorRow] = {
     "AccessDenied": ErrorRow(403, "Access Denied."),
+    "AccessForbidden": ErrorRow(403, "AccessForbidden"),
     "AuthorizationHeaderMalformed": ErrorRow(
         400, "The authorization header that you provided is not valid."
     ),
@@ -108,6 +109,7 @@ ERRORS: dict[str, ErrorRow] = {
     "MissingSecurityHeader": ErrorRow(400, "Your request is missing a required header."),
     "NoSuchBucket": ErrorRow(404, "The specified bucket does not exist."),
     "NoSuchBucketPolicy": ErrorRow(404, "The bucket policy does not exist"),
+    "NoSuchCORSConfiguration": ErrorRow(404, "The CORS configuration does not exist"),
     "NoSuchKey": ErrorRow(404, "The specified key does not exist."),
     "NoSuchObjectLockConfiguration": ErrorRow(
         404, "The specified object does not have an ObjectLock configuration."

@@ -73,6 +73,9 @@ OPERATIONS: tuple[Operation, ...] = (
     _row("PutBucketPolicy", "PUT bucket ?policy", "PutBucketPolicy", "policy"),
     _row("DeleteBucketPolicy", "DELETE bucket ?policy", "DeleteBucketPolicy", "policy"),
     _row("GetBucketPolicyStatus", "GET bucket ?policyStatus", "GetBucketPolicyStatus", "policy"),
+    _row("GetBucketCors", "GET bucket ?cors", "GetBucketCORS", "cors"),
+    _row("PutBucketCors", "PUT bucket ?cors", "PutBucketCORS", "cors"),
+    _row("DeleteBucketCors", "DELETE bucket ?cors", "PutBucketCORS", "cors"),
     _row("ListObjects", "GET bucket", "ListBucket", "listing"),
     _row("ListObjectsV2", "GET bucket ?list-type", "ListBucket", "listing"),
     _row("ListObjectVersions", "GET bucket ?versions", "ListBucketVersions", "listing"),
@@ -139,7 +142,6 @@ def _unimplemented() -> Iterable[UnimplementedOperation]:
         yield UnimplementedOperation(name, *_where(where), None)
     # Settings of a bucket that are read, written and deleted at one place.
     for noun, query in (
-        ("BucketCors", "cors"),
         ("BucketLifecycle", "lifecycle"),
         ("BucketEncryption", "encryption"),
         ("BucketReplication", "replication"),

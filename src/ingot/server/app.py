@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import secrets
@@ -14,12 +15,13 @@ from ingot.server.access_log import Entry
 from ingot.server.auth import authenticate, check_expected_owner, is_signed
 from ingot.server.authorization import authorize
 from ingot.server.body import drain
+from ingot.server.cors import cors_headers, is_preflight, preflight
 from ingot.server.errors import ClientGoneError, failure
 from ingot.server.handlers.table import HANDLERS
 from ingot.server.metrics import BEARER, PATHS
 from ingot.server.request import Message, Receive, Request, Send
 from ingot.server.response import Response, transmit
-from ingot.server.routing import route
+from ingot.server.routing import locate, route
 from ingot.server.service import Service
 from ingot.store.errors import DamagedError
 
@@ -69,6 +71,10 @@ class S3App:
                 response.headers.append((b"connection", b"close"))
         response.headers.append((b"x-amz-request-id", request_id.encode()))
         response.headers += self._common_headers
+        if request is not None and "origin" in request.headers and not is_preflight(request):
+            # An answer is due also if the rules cannot be read; what it answers says why.
+            with contextlib.suppress(Error):
+                response.headers += cors_headers(request, self._service)
         try:
             await transmit(response, receive, send)
         except Error as error:
@@ -85,6 +91,9 @@ class S3App:
             return health.health(request.raw_path, service)
         if service.metrics_page is not None and _is_scrape(request):
             return service.metrics_page.answer(request, service.metrics)
+        if is_preflight(request):
+            locate(request, service.domains)
+            return preflight(request, service)
         operation = request.operation = route(request, service.domains)
         request.identity = authenticate(request, service)
         authorize(request, service)

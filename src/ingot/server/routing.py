@@ -21,6 +21,20 @@ def route(request: Request, domains: Sequence[str]) -> Operation:
     Raises:
         S3Error: `InvalidURI`, `KeyTooLongError`, `MethodNotAllowed`, `NotImplemented`, …
     """
+    locate(request, domains)
+    return match(request.method, _scope(request), request.parameters, request.headers)
+
+
+def locate(request: Request, domains: Sequence[str]) -> None:
+    """Set the request's bucket and key.
+
+    Args:
+        request: the request.
+        domains: as for `route`.
+
+    Raises:
+        S3Error: `InvalidURI`, `KeyTooLongError`, …
+    """
     path = decode_path(request.raw_path)
     if not path.startswith("/"):
         raise S3Error("InvalidURI")
@@ -33,7 +47,6 @@ def route(request: Request, domains: Sequence[str]) -> Operation:
         raise S3Error("InvalidBucketName", BucketName=request.bucket[:BUCKET_NAME_LENGTH_MAX])
     if request.key:
         check_key(request.key)
-    return match(request.method, _scope(request), request.parameters, request.headers)
 
 
 def bucket_of_host(host: str, domains: Sequence[str]) -> str | None:
