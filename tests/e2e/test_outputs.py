@@ -104,10 +104,14 @@ def boots(tmp_path: Path) -> Iterator[Callable[..., str]]:
 
 def unpacked(path: Path, folder: Path) -> Path:
     """Return the disk in an archive, or the file itself if it is none."""
-    if not path.name.endswith(".tar.gz"):
+    if not path.name.endswith((".tar.gz", ".ova")):
         return path
-    subprocess.run(["tar", "-xzf", path, "-C", folder], check=True)
-    return folder / "disk.raw"
+    subprocess.run(["tar", "-xf", path, "-C", folder], check=True)
+    return next(
+        folder / name
+        for name in ("disk.raw", f"{path.stem}-disk1.vmdk")
+        if (folder / name).exists()
+    )
 
 
 def blank_disk(folder: Path) -> list[str]:
@@ -138,6 +142,7 @@ BOOTS = [
     pytest.param("hello.raw", "bios", DISK, marks=pytest.mark.slow),
     pytest.param("hello.img.tar.gz", "bios", DISK, marks=pytest.mark.slow),
     pytest.param("hello.vmdk", "bios", IDE, marks=pytest.mark.slow),
+    pytest.param("hello.ova", "bios", IDE, marks=pytest.mark.slow),
     pytest.param("hello.vhd", "bios", IDE, marks=pytest.mark.slow),
     pytest.param("hello-dynamic.vhd", "bios", IDE, marks=pytest.mark.slow),
 ]
@@ -148,7 +153,9 @@ def test_a_medium_boots(
     built: Built, boots: Callable[..., str], name: str, firmware: str, device: tuple[str, ...]
 ) -> None:
     assert firmware in built.file(name)["firmware"]
-    said = boots(built, firmware, built.folder / name, device)
+    # The card that the formats' hypervisor has.
+    card = "vmxnet3" if name.endswith((".ova", ".vmdk")) else "virtio-net-pci"
+    said = boots(built, firmware, built.folder / name, device, card=card)
     assert '{"event":"ready"}' in said
 
 
@@ -211,12 +218,12 @@ def test_a_kernel_drives_the_devices_of_hypervisors(
     path = tmp_path / "hello.yml"
     path.write_text(f"{path.read_text()}\ndata: {{label: DATA, path: /var/data}}\n")
     cli(
-        *("build", path, "--dir", tmp_path, "--format", "vmdk", "--platform", platform),
+        *("build", path, "--dir", tmp_path, "--format", "ova", "--platform", platform),
         timeout_s=900,
     )
     built = Built(tmp_path, json.loads((tmp_path / "hello.manifest.json").read_text()))
     disk = (*IDE, *devices)
-    said = boots(built, "bios", tmp_path / "hello.vmdk", disk, card=card, data=True)
+    said = boots(built, "bios", tmp_path / "hello.ova", disk, card=card, data=True)
     assert "ingot: format: formatting the blank disk" in said
     assert '{"event":"ready"}' in said
 

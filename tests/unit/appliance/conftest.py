@@ -80,6 +80,8 @@ def images(make_image: MakeImage) -> dict[str, Image]:
             "ingot.modules.early": "loop",
             "ingot.modules.root": "net squashfs erofs",
             "ingot.modules": "net loop",
+            "ingot.modules.disks": "ahci",
+            "ingot.modules.cards": "e1000",
         },
     )
     app = {"bin/app": "app", "etc/hostname": "builder"}

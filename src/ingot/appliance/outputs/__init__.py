@@ -13,7 +13,9 @@ from ingot.appliance.plan import Plan
 from ingot.base.errors import IntegrityError, UsageError
 from ingot.oci.tree import Content, Tree
 
-Role = Literal["kernel", "initrd", "cmdline", "root", "tar", "disk", "iso", "sbom", "contents"]
+Role = Literal[
+    "kernel", "initrd", "cmdline", "root", "tar", "disk", "iso", "ova", "sbom", "contents"
+]
 Firmware = Literal["bios", "uefi"]
 ARCHES = ("amd64", "arm64")
 

@@ -1,14 +1,13 @@
-"""The format `vmdk`: a disk that a BIOS boots, compressed, for VMware and VirtualBox."""
+"""The format `vmdk`: a disk that a BIOS boots, without its zeros, for VMware and VirtualBox."""
 
 from __future__ import annotations
 
 from ingot.appliance.disks import bios_disk
-from ingot.appliance.hypervisors import write_vmdk
 from ingot.appliance.loaders import BIOS_ARCHES, BIOS_LOADER
+from ingot.appliance.media.vmdk import disk_number, write_vmdk
 from ingot.appliance.outputs import OutputFile, Target
 from ingot.appliance.plan import Plan
-from ingot.appliance.qemuimg import TOOL
-from ingot.appliance.squashfs import TOOL as ROOT_TOOL
+from ingot.appliance.squashfs import TOOL
 
 
 class Vmdk:
@@ -16,7 +15,7 @@ class Vmdk:
 
     name = "vmdk"
     suffixes = (".vmdk",)
-    needs = (ROOT_TOOL, TOOL)
+    needs = (TOOL,)
     loaders = (BIOS_LOADER,)
     arches = BIOS_ARCHES
 
@@ -24,7 +23,7 @@ class Vmdk:
         """Write NAME.vmdk."""
         disk = bios_disk(plan, target)
         file_name = f"{target.name}{self.suffixes[0]}"
-        write_vmdk(disk.path, target.folder / file_name, plan.name)
+        write_vmdk(disk.path, target.folder / file_name, disk_number(plan.name))
         return [OutputFile("disk", file_name, disk.firmware, disk.memory_mib)]
 
 
