@@ -49,12 +49,13 @@ def main(arguments: list[str]) -> None:
 async def _warm_up(target: Target) -> None:
     small, large = (Payload.random(size, signed=False) for size in (4 * KIB, SLOW_OBJECT_BYTES))
     paths = [f"{BUCKET}/{index}" for index in range(1000)]
-    requests = [target.request("PUT", path, small) for path in paths]
-    requests += [target.request("GET", path) for path in paths]
+    puts = [target.request("PUT", path, small) for path in paths]
+    gets = [target.request("GET", path) for path in paths]
     await run(target, iter([target.request("PUT", BUCKET)]), 1, lambda: True)
     await run(target, iter([target.request("PUT", f"{BUCKET}/large", large)]), 1, lambda: True)
-    tally = await run(target, iter(requests), 32, lambda: True)
-    assert tally.statuses == {200: len(requests)}, tally.first_failure
+    for requests in (puts, gets):
+        tally = await run(target, iter(requests), 32, lambda: True)
+        assert tally.statuses == {200: len(requests)}, tally.first_failure
 
 
 async def _upload(target: Target, size_bytes: int) -> None:

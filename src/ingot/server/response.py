@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Mapping
 
 from ingot.base.units import KIB
 from ingot.server.request import Receive, Send
+from ingot.store.readbudget import PIECE_BYTES_MIN
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -14,6 +15,9 @@ _XML = (b"content-type", b"application/xml")
 # The listener holds some messages for a slow reader before it lets us wait: so they are small.
 # Measured: half the memory of larger ones, and no slower.
 _SEND_BYTES_MAX = 64 * KIB
+# It holds up to 16 of them, of any size. A piece of the smallest size says that many readers wait,
+# most of them slow ones: what it holds for them is to be small too.
+_SEND_BYTES_CROWDED = 1 * KIB
 _NO_CONTENT = frozenset({204, 304})
 
 
@@ -82,8 +86,9 @@ async def transmit(response: Response, receive: Receive, send: Send) -> None:
         async for piece in response.body:
             if gone.done():
                 return
-            for start in range(0, len(piece), _SEND_BYTES_MAX):
-                part = piece[start : start + _SEND_BYTES_MAX]
+            step = _SEND_BYTES_MAX if len(piece) > PIECE_BYTES_MIN else _SEND_BYTES_CROWDED
+            for start in range(0, len(piece), step):
+                part = piece[start : start + step]
                 response.sent_bytes += len(part)
                 await send({"type": "http.response.body", "body": part, "more_body": True})
         await send({"type": "http.response.body", "body": b""})

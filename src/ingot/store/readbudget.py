@@ -5,9 +5,9 @@ from __future__ import annotations
 from ingot.base.units import KIB, MIB
 
 # What all readers of a process hold beyond the smallest pieces, which nobody is refused.
-BUDGET_BYTES = 8 * MIB
+BUDGET_BYTES = 4 * MIB
 PIECE_BYTES_MAX = 1 * MIB
-PIECE_BYTES_MIN = 16 * KIB
+PIECE_BYTES_MIN = 8 * KIB
 # A piece takes at most this part of what is left: the first readers leave some to the next ones.
 _SHARE = 4
 

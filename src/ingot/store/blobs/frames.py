@@ -79,6 +79,7 @@ def read_frames(
         # Less is there when the frames are larger.
         footer = pread(_footer_bytes(ref.size_bytes, FRAME_BYTES_MIN), ref.size_bytes)
         frame_bytes = _check_footer(footer, ref)
+        del footer  # a table of thousands of frames, and the reader may stay for hours
         while start < stop:
             piece_stop = _piece_stop(start, stop, piece_bytes(), frame_bytes)
             yield _read_verified(pread, ref, start, piece_stop, frame_bytes)
