@@ -26,13 +26,14 @@ STOP_LIMIT_S = 30
 def hello(
     cli: Cli, hello_image: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, int]]:
-    """Boot examples/hello.yml once; yields the machine's name and its published port."""
+    """Boot examples/hello.yml once, in 128 MiB; yields the machine's name and its port."""
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     cli(
-        *("run", hello_image, "--name", "boot-hello", "--publish", f"{port}:8080", "--wait"),
+        *("run", hello_image, "--name", "boot-hello", "--mem", "128M"),
+        *("--publish", f"{port}:8080", "--wait"),
         timeout_s=BOOT_TIMEOUT_S,
     )
     yield "boot-hello", port

@@ -99,12 +99,17 @@ def test_a_cloud_init_drive_names_the_machine_and_its_keys(
 
 
 def test_linuxkits_drive_becomes_files(cli: Cli, image: Path, tmp_path: Path) -> None:
-    tree = {"a": {"entries": {"b": {"perm": "0600", "content": "one\ntwo"}, "c": {"content": ""}}}}
+    tree: dict[str, object] = {
+        "a": {"entries": {"b": {"perm": "0600", "content": "one\ntwo"}, "c": {"content": ""}}},
+        "network": {"content": "up - eth0\naddress 10.0.2.77/24 eth0\ngateway 10.0.2.2 eth0\n"},
+    }
     drive = config_drive(tmp_path / "linuxkit.iso", config=json.dumps(tree))
     cli("run", image, "--name", "drive", "--disk", drive, "--wait", timeout_s=BOOT_TIMEOUT_S)
     files = "cd /run/config/a && stat -c '%n %a' * && cat b"
     assert guest(cli, "drive", files) == "b 600\nc 644\none\ntwo"
     assert guest(cli, "drive", "hostname") == "own\n"
+    assert "inet 10.0.2.77/24" in guest(cli, "drive", "ip address show eth0")
+    assert "via 10.0.2.2" in guest(cli, "drive", "ip route show default")
     ended(cli, "drive")
 
 

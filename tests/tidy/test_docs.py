@@ -49,3 +49,13 @@ def test_generated_pages_are_up_to_date(root: Path) -> None:
     command = [sys.executable, str(root / "tools/reference.py"), "--check"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+def test_reference_names_every_component_and_example(root: Path) -> None:
+    text = (root / "docs/reference/system.md").read_text()
+    components = [path.parent.name for path in (root / "src/ingot/system").glob("*/component.yml")]
+    assert [name for name in sorted(components) if f"`{name}`" not in text] == []
+    pages = "".join(path.read_text() for path in root.glob("docs/**/*.md"))
+    pages += (root / "README.md").read_text()
+    examples = [path.name for path in (root / "examples").glob("*.yml")]
+    assert [name for name in sorted(examples) if name not in pages] == []

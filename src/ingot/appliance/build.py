@@ -10,19 +10,15 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ingot.appliance.additions import with_additions
 from ingot.appliance.contents import write_contents
 from ingot.appliance.images import get_image, get_layout
 from ingot.appliance.inputs import Inputs
 from ingot.appliance.kernels import unpack_archive
 from ingot.appliance.manifest import MANIFEST_SUFFIX, Manifest, make_manifest, render
+from ingot.appliance.modules import image_references
 from ingot.appliance.outputs import Output, OutputFile, Target, find_output
-from ingot.appliance.plan import (
-    Plan,
-    image_references,
-    make_plan,
-    with_data_steps,
-    with_platform,
-)
+from ingot.appliance.plan import Plan, make_plan, with_platform
 from ingot.appliance.sbom import SBOM_PATH, render_sbom
 from ingot.appliance.spec import parse_appliance
 from ingot.appliance.tools import find_tool
@@ -93,7 +89,7 @@ def plan_appliance(
         Error: what images and plan raise.
     """
     read = parse_appliance(inputs.documents, name=inputs.name)
-    appliance = with_data_steps(with_platform(read, platform))
+    appliance = with_additions(with_platform(read, platform))
     for warning in appliance.warnings:
         session.progress.note(f"warning: {warning}")
     images = load_images(image_references(appliance), inputs.folder, arch, session)

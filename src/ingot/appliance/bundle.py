@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ingot.appliance import capabilities
 from ingot.appliance.keys.containers import container_fields, read_settings
@@ -212,11 +212,17 @@ def container_mounts(bundle: Bundle) -> list[Mount]:
     """Return the container's mounts: the usual ones, overridden by destination, then its own."""
     settings = bundle.settings
     ro = ("ro",) if bundle.readonly else ()
+    locked = ("noexec",) if settings.no_new_privileges else ()
     by_destination = {
         mount.destination: mount
         for mount in (
             Mount("/proc", "proc", "proc", (*_QUIET, "relatime")),
-            Mount("/dev", "tmpfs", "tmpfs", ("nosuid", "strictatime", "mode=755", "size=65536k")),
+            Mount(
+                "/dev",
+                "tmpfs",
+                "tmpfs",
+                ("nosuid", *locked, "strictatime", "mode=755", "size=65536k"),
+            ),
             Mount("/dev/pts", "devpts", "devpts", _PTS_OPTIONS),
             Mount("/sys", "sysfs", "sysfs", (*_QUIET, *ro)),
             Mount("/sys/fs/cgroup", "cgroup", "cgroup", (*_QUIET, "relatime", "ro")),
@@ -224,6 +230,8 @@ def container_mounts(bundle: Bundle) -> list[Mount]:
     }
     own = [_bind(text) for text in settings.binds or ()]
     own += [_tmpfs(text) for text in settings.tmpfs or ()]
+    if settings.no_new_privileges:
+        own = [_quiet(mount) for mount in own]
     own += settings.mounts or ()
     for mount in own:
         by_destination[mount.destination] = mount
@@ -237,6 +245,23 @@ def _bind(text: str) -> Mount:
     source, destination, *given = text.split(":")
     options = ("rbind", *given[0].split(",")) if given else _BIND_OPTIONS
     return Mount(destination, "bind", source, tuple(dict.fromkeys(options)))
+
+
+def _quiet(mount: Mount) -> Mount:
+    """Return the mount so that nothing in it can be run, if it can be written to.
+
+    The kernel does not pass these options on from the place that is bound; `exec`, `suid` and `dev`
+    in the list keep a right. Device nodes below /dev are what they are bound for.
+    """
+    if "ro" in mount.options:
+        return mount
+    device = (mount.source == "/dev" or mount.source.startswith("/dev/")) and mount.type == "bind"
+    wanted = [
+        option
+        for option in _QUIET
+        if option.removeprefix("no") not in mount.options and not (device and option == "nodev")
+    ]
+    return replace(mount, options=tuple(dict.fromkeys((*mount.options, *wanted))))
 
 
 def _tmpfs(text: str) -> Mount:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingot.appliance.additions import with_additions
 from ingot.appliance.bundle import COMPONENT_PREFIX
 from ingot.appliance.images import find_component, get_image, get_layout, sources
 from ingot.appliance.inputs import Inputs
-from ingot.appliance.plan import image_references, with_data_steps, with_platform
+from ingot.appliance.modules import image_references
+from ingot.appliance.plan import with_platform
 from ingot.appliance.spec import Appliance, parse_appliance
 from ingot.debian.recipe import read_recipe
 from ingot.debian.session import Session
@@ -82,7 +84,7 @@ def check_appliance(inputs: Inputs) -> tuple[str, ...]:
 
 
 def _read(inputs: Inputs) -> Appliance:
-    return with_data_steps(with_platform(parse_appliance(inputs.documents, name=inputs.name)))
+    return with_additions(with_platform(parse_appliance(inputs.documents, name=inputs.name)))
 
 
 def _forget(

@@ -25,6 +25,7 @@ from ingot.appliance.hardware import (
     render_table,
 )
 from ingot.appliance.kernels import KernelFiles, Unpack, kernel_files
+from ingot.appliance.keys.network import network_lines
 from ingot.appliance.laid import add_files, add_volumes
 from ingot.appliance.machinery import (
     HOOKS_FOLDER,
@@ -34,23 +35,26 @@ from ingot.appliance.machinery import (
     needs_hook,
     volumes_script,
 )
+from ingot.appliance.modules import (
+    EARLY_MODULES_LABEL,
+    MODULES_LABEL,
+    ROOT_MODULES_LABEL,
+    module_list,
+    module_names,
+    modules_of,
+    optional_modules,
+    wanted_modules,
+)
 from ingot.appliance.rootfs import add_init, image_root
 from ingot.appliance.runtime import config_json, hooked_config_json, runtime_json
-from ingot.appliance.settings import Settings
 from ingot.appliance.spec import Appliance, Container, Kernel
 from ingot.base.errors import UsageError
 from ingot.oci.image import Image
 from ingot.oci.tree import Content, Entry, Tree, directory, file, symlink
 
 KERNEL_IMAGE = "component:kernel"
-FORMAT_IMAGE = "component:format"
-MOUNT_IMAGE = "component:mount"
 LOG_FOLDER = ".log"
 """Of a data disk; root's own, in a folder that may belong to a service."""
-MODULES_LABEL = "ingot.modules"
-EARLY_MODULES_LABEL = "ingot.modules.early"
-ROOT_MODULES_LABEL = "ingot.modules.root"
-MODULE_LIST = "etc/ingot/modules"
 
 # Ours, and that of LinuxKit's init images.
 _RUNTIMES = ("usr/bin/crun", "usr/bin/runc")
@@ -100,30 +104,6 @@ def with_platform(appliance: Appliance, platform: str | None = None) -> Applianc
     return replace(appliance, kernel=replace(kernel, image=f"{KERNEL_IMAGE}-{wanted}"))
 
 
-def with_data_steps(appliance: Appliance) -> Appliance:
-    """Return the appliance with its `data` disks written out as the first onboot steps."""
-    steps: list[Container] = []
-    for index, disk in enumerate(appliance.data, start=1):
-        number = "" if index == 1 else str(index)
-        uid, gid = disk.owner
-        mount = ("/usr/lib/ingot/mount", disk.label, disk.path, f"{uid}:{gid}")
-        steps += (
-            _step(f"format{number}", FORMAT_IMAGE, "/usr/lib/ingot/format", disk.label),
-            _step(f"mount{number}", MOUNT_IMAGE, *mount),
-        )
-    return replace(appliance, onboot=(*steps, *appliance.onboot))
-
-
-def image_references(appliance: Appliance) -> list[str]:
-    """Return every image the appliance names, once, in the order of the file."""
-    references = [appliance.kernel.image] if appliance.kernel else []
-    references += appliance.init
-    references += [v.image for v in appliance.volumes if v.image and v.format == "filesystem"]
-    for container in (*appliance.onboot, *appliance.onshutdown, *appliance.services):
-        references.append(container.image)
-    return list(dict.fromkeys(references))
-
-
 def make_plan(
     appliance: Appliance,
     images: Mapping[str, Image],
@@ -136,7 +116,7 @@ def make_plan(
     """Lay images, containers, boot settings and files into one tree, in LinuxKit's order.
 
     Args:
-        appliance: with its data steps written out.
+        appliance: with its additions written out.
         images: by reference, all that `image_references` names.
         arch: Debian's name of the architecture.
         module_order: closes a list of kernel modules over what they need.
@@ -151,8 +131,14 @@ def make_plan(
     kernel = _Kernel()
     if appliance.kernel is not None:
         files = kernel_files(images[appliance.kernel.image], appliance.kernel, unpack)
-        wanted = _wanted_modules(appliance, images, bundles)
-        kernel = _add_kernel(root, appliance.kernel, files, wanted, module_order)
+        wanted = wanted_modules(appliance, images)
+        # Other kernels than ours load what they need themselves.
+        if MODULES_LABEL in files.image.config.labels:
+            wanted += [name for bundle in bundles.all for name in interface_modules(bundle)]
+        optional = optional_modules(appliance, images, module_order)
+        kernel = _add_kernel(
+            root, appliance.kernel, files, module_order, wanted=wanted, optional=optional
+        )
     add_init(root, [images[reference] for reference in appliance.init])
     if bundles.all and not any(root.resolve(path) for path in _RUNTIMES):
         names = " or ".join(f"/{path}" for path in _RUNTIMES)
@@ -182,11 +168,6 @@ def make_plan(
     )
 
 
-def module_list(paths: Sequence[str]) -> Entry:
-    """Return the file that tells the boot which modules to insert, in order."""
-    return file(MODULE_LIST, "".join(f"/{path}\n" for path in paths))
-
-
 class _Bundles:
     """The containers of an appliance, by section."""
 
@@ -213,10 +194,6 @@ class _Bundles:
         return make_bundle(container.name, folder, image, container.settings, ids, volumes=volumes)
 
 
-def _step(name: str, image: str, *command: str) -> Container:
-    return Container(name, image, Settings(command=command))
-
-
 @dataclass(frozen=True, slots=True)
 class _Kernel:
     """What `Plan` says of the kernel."""
@@ -229,23 +206,14 @@ class _Kernel:
     cards: tuple[Driver, ...] = ()
 
 
-def _wanted_modules(
-    appliance: Appliance, images: Mapping[str, Image], bundles: _Bundles
-) -> list[str]:
-    """Return the names of the modules that images and interfaces need, each once."""
-    wanted = [
-        name
-        for reference in image_references(appliance)
-        for name in _module_names(images[reference], MODULES_LABEL)
-    ]
-    # Other kernels than ours load what they need themselves.
-    if appliance.kernel and MODULES_LABEL in images[appliance.kernel.image].config.labels:
-        wanted += [name for bundle in bundles.all for name in interface_modules(bundle)]
-    return list(dict.fromkeys(wanted))
-
-
 def _add_kernel(
-    root: Tree, kernel: Kernel, files: KernelFiles, wanted: list[str], module_order: ModuleOrder
+    root: Tree,
+    kernel: Kernel,
+    files: KernelFiles,
+    module_order: ModuleOrder,
+    *,
+    wanted: Sequence[str],
+    optional: Sequence[Entry],
 ) -> _Kernel:
     """Add the kernel, its command line and the modules that are wanted."""
     image = files.image
@@ -255,31 +223,29 @@ def _add_kernel(
     if files.ucode is not None:
         root.add(Entry("boot/ucode.cpio", "file", 0o644, content=files.ucode))
     early, for_root, later = (
-        _modules(image, names, module_order)
+        modules_of(image, names, module_order)
         for names in (
-            _module_names(image, EARLY_MODULES_LABEL),
-            _module_names(image, ROOT_MODULES_LABEL),
-            wanted,
+            module_names(image, EARLY_MODULES_LABEL),
+            module_names(image, ROOT_MODULES_LABEL),
+            list(dict.fromkeys(wanted)),
         )
     )
     disks, cards = (read_drivers(image, lb, module_order) for lb in (DISKS_LABEL, CARDS_LABEL))
     drivers = (*disks, *cards)
-    for module in (*early, *later, *(module for driver in drivers for module in driver.modules)):
+    driving = [module for driver in drivers for module in driver.modules]
+    for module in (*early, *later, *optional, *driving):
         root.add(module)
-    root.add(module_list([module.path for module in later if module not in early]))
+    known = {module.path for module in (*early, *later)}
+    root.add(
+        module_list(
+            [module.path for module in later if module not in early],
+            [module.path for module in optional if module.path not in known],
+        )
+    )
     if drivers:
         root.add(file(TABLE, render_table(drivers, "")))
     paths = tuple(module.path for module in early)
     return _Kernel(files.binary, files.ucode, paths, for_root, disks, cards)
-
-
-def _module_names(image: Image, label: str) -> list[str]:
-    return image.config.labels.get(label, "").split()
-
-
-def _modules(kernel: Image, names: Sequence[str], module_order: ModuleOrder) -> tuple[Entry, ...]:
-    entries = [kernel.tree.get(path) for path in module_order(kernel.tree, names)]
-    return tuple(entry for entry in entries if entry is not None)
 
 
 def _add_container(root: Tree, bundle: Bundle, *, arch: str, profile: bytes | None) -> None:
@@ -329,11 +295,9 @@ def _add_settings(root: Tree, appliance: Appliance, bundles: _Bundles) -> None:
     for disk in appliance.data:
         if disk.logs:
             root.add(file("etc/ingot/logs", f"{disk.path}/{LOG_FOLDER}\n"))
-    root.add(file("etc/hostname", f"{appliance.name}\n"))
-    if appliance.network is not None:
-        network = appliance.network
-        words = (network.address, network.gateway or "", *network.dns)
-        root.add(file("etc/ingot/address", ",".join(words) + "\n"))
+    network = appliance.network
+    root.add(file("etc/hostname", f"{(network and network.hostname) or appliance.name}\n"))
+    root.add(file("etc/ingot/network", network_lines(network) if network else ""))
 
 
 def _add_service(root: Tree, bundle: Bundle) -> None:

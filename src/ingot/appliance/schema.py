@@ -15,6 +15,7 @@ from ingot.appliance.capabilities import KNOWN
 from ingot.appliance.keys.basics import ID_MAX
 from ingot.appliance.keys.containers import KEYS, PORT_MAX
 from ingot.appliance.keys.files import METADATA
+from ingot.appliance.keys.network import MTU_MAX, MTU_MIN
 from ingot.appliance.keys.resources import RESOURCES
 from ingot.appliance.keys.shapes import describe
 from ingot.appliance.keys.volumes import FORMATS
@@ -164,9 +165,26 @@ _DISK = _object(
         "uid": _NUMERIC_ID,
         "gid": _NUMERIC_ID,
         "logs": _FLAG,
+        "key": {"type": "string", "pattern": "^/run/"},
     }
 )
-_NETWORK = _object({"address": _TEXT, "gateway": _TEXT, "dns": _TEXTS}, ("address",))
+_ONE_OR_MORE = {"anyOf": [_TEXT, _TEXTS]}
+_CARD = {
+    "address": _ONE_OR_MORE,
+    "gateway": _ONE_OR_MORE,
+    "dhcp": _FLAG,
+    "ipv6": {"enum": ["auto", "manual", "off"]},
+    "mtu": {"type": "integer", "minimum": MTU_MIN, "maximum": MTU_MAX},
+}
+_NETWORK = _object(
+    {
+        **_CARD,
+        "dns": _TEXTS,
+        "search": _TEXTS,
+        "hostname": _TEXT,
+        "interfaces": _list(_object({"name": _TEXT, **_CARD}, ("name",))),
+    }
+)
 
 
 def appliance_schema() -> dict[str, Any]:
@@ -188,6 +206,7 @@ def appliance_schema() -> dict[str, Any]:
                 "files": _list(_FILE),
                 "data": {"anyOf": [disk, _list(disk)]},
                 "network": _NETWORK,
+                "ntp": _TEXTS,
                 "platform": {"enum": list(PLATFORMS)},
             }
         ),

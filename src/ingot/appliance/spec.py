@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import graphlib
-import ipaddress
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -21,7 +20,9 @@ from ingot.appliance.documents import (
 )
 from ingot.appliance.keys.basics import known_fields
 from ingot.appliance.keys.containers import container_fields, read_settings
+from ingot.appliance.keys.datadisks import DataDisk, read_data_disks
 from ingot.appliance.keys.files import FileEntry, read_files
+from ingot.appliance.keys.network import Network, read_network, read_servers
 from ingot.appliance.keys.volumes import Volume, read_volumes, volume_mistake, volume_sources
 from ingot.appliance.settings import Settings
 from ingot.base.document import Reader
@@ -33,11 +34,9 @@ FIRST_ID = 100
 """LinuxKit numbers the names of containers from here on."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}", re.IGNORECASE)
-_DATA_PATH = re.compile(r"/var(/(?!\.\.?(/|$))[^/]+)+")
-_LABEL = re.compile(r"[A-Za-z0-9_.-]{1,16}")
 _SECTIONS = (
     *("kernel", "init", "volumes", "onboot", "onshutdown", "services", "files", "trust"),
-    *("data", "network", "platform"),
+    *("data", "network", "ntp", "platform"),
 )
 PLATFORMS = ("cloud", "generic")
 _SERVICE_ONLY = frozenset({"restart", "depends", "ready", "stop-timeout"})
@@ -70,31 +69,6 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True)
-class DataDisk:
-    """The disk that survives: recognised by its label, formatted only when blank.
-
-    Attributes:
-        path: where it is mounted, before any other step of the boot.
-        owner: user and group of the mounted root directory.
-        logs: whether the machine's logs are kept on it.
-    """
-
-    label: str = "INGOT-DATA"
-    path: str = "/var/data"
-    owner: tuple[int, int] = (0, 0)
-    logs: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """A fixed address of the first network card, and name servers."""
-
-    address: str
-    gateway: str | None = None
-    dns: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Appliance:
     """A whole appliance file; services are in the order in which they start.
 
@@ -116,6 +90,7 @@ class Appliance:
     files: tuple[FileEntry, ...] = ()
     data: tuple[DataDisk, ...] = ()
     network: Network | None = None
+    ntp: tuple[str, ...] = ()
     platform: str | None = None
     ids: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -143,8 +118,9 @@ def parse_appliance(documents: Sequence[Document], *, name: str) -> Appliance:
         onshutdown=tuple(entry.container for entry in steps["onshutdown"]),
         services=_in_order(reader, nodes.get("services", root), steps["services"]),
         files=read_files(reader, nodes["files"]) if "files" in nodes else (),
-        data=_data_disks(reader, nodes["data"]) if "data" in nodes else (),
-        network=_network(reader, nodes["network"]) if "network" in nodes else None,
+        data=read_data_disks(reader, nodes["data"]) if "data" in nodes else (),
+        network=read_network(reader, nodes["network"]) if "network" in nodes else None,
+        ntp=read_servers(reader, nodes["ntp"]) if "ntp" in nodes else (),
         platform=reader.choice(nodes["platform"], PLATFORMS) if "platform" in nodes else None,
         ids={name: number for number, name in enumerate(names, FIRST_ID)},
         warnings=_trust(reader, nodes["trust"]) if "trust" in nodes else (),
@@ -304,72 +280,3 @@ def _stable(
         depth = max((depth for _, depth in below), default=-1) + 1
         rank[index] = (max(index, highest), depth)
     return sorted(rank, key=lambda index: (*rank[index], index))
-
-
-def _data_disks(reader: Reader, node: yaml.Node) -> tuple[DataDisk, ...]:
-    """Read one disk or a list of them; the logs are kept on the first unless it says otherwise."""
-    items = list(reader.items(node)) if isinstance(node, yaml.SequenceNode) else [node]
-    disks: list[DataDisk] = []
-    for item in items:
-        disk = _data(reader, item, logs=not disks)
-        if disk.label in {other.label for other in disks}:
-            reader.problem(item, f"two disks have the label {disk.label!r}")
-        if any(_overlap(disk.path, other.path) for other in disks):
-            reader.problem(item, f"two disks have places at {disk.path!r}")
-        if disk.logs and any(other.logs for other in disks):
-            reader.problem(item, "the logs are kept on one disk only")
-        disks.append(disk)
-    return tuple(disks)
-
-
-def _overlap(one: str, other: str) -> bool:
-    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
-
-
-def _data(reader: Reader, node: yaml.Node, *, logs: bool) -> DataDisk:
-    nodes = known_fields(reader, node, ("label", "path", "uid", "gid", "logs"))
-    label = reader.string(nodes["label"]) if "label" in nodes else None
-    if label is not None and not _LABEL.fullmatch(label):
-        reader.problem(nodes["label"], "a label has 1 to 16 letters, digits and . _ -")
-    path = reader.string(nodes["path"]) if "path" in nodes else None
-    if path is not None and not _DATA_PATH.fullmatch(path):
-        reader.problem(nodes["path"], "the data disk is mounted below /var")
-    elif path is not None and _overlap(path, "/var/log"):
-        reader.problem(nodes["path"], "a disk keeps /var/log by `logs: true`")
-    owner = [
-        (reader.integer(nodes[key], high=2**32 - 2) or 0) if key in nodes else 0
-        for key in ("uid", "gid")
-    ]
-    return DataDisk(
-        label=label or DataDisk().label,
-        path=path or DataDisk().path,
-        owner=(owner[0], owner[1]),
-        logs=bool(reader.boolean(nodes["logs"])) if "logs" in nodes else logs,
-    )
-
-
-def _network(reader: Reader, node: yaml.Node) -> Network | None:
-    nodes = known_fields(reader, node, ("address", "gateway", "dns"))
-    if "address" not in nodes:
-        reader.problem(node, "an address is needed here; leave `network` out for DHCP")
-        return None
-    for server in reader.items(nodes["dns"]) if "dns" in nodes else ():
-        _check_address(reader, server, ipaddress.ip_address)
-    if "gateway" in nodes:
-        _check_address(reader, nodes["gateway"], ipaddress.ip_address)
-    _check_address(reader, nodes["address"], ipaddress.ip_interface)
-    address = reader.string(nodes["address"]) or ""
-    if "/" not in address:
-        reader.problem(nodes["address"], "an address has its prefix length: 192.168.1.5/24")
-    return Network(
-        address=address,
-        gateway=reader.string(nodes["gateway"]) if "gateway" in nodes else None,
-        dns=reader.strings(nodes["dns"]) if "dns" in nodes else (),
-    )
-
-
-def _check_address(reader: Reader, node: yaml.Node, parse: Callable[[str], object]) -> None:
-    try:
-        parse(reader.string(node) or "")
-    except ValueError as error:
-        reader.problem(node, str(error))

@@ -25,8 +25,9 @@ from ingot.appliance.media.erofs import lay_out
 from ingot.appliance.media.gpt import derived_id
 from ingot.appliance.media.pieces import Piece, write_pieces
 from ingot.appliance.media.verity import BLOCK_BYTES, make_tree
+from ingot.appliance.modules import MODULE_LIST, ROOT_MODULES_LABEL, module_list
 from ingot.appliance.outputs import Target
-from ingot.appliance.plan import MODULE_LIST, ROOT_MODULES_LABEL, Plan, module_list
+from ingot.appliance.plan import Plan
 from ingot.appliance.squashfs import LEVEL_DEFAULT, write_squashfs
 from ingot.base.errors import UsageError
 from ingot.debian.modules import module_name
@@ -137,6 +138,12 @@ def _root(plan: Plan, modules: Sequence[Entry]) -> Tree:
     listed = plan.root.get(MODULE_LIST)
     if listed is not None and listed.content is not None:
         inserted = {module.path for module in modules}
-        paths = [line.lstrip("/") for line in listed.content.read().decode().splitlines()]
-        root.add(module_list([path for path in paths if path not in inserted]))
+        lines = listed.content.read().decode().splitlines()
+        kept = [line for line in lines if line.lstrip("-/") not in inserted]
+        root.add(
+            module_list(
+                [line.lstrip("/") for line in kept if line.startswith("/")],
+                [line.lstrip("-/") for line in kept if line.startswith("-")],
+            )
+        )
     return root

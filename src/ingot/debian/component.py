@@ -10,6 +10,7 @@ from ingot.base.errors import NotFoundError, UsageError
 from ingot.debian.assemble import account_entries, assemble, drop_absent, expand, prune
 from ingot.debian.bytecode import add_bytecode
 from ingot.debian.distribution import distribution_entries, distribution_package
+from ingot.debian.globs import matcher
 from ingot.debian.index import Package
 from ingot.debian.machine import Machine, machine
 from ingot.debian.recipe import FILE_NAME, FileRow, Recipe, read_recipe
@@ -53,12 +54,13 @@ def build_component(folder: Path, *, arch: str, session: Session) -> Image:
             for entry in distribution_entries(version):
                 tree.add(entry)
             parts.append(distribution_package())
+    own = [_file_entry(row, folder, tree) for row in recipe.files]
     prune(tree, recipe, target)
     parts += [_image_package(package) for package in drop_absent(tree, packages, entries)]
     for entry in account_entries(recipe.users, recipe.groups):
         tree.add(entry)
-    for row in recipe.files:
-        tree.add(_file_entry(row, folder))
+    for entry in own:
+        tree.add(entry)
     if recipe.bytecode and python is not None:
         add_bytecode(tree, _minor(python), python.version, session)
     ordered = tuple(sorted(parts, key=lambda part: (part.kind, part.name)))
@@ -127,7 +129,8 @@ def _add_wheels(
     return [wheel.package() for wheel in wheels]
 
 
-def _file_entry(row: FileRow, folder: Path) -> Entry:
+def _file_entry(row: FileRow, folder: Path, packages: Tree) -> Entry:
+    """Return an entry of `files`; `packages` holds what may be joined, before it is pruned."""
     if row.link is not None:
         return symlink(row.path, row.link)
     if row.directory:
@@ -135,9 +138,22 @@ def _file_entry(row: FileRow, folder: Path) -> Entry:
         return directory(row.path, mode, uid=row.uid, gid=row.gid)
     if row.source is not None:
         data = _read_bytes(folder / row.source)
+    elif row.join is not None:
+        data = _joined(packages, row.join)
     else:
         data = (row.contents or "").encode()
     return file(row.path, data, 0o644 if row.mode is None else row.mode, uid=row.uid, gid=row.gid)
+
+
+def _joined(packages: Tree, pattern: str) -> bytes:
+    """Return the files that match, in the order of their names, each ended by a line's end."""
+    matches = matcher([pattern])
+    found = [entry.content for entry in packages if entry.content and matches(entry.path)]
+    if not found:
+        raise NotFoundError(
+            f"no file of the packages matches {pattern}", hint="component.yml joins it"
+        )
+    return b"".join(content.read().rstrip(b"\n") + b"\n" for content in found)
 
 
 def _read_bytes(path: Path) -> bytes:

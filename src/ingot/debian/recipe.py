@@ -18,14 +18,17 @@ from ingot.oci.tree import TreeError, check_path
 FILE_NAME = "component.yml"
 ID_MAX = 65535
 
-_FILE_KINDS = ("contents", "source", "symlink", "directory")
+_FILE_KINDS = ("contents", "source", "join", "symlink", "directory")
 _FILE_KEYS = ("path", "mode", "uid", "gid", *_FILE_KINDS)
 _CONFIG_KEYS = ("entrypoint", "cmd", "env", "working-dir", "user", "labels")
 
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One entry of `files`; exactly one of contents, source, link and directory is given."""
+    """One entry of `files`; exactly one of contents, source, join, link and directory is given.
+
+    `join` is a pattern of files of the packages, which are put one behind the other.
+    """
 
     path: str
     mode: int | None = None
@@ -33,6 +36,7 @@ class FileRow:
     gid: int = 0
     contents: str | None = None
     source: str | None = None
+    join: str | None = None
     link: str | None = None
     directory: bool = False
 
@@ -164,6 +168,7 @@ def _file(reader: Reader, node: yaml.Node) -> FileRow | None:
         gid=_id(reader, nodes, "gid"),
         contents=text if kind == "contents" else None,
         source=text if kind == "source" else None,
+        join=text if kind == "join" else None,
         link=text if kind == "symlink" else None,
         directory=kind == "directory" and bool(reader.boolean(nodes[kind])),
     )

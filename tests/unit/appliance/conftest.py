@@ -8,9 +8,10 @@ from types import MappingProxyType
 
 import pytest
 
+from ingot.appliance.additions import with_additions
 from ingot.appliance.documents import Document
 from ingot.appliance.kernels import unpack_archive
-from ingot.appliance.plan import Plan, make_plan, with_data_steps
+from ingot.appliance.plan import Plan, make_plan
 from ingot.appliance.spec import Appliance, parse_appliance
 from ingot.oci.image import Image, ImageConfig
 from ingot.oci.tree import Tree, file, symlink
@@ -119,7 +120,7 @@ def make(images: dict[str, Image], parse: Callable[[str], Appliance], tmp_path: 
         return [f"usr/lib/modules/6.1/kernel/{name}.ko" for name in names]
 
     def plan(text: str) -> Plan:
-        appliance = with_data_steps(parse(text))
+        appliance = with_additions(parse(text))
         unpack = partial(unpack_archive, cache_dir=tmp_path / "cache")
         return make_plan(appliance, images, arch="amd64", module_order=order, unpack=unpack)
 

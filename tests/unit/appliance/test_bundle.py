@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ingot.appliance.bundle import Bundle, make_bundle
+from ingot.appliance.bundle import Bundle, container_mounts, make_bundle
 from ingot.appliance.capabilities import KNOWN
 from ingot.appliance.runtime import config_json, runtime_json
 from ingot.appliance.settings import Settings
@@ -191,3 +191,22 @@ def test_a_profile_that_is_wanted_must_be_there(bundle: Callable[..., Bundle]) -
 
 def test_unsaid_settings_do_not_hide_said_ones() -> None:
     assert Settings().over(Settings(cwd="/x")) == Settings(cwd="/x")
+
+
+def test_what_a_locked_up_container_can_write_it_cannot_run(
+    bundle: Callable[..., Bundle],
+) -> None:
+    def options(text: str, reference: str = "component:app") -> dict[str, set[str]]:
+        made = bundle(f"binds: [{text}], tmpfs: [/tmp]", reference=reference)
+        return {mount.destination: set(mount.options) for mount in container_mounts(made)}
+
+    quiet = {"nosuid", "noexec", "nodev"}
+    found = options("'/var/a:/a', '/var/b:/b:ro', '/var/c:/c:rw,exec', '/dev:/devices'")
+    assert quiet <= found["/a"]
+    assert quiet <= found["/tmp"]
+    assert not quiet & found["/b"]
+    assert quiet & found["/c"] == {"nosuid", "nodev"}
+    assert quiet & found["/devices"] == {"nosuid", "noexec"}
+    assert "noexec" in found["/dev"]
+    theirs = options("'/var/a:/a'", reference="docker.io/library/app")
+    assert not quiet & (theirs["/a"] | theirs["/tmp"])

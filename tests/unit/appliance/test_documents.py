@@ -72,7 +72,8 @@ def test_an_entry_is_overridden_key_by_key_or_removed_by_its_name() -> None:
     assert web.settings.binds == ("data:/srv",)
     assert merged.files == ()
     assert merged.network is not None
-    assert (merged.network.address, merged.network.gateway) == ("10.0.0.2/24", "10.0.0.9")
+    (card,) = merged.network.cards
+    assert (card.addresses, card.gateways) == (("10.0.0.2/24",), ("10.0.0.9",))
 
 
 def test_only_what_is_there_once_can_be_overridden() -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ingot.appliance.plan import Plan, image_references, with_data_steps
+from ingot.appliance.additions import with_additions
+from ingot.appliance.modules import image_references
+from ingot.appliance.plan import Plan
 from ingot.appliance.spec import Appliance
 from ingot.base.errors import Error, NotFoundError, UsageError
 from ingot.oci.image import Image
@@ -148,7 +150,7 @@ def test_the_boot_finds_steps_order_and_name(make: MakePlan) -> None:
     assert text(plan, "etc/ingot/stop-order") == "web 7\nnet 3\n"
     assert text(plan, "etc/ingot/announced") == "web\n"
     assert text(plan, "etc/ingot/exec/net") == "--user 1000:0 --no-new-privs\n"
-    assert text(plan, "etc/ingot/address") == "10.0.0.2/8,,1.1.1.1\n"
+    assert text(plan, "etc/ingot/network") == "up - eth0\naddress 10.0.0.2/8 eth0\ndns 1.1.1.1\n"
     assert text(plan, "etc/hostname") == "test\n"
     assert plan.services == ("net", "web")
 
@@ -187,7 +189,7 @@ def test_every_data_disk_has_steps_of_its_own(make: MakePlan) -> None:
 
 
 def test_every_image_is_named_once(parse: Parse) -> None:
-    appliance = with_data_steps(parse(WEB + "data: {}\nonboot: [{name: a, image: component:app}]"))
+    appliance = with_additions(parse(WEB + "data: {}\nonboot: [{name: a, image: component:app}]"))
     assert image_references(appliance) == [
         *("component:kernel", "component:init", "component:format", "component:mount"),
         "component:app",

@@ -39,6 +39,10 @@ def known_keys(text: str) -> set[str]:
         ("data: {zzzzzzzz: 1}", SCHEMA["$defs"]["disk"]),
         ("data: [{zzzzzzzz: 1}]", SCHEMA["$defs"]["disk"]),
         ("network: {zzzzzzzz: 1}", SCHEMA["properties"]["network"]),
+        (
+            "network: {interfaces: [{zzzzzzzz: 1}]}",
+            SCHEMA["properties"]["network"]["properties"]["interfaces"]["items"],
+        ),
         ("onboot: [{zzzzzzzz: 1}]", CONTAINER),
         ("services: [{zzzzzzzz: 1}]", CONTAINER),
         ("services: [{name: a, image: b, ready: {zzzzzzzz: 1}}]", CONTAINER["properties"]["ready"]),

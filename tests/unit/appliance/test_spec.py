@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from ingot.appliance.keys.datadisks import DataDisk
+from ingot.appliance.keys.network import Card, Network
 from ingot.appliance.settings import Actions, IdMapping, Interface, Mount, Ready, Rlimit
-from ingot.appliance.spec import Appliance, DataDisk, Network
+from ingot.appliance.spec import Appliance
 from ingot.base.document import DocumentError
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -76,7 +78,8 @@ def test_every_key_is_read(parse: Parse) -> None:
     assert appliance.kernel is not None
     assert appliance.kernel.cmdline == "console=ttyS0 quiet"
     assert appliance.data == (DataDisk("DISK", "/var/lib/app", (7, 8), logs=True),)
-    assert appliance.network == Network("10.1.2.3/24", "10.1.2.1", ("10.1.2.1", "9.9.9.9"))
+    card = Card("eth0", ("10.1.2.3/24",), ("10.1.2.1",), dhcp=False)
+    assert appliance.network == Network((card,), ("10.1.2.1", "9.9.9.9"))
     assert [step.name for step in appliance.onboot] == ["first"]
     web = appliance.services[1].settings
     assert web.command == ("serve", "8080")
@@ -131,6 +134,11 @@ def test_lists_of_signatures_are_read_and_said_to_have_no_effect(parse: Parse) -
     (warning,) = appliance.warnings
     assert warning.startswith("test.yml:1:8: trust: signatures of linuxkit, a/b are not checked")
     assert parse("trust: {}").warnings == ()
+
+
+def test_a_key_of_a_disk_is_a_file_in_memory(parse: Parse) -> None:
+    (disk,) = parse("data: {key: /run/config/disk-key}").data
+    assert disk.key == "/run/config/disk-key"
 
 
 def test_null_counts_as_not_given(parse: Parse) -> None:
