@@ -75,6 +75,19 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow(
         "legalhold", OBJECTS, "buckets.legalhold:legalhold", "Hold objects until further notice."
     ),
+    CommandRow("ilm", OBJECTS, "buckets.ilm:ilm", "Let objects expire and move by rules."),
+    CommandRow(
+        "anonymous",
+        OBJECTS,
+        "buckets.anonymous:anonymous",
+        "Say what anybody may do, without keys.",
+    ),
+    CommandRow("cors", OBJECTS, "buckets.cors:cors", "Say what pages of other origins may do."),
+    CommandRow("encrypt", OBJECTS, "buckets.encrypt:encrypt", "Say how objects are encrypted."),
+    CommandRow("event", OBJECTS, "buckets.event:event", "Say which events are told to whom."),
+    CommandRow(
+        "replicate", OBJECTS, "buckets.replicate:replicate", "Let a service copy to other buckets."
+    ),
     CommandRow("ping", OBJECTS, "ping:ping", "Tell how fast a service answers."),
     CommandRow("ready", OBJECTS, "ready:ready", "Tell whether a service can serve."),
     CommandRow(

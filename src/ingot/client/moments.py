@@ -36,3 +36,16 @@ def parse_moment(text: str, now_ns: int) -> int:
         raise UsageError(
             f"{text!r} is no moment", hint="write it like 7d, 2026-11-24 or 2026-11-24T02:05"
         ) from None
+
+
+def parse_day(text: str) -> int:
+    """Read `2026-11-24` as its midnight in UTC, nanoseconds since the epoch.
+
+    Raises:
+        UsageError: it is no day.
+    """
+    try:
+        at = datetime.strptime(text.strip(), "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no day", hint="write it like 2026-11-24") from error
+    return int(at.timestamp()) * _NS_PER_S

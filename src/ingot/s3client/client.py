@@ -40,3 +40,8 @@ class S3Client(
             query: further parameters, as `response-content-disposition`.
         """
         return self.presign(Call(method, bucket, key, query=query), expires_s)
+
+    def plain_url(self, bucket: str, key: str) -> str:
+        """Return the URL of an object, good for those who may read it without keys."""
+        place = self.endpoint.locate(self._addressing, bucket, key)
+        return f"{self.endpoint.scheme}://{place.host_header}{place.path}"

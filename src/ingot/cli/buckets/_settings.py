@@ -11,9 +11,11 @@ from ingot.cli.printer import Printer, visible
 
 if TYPE_CHECKING:
     from ingot.client.addresses import RemoteAddress
+    from ingot.client.jsonform import Form
     from ingot.client.versions import Choice, Chosen
     from ingot.s3client.client import S3Client
 
+_Document = TypeVar("_Document")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -110,3 +112,22 @@ def table(title: str, rows: Iterable[tuple[str, str]]) -> str:
     shown = [(visible(name), visible(value)) for name, value in rows]
     width = max((len(name) for name, _ in shown), default=0)
     return "\n".join([visible(title), *(f"  {name:<{width}}  {value}" for name, value in shown)])
+
+
+def read_document(file: str, form: Form, parse: Callable[[bytes], _Document]) -> _Document:
+    """Read a document of a setting from a file, or from standard input (`-`): JSON or XML.
+
+    Raises:
+        UsageError: it is none.
+        Error: the file cannot be read.
+    """
+    from ingot.base.errors import UsageError
+    from ingot.base.limits import XML_BODY_BYTES_MAX
+    from ingot.cli._keys import read_file
+    from ingot.client.jsonform import xml_of
+    from ingot.s3.errors import S3Error
+
+    try:
+        return parse(xml_of(read_file(file, XML_BODY_BYTES_MAX), form))
+    except (S3Error, UsageError) as error:
+        raise UsageError(f"{file}: {error.message}") from error
