@@ -148,8 +148,9 @@ def test_a_flipped_bit_on_disk_never_reaches_the_reader(tmp_path, offset):
         pieces = []
         with pytest.raises(BlobDamagedError):
             await collect(store.objects.read(store.objects.get("bucket", "key")), pieces)
-        intact = offset // MIB * MIB if offset < len(content) else 0
-        assert b"".join(pieces) == content[:intact]
+        read = b"".join(pieces)
+        assert content.startswith(read)
+        assert len(read) <= (offset if offset < len(content) else 0)
 
     with_store(tmp_path, test)
 
