@@ -76,6 +76,14 @@ OPERATIONS: tuple[Operation, ...] = (
     _row("GetBucketCors", "GET bucket ?cors", "GetBucketCORS", "cors"),
     _row("PutBucketCors", "PUT bucket ?cors", "PutBucketCORS", "cors"),
     _row("DeleteBucketCors", "DELETE bucket ?cors", "PutBucketCORS", "cors"),
+    _row("GetBucketLifecycle", "GET bucket ?lifecycle", "GetLifecycleConfiguration", "lifecycle"),
+    _row("PutBucketLifecycle", "PUT bucket ?lifecycle", "PutLifecycleConfiguration", "lifecycle"),
+    _row(
+        "DeleteBucketLifecycle",
+        "DELETE bucket ?lifecycle",
+        "PutLifecycleConfiguration",
+        "lifecycle",
+    ),
     _row("ListObjects", "GET bucket", "ListBucket", "listing"),
     _row("ListObjectsV2", "GET bucket ?list-type", "ListBucket", "listing"),
     _row("ListObjectVersions", "GET bucket ?versions", "ListBucketVersions", "listing"),
@@ -142,7 +150,6 @@ def _unimplemented() -> Iterable[UnimplementedOperation]:
         yield UnimplementedOperation(name, *_where(where), None)
     # Settings of a bucket that are read, written and deleted at one place.
     for noun, query in (
-        ("BucketLifecycle", "lifecycle"),
         ("BucketEncryption", "encryption"),
         ("BucketReplication", "replication"),
         ("BucketWebsite", "website"),

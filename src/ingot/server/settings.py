@@ -64,6 +64,7 @@ class Settings:
     metrics_token: Secret | None
     stop_timeout_s: float
     upload_expiry_s: float
+    lifecycle_interval_s: float
     scrub_rate_bytes: int
     scrub_interval_s: float
 
@@ -315,6 +316,13 @@ SETTINGS: tuple[SettingRow, ...] = (
         parse_duration,
         lambda: 24 * 3600.0,
         "How long a multipart upload may get no part before it is aborted; 0 keeps it for ever.",
+    ),
+    SettingRow(
+        "lifecycle_interval_s",
+        ("INGOT_LIFECYCLE_INTERVAL",),
+        parse_duration,
+        lambda: 3600.0,
+        "How often the lifecycle rules of buckets are applied.",
     ),
     SettingRow(
         "scrub_rate_bytes",

@@ -20,6 +20,7 @@ from ingot.store.catalog.sqlite import SqliteCatalog
 from ingot.store.changes import GARBAGE_DELAY_S, Changes
 from ingot.store.core import Core
 from ingot.store.layout import prepare_directory
+from ingot.store.lifecycle import Lifecycle
 from ingot.store.maintenance import UPLOAD_EXPIRY_S, Maintenance
 from ingot.store.objects import Objects
 from ingot.store.scrub import Scrubber
@@ -31,6 +32,7 @@ MAINTENANCE_LOCK = "maintenance.lock"
 # Held by whoever removes garbage, and by backups, which still need it.
 GARBAGE_LOCK = "garbage.lock"
 SCRUB_LOCK = "scrub.lock"
+LIFECYCLE_LOCK = "lifecycle.lock"
 
 
 class ObjectStore:
@@ -48,6 +50,7 @@ class ObjectStore:
         bodies: bytes on their way in.
         maintenance: garbage and the remains of crashes; one task of each process runs it.
         scrubber: reads everything and tells of damage; likewise.
+        lifecycle: lets go what the rules of buckets say; likewise.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class ObjectStore:
         maintenance_lock: MakeLock,
         garbage_lock: MakeLock = lambda: contextlib.nullcontext(enter_result=True),
         scrub_lock: MakeLock = lambda: contextlib.nullcontext(enter_result=True),
+        lifecycle_lock: MakeLock = lambda: contextlib.nullcontext(enter_result=True),
         garbage_delay_s: float = GARBAGE_DELAY_S,
         upload_expiry_s: float = UPLOAD_EXPIRY_S,
     ) -> None:
@@ -72,6 +76,7 @@ class ObjectStore:
         self.annotations = Annotations(core, self.objects)
         self.uploads = Uploads(core, self.objects)
         self.scrubber = Scrubber(core, scrub_lock)
+        self.lifecycle = Lifecycle(self.buckets, self.objects, self.uploads, clock, lifecycle_lock)
         self.maintenance = Maintenance(
             core, self.uploads, maintenance_lock, garbage_lock, upload_expiry_s=upload_expiry_s
         )
@@ -113,6 +118,7 @@ class ObjectStore:
             maintenance_lock=lambda: _try_lock(root / MAINTENANCE_LOCK),
             garbage_lock=lambda: _try_lock(root / GARBAGE_LOCK),
             scrub_lock=lambda: _try_lock(root / SCRUB_LOCK),
+            lifecycle_lock=lambda: _try_lock(root / LIFECYCLE_LOCK),
             garbage_delay_s=garbage_delay_s,
             upload_expiry_s=upload_expiry_s,
         )

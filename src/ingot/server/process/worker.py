@@ -95,6 +95,8 @@ async def _serve(
         # writes. Replacing this process would not help: a new one could take for durable what the
         # kernel remembers and the device never got.
         background = [loop.create_task(service.store.maintenance.run())]
+        lifecycle = service.store.lifecycle.run(interval_s=settings.lifecycle_interval_s)
+        background.append(loop.create_task(lifecycle))
         if settings.scrub_rate_bytes:
             scrubbing = service.store.scrubber.run(
                 service.metrics,
