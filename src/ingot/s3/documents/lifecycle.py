@@ -212,8 +212,8 @@ def _parse_days(rule: xml.Element, name: str, inner: str) -> int | None:
 def _parse_filter(rule: xml.Element) -> Filter:
     element = rule.find("Filter")
     if element is None:
-        # How rules were written before 2016.
-        return Filter(rule.require("Prefix"))
+        # How rules were written before 2016; MinIO leaves out what would be empty.
+        return Filter(rule.get("Prefix"))
     if rule.find("Prefix") is not None:
         raise S3Error("MalformedXML", "A Rule has a Filter or a Prefix, not both.")
     check_children(element, *_CONDITIONS, "And")
