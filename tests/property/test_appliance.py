@@ -18,7 +18,12 @@ _KEYS = [
     *("name", "image", "command", "capabilities", "binds", "ready"),
     *("url", "devices", "path", "type", "uid", "mode"),
     *("rlimits", "depends", "address", "dns", "label", "contents"),
-    *("runtime", "mkdir"),
+    *("runtime", "mkdir", "interfaces", "mounts", "bindNS", "resources", "memory", "limit"),
+    *("override", "remove", "format", "platforms", "metadata", "uidMappings", "size"),
+]
+_SECTIONS = [
+    *("kernel", "init", "volumes", "onboot", "onshutdown", "services", "files", "trust"),
+    *("data", "network"),
 ]
 _PARTS = st.text(st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]), min_size=1)
 _PATHS = st.lists(_PARTS.filter(lambda part: part not in {".", ".."}), min_size=1, max_size=3)
@@ -52,7 +57,7 @@ def test_any_text_is_an_appliance_or_a_list_of_mistakes(text: str) -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from(["kernel", "init", "onboot", "services", "files", "data", "network"]),
+        st.sampled_from(_SECTIONS),
         st.recursive(
             st.none()
             | st.booleans()
@@ -74,6 +79,49 @@ def test_any_shape_is_an_appliance_or_a_list_of_mistakes(document: dict[str, obj
     # Python's own form of such values is YAML's flow style.
     text = repr(document).replace("None", "null").replace("True", "true").replace("False", "false")
     _parses_or_names_mistakes(text)
+
+
+_ENTRIES = st.lists(st.sampled_from(["a", "b", "c", "d"]), unique=True, max_size=4)
+
+
+@given(st.lists(_ENTRIES, min_size=1, max_size=4))
+def test_files_are_merged_as_if_they_were_one(files: list[list[str]]) -> None:
+    texts = [
+        "".join(f"- {{name: {name}, image: i/{name}, env: ['FROM={number}']}}\n" for name in names)
+        for number, names in enumerate(files)
+    ]
+    parts = [Document(f"onboot:\n{text}" if text else "onboot: []\n", "f") for text in texts]
+    whole = Document("onboot:\n" + "".join(texts) if any(texts) else "onboot: []\n", "f")
+    merged = parse_appliance(parts, name="f")
+    assert merged == parse_appliance([whole], name="f")
+    assert parse_appliance([Document(merged.yaml_text, "f")], name="f") == merged
+
+
+@given(_ENTRIES, _ENTRIES, _ENTRIES)
+def test_entries_are_overridden_and_removed_where_they_stand(
+    names: list[str], overridden: list[str], removed: list[str]
+) -> None:
+    def section(entries: list[str]) -> Document:
+        return Document(
+            "services:\n" + "".join(f"- {e}\n" for e in entries) if entries else "{}", "f"
+        )
+
+    overridden = [name for name in overridden if name in names]
+    removed = [name for name in removed if name in names]
+    merged = parse_appliance(
+        [
+            section([f"{{name: {name}, image: i, cwd: /old, hostname: {name}}}" for name in names]),
+            section([f"{{name: {name}, override: true, cwd: /new}}" for name in overridden]),
+            section([f"{{name: {name}, remove: true}}" for name in removed]),
+        ],
+        name="f",
+    )
+    found = [(s.name, s.settings.cwd, s.settings.hostname) for s in merged.services]
+    assert found == [
+        (name, "/new" if name in overridden else "/old", name)
+        for name in names
+        if name not in removed
+    ]
 
 
 def _parses_or_names_mistakes(text: str) -> None:

@@ -143,8 +143,9 @@ _FILE = _entry(
     ("path",),
     "path",
 )
+# A file that is merged over another need not name the image again.
 _KERNEL = _object(
-    {"image": _IMAGE, "cmdline": _TEXT, "binary": _TEXT, "tar": _TEXT, "ucode": _TEXT}, ("image",)
+    {"image": _IMAGE, "cmdline": _TEXT, "binary": _TEXT, "tar": _TEXT, "ucode": _TEXT}
 )
 _VOLUME = _entry(
     {

@@ -21,7 +21,7 @@ from ingot.appliance.documents import (
 from ingot.appliance.keys.basics import known_fields
 from ingot.appliance.keys.containers import container_fields, read_settings
 from ingot.appliance.keys.datadisks import DataDisk, read_data_disks
-from ingot.appliance.keys.files import FileEntry, read_files
+from ingot.appliance.keys.files import FileEntry, hidden_files, read_files
 from ingot.appliance.keys.network import Network, read_network, read_servers
 from ingot.appliance.keys.volumes import Volume, read_volumes, volume_mistake, volume_sources
 from ingot.appliance.settings import Settings
@@ -126,7 +126,12 @@ def parse_appliance(documents: Sequence[Document], *, name: str) -> Appliance:
         warnings=_trust(reader, nodes["trust"]) if "trust" in nodes else (),
     )
     reader.finish()
-    return replace(appliance, yaml_text=render_yaml(root), json_text=render_json(reader, root))
+    return replace(
+        appliance,
+        warnings=(*appliance.warnings, *hidden_files(appliance.files)),
+        yaml_text=render_yaml(root),
+        json_text=render_json(reader, root),
+    )
 
 
 def _kernel(reader: Reader, node: yaml.Node) -> Kernel | None:

@@ -320,27 +320,3 @@ def test_bytes_of_another_digest_are_not_kept(shared, mirror, image, tmp_path: P
     assert not [file for file in kept if file.startswith(hex_of(large))]
     mirror.flip = False
     assert name_text(sources.get(f"registry.invalid/{name}", AMD64)) == b"top"
-
-
-def test_our_own_store_behind_a_registry(
-    image: SmallImage, start_server, new_client, tmp_path
-) -> None:
-    server = start_server(tmp_path / "data")
-    new_client(server).create_bucket(Bucket="registry")
-    storage = {
-        "s3": {
-            "accesskey": server.access_key,
-            "secretkey": server.secret_key,
-            "region": "us-east-1",
-            "regionendpoint": server.endpoint,
-            "bucket": "registry",
-            "secure": False,
-            "v4auth": True,
-        },
-        "redirect": {"disable": True},
-    }
-    with registry(tmp_path / "registry", storage=storage) as running:
-        digest = push(running.url, "app:1", [image], {})
-        found = sources_in(tmp_path).get(f"{running.name}/app:1", AMD64)
-        pin = found.digest
-    assert (name_text(found), pin) == (b"top", digest)

@@ -1,5 +1,6 @@
 """Outputs and manifests: the same bytes anywhere, all files at once, nothing after a failure."""
 
+import gzip
 import hashlib
 import json
 import os
@@ -14,6 +15,7 @@ import pytest
 from ingot.appliance.build import BuildOptions, build, write_outputs
 from ingot.appliance.images import find_component
 from ingot.appliance.initrd import BootParts
+from ingot.appliance.inputs import read_file
 from ingot.appliance.media.pieces import write_pieces
 from ingot.appliance.outputs import Output, OutputFile, Target, find_output, find_outputs
 from ingot.appliance.plan import Plan
@@ -87,7 +89,7 @@ def test_a_format_names_the_tool_it_misses(
     monkeypatch.setattr("shutil.which", lambda *_args, **_more: None)
     options = BuildOptions(arch="amd64", folder=tmp_path / "out", formats=(name,))
     with pytest.raises(MissingToolError, match="is not installed") as caught:
-        build(path, options, Session())
+        build(read_file(path), options, Session())
     assert "install the Debian package" in (caught.value.hint or "")
 
 
@@ -278,6 +280,29 @@ def test_a_ram_disk_needs_its_first_program(plan: Plan, tmp_path: Path) -> None:
         write(plan, tmp_path, "kernel+initrd")
 
 
+def test_microcode_comes_before_everything_else(plan: Plan, tmp_path: Path) -> None:
+    write(plan, tmp_path / "plain", "kernel+initrd")
+    changed = replace(plan, ucode=Content.of("070701ucode"))
+    write(changed, tmp_path / "ucode", "kernel+initrd")
+    plain, prefixed = (
+        (tmp_path / name / "test-initrd.img").read_bytes() for name in ("plain", "ucode")
+    )
+    assert prefixed == b"070701ucode\0" + plain
+
+
+def test_another_init_gets_the_whole_root_as_it_expects_it(plan: Plan, tmp_path: Path) -> None:
+    plan.root.remove("usr/lib/ingot/boot")
+    write(plan, tmp_path, "kernel+initrd")
+    data = gzip.decompress((tmp_path / "test-initrd.img").read_bytes())
+    command = ["cpio", "-idm", "--quiet", "--no-absolute-filenames"]
+    (tmp_path / "root").mkdir()
+    subprocess.run(command, input=data, cwd=tmp_path / "root", check=True)
+    found = {str(path.relative_to(tmp_path / "root")) for path in (tmp_path / "root").rglob("*")}
+    expected = {entry.path for entry in plan.root if not entry.path.startswith("boot")}
+    assert found == expected
+    assert (tmp_path / "root/init").read_text() == "#!/bin/busybox sh\n"
+
+
 def test_higher_levels_are_smaller(plan: Plan, tmp_path: Path) -> None:
     plan.root.add(file("text", "".join(str(number**3) for number in range(50_000))))
     sizes = []
@@ -308,7 +333,7 @@ def test_formats_that_write_the_same_names_are_refused(tmp_path: Path) -> None:
     formats = ("kernel+initrd", "kernel+squashfs")
     options = BuildOptions(arch="amd64", folder=tmp_path / "out", formats=formats)
     with pytest.raises(UsageError, match="both write NAME-kernel"):
-        build(path, options, Session())
+        build(read_file(path), options, Session())
 
 
 def test_a_format_for_other_machines_is_refused(tmp_path: Path) -> None:
@@ -316,7 +341,7 @@ def test_a_format_for_other_machines_is_refused(tmp_path: Path) -> None:
     path.write_text("init: []\n")
     options = BuildOptions(arch="riscv64", folder=tmp_path / "out", formats=("raw-efi",))
     with pytest.raises(UsageError, match="no raw-efi for riscv64"):
-        build(path, options, Session())
+        build(read_file(path), options, Session())
 
 
 def test_components_beside_the_appliance_come_first(tmp_path: Path) -> None:

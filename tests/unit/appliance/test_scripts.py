@@ -9,6 +9,8 @@ import pytest
 import ingot.system
 from ingot.appliance import scripts
 from ingot.appliance.bundle import Bundle, make_bundle
+from ingot.appliance.keys.volumes import Volume
+from ingot.appliance.machinery import hook_script, volumes_script
 from ingot.appliance.spec import Appliance
 from ingot.oci.image import Image
 
@@ -49,6 +51,51 @@ def test_every_script_parses(bundle: Callable[..., Bundle]) -> None:
     parses(scripts.run_script(made))
     parses(scripts.finish_script(made))
     parses(scripts.log_script(made))
+
+
+def test_scripts_for_the_machine_s_part_parse(bundle: Callable[..., Bundle]) -> None:
+    made = bundle(
+        "readonly: false, runtime: {mkdir: [relative, '/a b'], cgroups: [x/y], interfaces:"
+        " [{name: eth1}, {name: in, peer: out}, {name: d0, add: dummy}, {name: wg0, add: wireguard,"
+        " createInRoot: true}], bindNS: {net: '/run/net ns/a', mnt: ''}, mounts: [{type: tmpfs,"
+        " destination: /run/x, options: [size=1m]}, {type: bind, source: /a, destination: in/side},"
+        " {type: overlay, source: overlay, destination: /o, options: [lowerdir=/l, upperdir=/u,"
+        " workdir=/w]}]}"
+    )
+    parses(hook_script(made))
+    script = scripts.step_script(made, "onboot-000-web")
+    parses(script)
+    lines = script.splitlines()
+    assert (
+        "    mount -t tmpfs -o size=1m tmpfs /run/x && : > /run/ingot/mounted.onboot-000-web.0"
+        in lines
+    )
+    assert "  mkdir -p /containers/services/web/rootfs/in/side &&" in lines
+    assert "  mkdir -p /o /u /w &&" in lines
+    assert "mkdir -p /relative '/a b' || exit 1" in lines
+    assert "mkdir -p /sys/fs/cgroup/x/y || exit 1" in lines
+    assert lines[-1].startswith(
+        "exec /usr/bin/crun run --config /etc/ingot/hooks/onboot-000-web.json"
+    )
+    hook = hook_script(made).splitlines()
+    assert hook[4:] == [
+        'ip link set dev eth1 netns "$pid"',
+        "ip link add in type veth",
+        "read -r other < /sys/class/net/in/iflink",
+        "for card in /sys/class/net/*; do",
+        '  read -r index < "$card/ifindex"',
+        '  [ "$index" != "$other" ] || ip link set dev "${card##*/}" name out',
+        "done",
+        'ip link set dev in netns "$pid"',
+        'nsenter --net="/proc/$pid/ns/net" ip link add d0 type dummy',
+        "ip link add wg0 type wireguard",
+        'ip link set dev wg0 netns "$pid"',
+        "mkdir -p '/run/net ns'",
+        "! mountpoint -q '/run/net ns/a' || umount -l '/run/net ns/a'",
+        ": > '/run/net ns/a'",
+        "mount -o bind \"/proc/$pid/ns/net\" '/run/net ns/a'",
+    ]
+    parses(volumes_script([Volume("a", readonly=True), Volume("b")]))
 
 
 @pytest.mark.parametrize(

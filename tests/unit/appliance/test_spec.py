@@ -141,6 +141,13 @@ def test_a_key_of_a_disk_is_a_file_in_memory(parse: Parse) -> None:
     assert disk.key == "/run/config/disk-key"
 
 
+def test_files_that_the_boot_hides_are_warned_of(parse: Parse) -> None:
+    appliance = parse("files: [{path: /var/lib/x, contents: a}, {path: variable, contents: b}]")
+    assert appliance.warnings == (
+        "files: /var/lib/x will not be there: /var is empty at every boot",
+    )
+
+
 def test_null_counts_as_not_given(parse: Parse) -> None:
     (service,) = parse("services: [{name: a, image: component:b, command: ~, uid: }]").services
     assert service.settings.command is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
@@ -14,6 +14,7 @@ from ingot.base.document import Reader
 
 KINDS = ("contents", "source", "symlink", "metadata", "directory")
 METADATA = ("yaml", "json")
+_EMPTY_AT_BOOT = frozenset({"run", "tmp", "var"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,14 @@ def read_files(reader: Reader, node: yaml.Node) -> tuple[FileEntry, ...]:
     """Read the list of files."""
     entries = [_file(reader, item) for item in reader.items(node)]
     return tuple(entry for entry in entries if entry is not None)
+
+
+def hidden_files(entries: Iterable[FileEntry]) -> Iterator[str]:
+    """Yield a warning for each file that nobody will see."""
+    for entry in entries:
+        first = entry.path.partition("/")[0]
+        if first in _EMPTY_AT_BOOT:
+            yield f"files: /{entry.path} will not be there: /{first} is empty at every boot"
 
 
 def _file(reader: Reader, node: yaml.Node) -> FileEntry | None:
