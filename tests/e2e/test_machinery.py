@@ -100,3 +100,44 @@ def test_what_was_to_be_made_is_made(inside: Callable[..., str]) -> None:
     assert inside("ls -d /sys/fs/cgroup/limits/app", host=True) == "/sys/fs/cgroup/limits/app\n"
     group = "/sys/fs/cgroup/services/app"
     assert inside(f"cat {group}/pids.max {group}/memory.max", host=True) == "20\n33554432\n"
+
+
+FOREIGN = """
+kernel: {image: component:kernel, cmdline: console=ttyS0 quiet panic=-1}
+init: [component:init-of-another]
+onboot: [{name: one, image: component:init-of-another, command: [x], seccomp: unconfined}]
+services: [{name: two, image: component:init-of-another, command: [x], seccomp: unconfined}]
+"""
+OTHER_INIT = """#!/usr/bin/busybox sh
+/usr/bin/busybox mount -t devtmpfs dev /dev
+exec > /dev/console
+echo foreign init: $(/usr/bin/busybox ls -d /containers/*/*)
+/usr/bin/busybox cat /containers/services/two/runtime.json /containers/services/two/rootfs/etc/kept
+/usr/bin/busybox poweroff -f
+"""
+
+
+def test_another_init_is_started_with_the_whole_root(
+    cli: Cli, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The RAM disk is what LinuxKit's init expects: all unpacked, bundles in their places."""
+    folder = tmp_path_factory.mktemp("foreign")
+    component = folder / "components" / "init-of-another"
+    component.mkdir(parents=True)
+    (component / "component.yml").write_text(
+        "packages: [busybox-static]\nfiles:\n"
+        "- {path: init, source: init, mode: '0755'}\n"
+        "- {path: usr/bin/runc, contents: not used}\n"
+        "- {path: etc/kept, contents: kept}\n"
+    )
+    (component / "init").write_text(OTHER_INIT)
+    (folder / "foreign.yml").write_text(FOREIGN)
+    cli("build", folder / "foreign.yml", "--dir", folder, timeout_s=600)
+    cli("run", folder / "foreign", "--name", "foreign", "--detach", timeout_s=120)
+    cli("wait", "foreign", "--until", "stopped", timeout_s=240, check=False)
+    log = cli("logs", "foreign").stdout
+    cli("kill", "foreign", check=False)
+    cli("rm-machine", "--yes", "foreign", check=False)
+    assert "foreign init: /containers/onboot/000-one /containers/services/two" in log
+    assert '"bindNS"' in log
+    assert "kept" in log

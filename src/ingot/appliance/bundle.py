@@ -221,7 +221,7 @@ def container_mounts(bundle: Bundle) -> list[Mount]:
                 "/dev",
                 "tmpfs",
                 "tmpfs",
-                ("nosuid", *locked, "strictatime", "mode=755", "size=65536k"),
+                ("nosuid", *locked, "strictatime", "mode=755", "size=65536k", *ro),
             ),
             Mount("/dev/pts", "devpts", "devpts", _PTS_OPTIONS),
             Mount("/sys", "sysfs", "sysfs", (*_QUIET, *ro)),

@@ -181,6 +181,9 @@ def test_namespaces_and_mounts_are_linuxkit_s(plans: dict[str, Plan], name: str)
         if "/dev" in {bind[1] for bind in binds}:
             usual.remove("/dev/pts")
         assert set(mounts) == usual | {bind[1] for bind in binds}
+        for place in {"/dev", "/sys"} - {bind[1] for bind in binds}:
+            is_readonly = bool(container.value("readonly", False))
+            assert ("ro" in mounts[place]["options"]) == is_readonly, (container.folder, place)
         for source, destination, *options in binds:
             place = source if source.startswith("/") else f"/containers/volumes/{source}/merged"
             mount = mounts[destination]
