@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ingot.base.errors import Error, NotFoundError, UsageError
@@ -16,7 +16,8 @@ from ingot.client.crew import Advance, VanishedError
 from ingot.client.digests import ContentDigests, multipart_count
 from ingot.client.entries import Entry
 from ingot.client.given import Given, content_headers_of
-from ingot.client.localnames import prepare_local_path
+from ingot.client.journal import Identity, Journal
+from ingot.client.localnames import prepare_local_path, printable
 from ingot.client.places import FilePlace, ObjectPlace, Place
 from ingot.client.trees import Tree
 from ingot.s3 import checksums
@@ -34,6 +35,7 @@ class Copier:
         digests: of local files.
         keep_times: carry a file's time, mode and owner as metadata, and set them on download.
         given: what objects that are written get beside their bytes.
+        journal: of uploads in parts, so that a killed command's successor goes on with them.
     """
 
     def __init__(
@@ -43,11 +45,13 @@ class Copier:
         *,
         keep_times: bool = False,
         given: Given | None = None,
+        journal: Journal | None = None,
     ) -> None:
         self._connections = connections
         self._digests = digests
         self._keep_times = keep_times
         self._given = given or Given()
+        self._journal = journal
 
     @property
     def changes_attributes(self) -> bool:
@@ -112,14 +116,21 @@ class Copier:
 
     def _upload(self, source: FilePlace, target: ObjectPlace, advance: Advance) -> None:
         address = target.address
-        with _vanishing(source):
+        transfers = self._connections.transfers(address.alias)
+        with _vanishing(source), ExitStack() as stack:
             metadata = _attributes_of(source.path).metadata() if self._keep_times else {}
-            self._connections.transfers(address.alias).upload_file(
+            attributes = self._given.over(Attributes(content_headers_of(source.name), metadata))
+            memory = None
+            if self._journal and transfers.splits(os.stat(source.path).st_size):
+                identity = _identity(source.path, target, attributes)
+                memory = stack.enter_context(self._journal.entry(identity))
+            transfers.upload_file(
                 source.path,
                 address.bucket,
                 address.key,
-                attributes=self._given.over(Attributes(content_headers_of(source.name), metadata)),
+                attributes=attributes,
                 advance=advance,
+                memory=memory,
             )
 
     def _download(
@@ -283,6 +294,23 @@ def _told_by_checksums(first: ChecksumValue | None, second: ChecksumValue | None
     if first == second:
         return True
     return False if first.type == second.type == FULL_OBJECT else None
+
+
+def _identity(path: Path, target: ObjectPlace, attributes: Attributes) -> Identity:
+    """Return all that must be the same for an upload to be the one that was begun."""
+    status = os.stat(path)
+    address = target.address
+    return {
+        "endpoint": address.alias.url,
+        "bucket": address.bucket,
+        "key": address.key,
+        "path": printable(str(path.absolute())),
+        "device": status.st_dev,
+        "inode": status.st_ino,
+        "size_bytes": status.st_size,
+        "modified_ns": status.st_mtime_ns,
+        "attributes": repr(attributes),
+    }
 
 
 def _attributes_of(path: Path) -> FileAttributes:

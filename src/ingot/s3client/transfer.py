@@ -23,6 +23,7 @@ from ingot.s3client.results import (
     PutResult,
     WriteConditions,
 )
+from ingot.s3client.resume import Resumption, UploadMemory
 from ingot.s3client.upload import Target, in_parts, upload
 
 _ANY = WriteConditions()
@@ -56,6 +57,7 @@ class Transfers:
         attributes: Attributes | None = None,
         conditions: WriteConditions = _ANY,
         advance: Advance = _ignore,
+        memory: UploadMemory | None = None,
     ) -> PutResult:
         """Store a file under a key.
 
@@ -67,6 +69,7 @@ class Transfers:
             conditions: when it may be written.
             advance: told of bytes as they move, by one thread at a time; a retry takes back what
                 it repeats. It may raise to stop.
+            memory: of an upload in parts of this very file to this very place, to go on with.
 
         Raises:
             NotFoundError: there is no such file.
@@ -81,7 +84,12 @@ class Transfers:
                 Meter(advance),
                 options=self._options,
                 threads=self._threads,
+                resumption=None if memory is None else Resumption(source, memory),
             )
+
+    def splits(self, size_bytes: int) -> bool:
+        """Tell whether a file of this size goes up in parts."""
+        return size_bytes >= self._options.split_from_bytes
 
     def upload_object(
         self,

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import NamedTuple
 
-from ingot.base.errors import Error
+from ingot.base.errors import Error, NetworkError
 from ingot.s3.checksums import decode, full_object
 from ingot.s3.ranges import ByteRange
 from ingot.s3client.body import BytesBody, Source
@@ -15,6 +15,7 @@ from ingot.s3client.caller import UPLOAD_ALGORITHM
 from ingot.s3client.client import S3Client
 from ingot.s3client.parts import Meter, TransferOptions, run_parts
 from ingot.s3client.results import Attributes, PartResult, PutResult, WriteConditions
+from ingot.s3client.resume import Resumption
 
 
 class Target(NamedTuple):
@@ -34,15 +35,24 @@ def upload(
     *,
     options: TransferOptions,
     threads: ThreadPoolExecutor,
+    resumption: Resumption | None = None,
 ) -> PutResult:
     """Store what the source has.
 
     Raises:
-        Error: the source cannot be read, or the service refused or went away; no part stays.
+        Error: the source cannot be read, or the service refused or went away; no part stays,
+            except where the network failed and the resumption remembers them.
     """
     if source.size_bytes >= options.split_from_bytes:
         ranges = options.parts(source.size_bytes)
-        return _upload_parts(client, source, target, meter, ranges=ranges, threads=threads)
+
+        def send(upload_id: str, number: int, part: ByteRange) -> PartResult:
+            body = source.body(part, meter)
+            return client.upload_part(target.bucket, target.key, upload_id, number, body)
+
+        return in_parts(
+            client, target, meter, send, ranges=ranges, threads=threads, resumption=resumption
+        )
     body = source.body(ByteRange(0, source.size_bytes), meter)
     if source.size_bytes <= options.memory_bytes:
         body = BytesBody(b"".join(body.blocks()))
@@ -55,22 +65,6 @@ def upload(
     )
 
 
-def _upload_parts(
-    client: S3Client,
-    source: Source,
-    target: Target,
-    meter: Meter,
-    *,
-    ranges: Sequence[ByteRange],
-    threads: ThreadPoolExecutor,
-) -> PutResult:
-    def send(upload_id: str, number: int, part: ByteRange) -> PartResult:
-        body = source.body(part, meter)
-        return client.upload_part(target.bucket, target.key, upload_id, number, body)
-
-    return in_parts(client, target, meter, send, ranges=ranges, threads=threads)
-
-
 def in_parts(
     client: S3Client,
     target: Target,
@@ -79,6 +73,7 @@ def in_parts(
     *,
     ranges: Sequence[ByteRange],
     threads: ThreadPoolExecutor,
+    resumption: Resumption | None = None,
 ) -> PutResult:
     """Make an object of parts.
 
@@ -89,32 +84,47 @@ def in_parts(
         send: makes one part, given the upload's id, its number and its range.
         ranges: of all parts.
         threads: to make them in.
+        resumption: of an upload that may have been begun before.
 
     Raises:
-        Error: the first failure; no part stays.
+        Error: the first failure; no part stays, but see `upload`.
     """
     bucket, key, attributes, conditions = target
-    started = client.create_multipart_upload(bucket, key, attributes=attributes)
+    started = resumption.begun(client, bucket, key) if resumption else None
+    if started is None:
+        started = client.create_multipart_upload(bucket, key, attributes=attributes)
+        if resumption:
+            resumption.memory.note(started)
+    upload_id = started.upload_id
+
+    def make(numbered: tuple[int, ByteRange]) -> PartResult:
+        number, part = numbered
+        if resumption and (stored := resumption.stored(number, part)):
+            meter(part.length)
+            return stored
+        return send(upload_id, number, part)
+
     try:
-        parts = run_parts(
-            threads,
-            lambda numbered: send(started.upload_id, *numbered),
-            list(enumerate(ranges, 1)),
-            meter,
-        )
+        parts = run_parts(threads, make, list(enumerate(ranges, 1)), meter)
         made = client.complete_multipart_upload(
             bucket,
             key,
-            started.upload_id,
+            upload_id,
             parts,
             checksum=_total(parts) if started.sums_up else None,
             conditions=conditions,
         )
-    except BaseException:
+    except BaseException as error:
+        if resumption and isinstance(error, NetworkError):
+            raise  # the next attempt goes on from here
         # What made us stop is the news; parts that stay behind are the service's to expire.
         with suppress(Error):
-            client.abort_multipart_upload(bucket, key, started.upload_id)
+            client.abort_multipart_upload(bucket, key, upload_id)
+            if resumption:
+                resumption.memory.forget()
         raise
+    if resumption:
+        resumption.memory.forget()
     return PutResult(made.etag, sum(part.length for part in ranges), made.checksum)
 
 

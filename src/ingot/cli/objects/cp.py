@@ -60,6 +60,7 @@ def cp(
       pg_dump db | ingot cp - store/backup/db.sql
     """
     from ingot.base.clock import SystemClock
+    from ingot.base.paths import state_dir
     from ingot.cli._ages import age_of
     from ingot.cli.objects._copies import any_stream, carry_out, parse_sides
     from ingot.client.connections import Connections
@@ -68,6 +69,7 @@ def cp(
     from ingot.client.entries import Selection
     from ingot.client.execute import Conduct
     from ingot.client.given import Given
+    from ingot.client.journal import Journal
 
     parsed, goal = parse_sides(sources, target)
     given = Given(**said)
@@ -81,7 +83,13 @@ def cp(
         carry_out(
             printer,
             connections,
-            Copier(connections, ContentDigests(SystemClock()), keep_times=preserve, given=given),
+            Copier(
+                connections,
+                ContentDigests(SystemClock()),
+                keep_times=preserve,
+                given=given,
+                journal=Journal(state_dir() / "uploads"),
+            ),
             conduct,
             sources=parsed,
             target=goal,

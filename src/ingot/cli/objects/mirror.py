@@ -135,18 +135,27 @@ def _conduct(wishes: Wishes) -> Conduct:
 
 def _pair(connections: Connections, wishes: Wishes) -> Pair:
     from ingot.base.clock import SystemClock
+    from ingot.base.paths import state_dir
     from ingot.client.addresses import LocalAddress, check_intended_local, parse_address
     from ingot.client.aliases import AliasBook
     from ingot.client.copier import Copier
     from ingot.client.copying import open_pair
     from ingot.client.digests import ContentDigests
     from ingot.client.entries import Selection
+    from ingot.client.journal import Journal
 
     book = AliasBook.default()
     origin, goal = parse_address(wishes["source"], book), parse_address(wishes["target"], book)
     if isinstance(goal, LocalAddress):
         check_intended_local(goal, book)
-    copier = Copier(connections, ContentDigests(SystemClock()), keep_times=wishes["preserve"])
+    journal = Journal(state_dir() / "uploads")
+    journal.prune()
+    copier = Copier(
+        connections,
+        ContentDigests(SystemClock()),
+        keep_times=wishes["preserve"],
+        journal=journal,
+    )
     return open_pair(
         origin,
         goal,
