@@ -11,6 +11,7 @@ from ingot.client.localnames import key_problem, tree_name_problem
 from ingot.client.places import ObjectPlace, Place
 from ingot.s3.documents.delete import ObjectIdentifier
 from ingot.s3client.client import S3Client
+from ingot.s3client.listen import BucketEvent
 
 
 class BucketTree:
@@ -111,6 +112,17 @@ class BucketTree:
             for failure in failures
             if failure.key in keys
         }
+
+    def name_of(self, key: str) -> str | None:
+        """Return the name of a key below the prefix; None if it does not take part."""
+        name = key.removeprefix(self._prefix)
+        if not key.startswith(self._prefix) or not self._selection.may_hold(name):
+            return None
+        return name
+
+    def events(self) -> Iterator[tuple[BucketEvent, ...]]:
+        """Yield what happens below the prefix; see `S3Client.listen_bucket_notification`."""
+        return self._client.listen_bucket_notification(self._folder.bucket, prefix=self._prefix)
 
     def settle(self) -> None:
         """Do nothing: what a service acknowledged is durable."""

@@ -10,6 +10,7 @@ from ingot.s3.postpolicy import EQUAL, STARTS_WITH, Condition, PostPolicy, signe
 from ingot.s3client.annotations import AnnotationOperations
 from ingot.s3client.buckets import BucketOperations
 from ingot.s3client.caller import Call
+from ingot.s3client.listen import ListenOperations
 from ingot.s3client.listing import ListOperations
 from ingot.s3client.multipart import MultipartOperations
 from ingot.s3client.objects import ObjectOperations
@@ -30,6 +31,7 @@ class S3Client(
     MultipartOperations,
     SettingOperations,
     AnnotationOperations,
+    ListenOperations,
 ):
     """A client of one S3 service; see `Caller` for its arguments. Safe to share between threads."""
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import signal
 import threading
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -205,3 +207,20 @@ def test_an_interrupted_download_leaves_nothing_behind(
     run.wait_for(lambda: target.exists() and os.listdir(target), "the download has begun")
     assert run.stop(signal.SIGINT) == 130
     assert os.listdir(target) == []
+
+
+def test_a_watch_tells_prometheus_what_it_did(start: Any, remote: Any, src: Path) -> None:
+    (src / "a").write_bytes(b"12345")
+    watch = start("mirror", "--watch", "--monitoring-address", ":0", src, remote.address)
+    watch.wait_for_text("watching")
+    (url,) = re.findall(r"monitoring at (http://127.0.0.1:\d+/metrics)", watch.log())
+
+    def metrics() -> dict[str, str]:
+        with urllib.request.urlopen(url) as answer:
+            lines = answer.read().decode().splitlines()
+        return dict(line.split() for line in lines if not line.startswith("#"))
+
+    assert metrics()["ingot_mirror_copied_bytes_total"] == "5"
+    (src / "b").write_bytes(b"67")
+    watch.wait_for(lambda: metrics()["ingot_mirror_copied_total"] == "2", "the change is counted")
+    assert watch.stop() == 143

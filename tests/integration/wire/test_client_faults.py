@@ -268,6 +268,40 @@ def test_a_bucket_elsewhere_is_asked_for(scripted: Any, client: S3Client) -> Non
     assert b"<LocationConstraint>eu-x</LocationConstraint>" in scripted.received[0].body
 
 
+class TestEvents:
+    RECORD = (
+        b'{"Records":[{"eventName":"s3:ObjectCreated:Put","eventTime":"2026-01-01T00:00:00Z",'
+        b'"s3":{"bucket":{"name":"b"},"object":{"key":"a+b%2Fc","size":3,"eTag":"e"}}}]}\n'
+    )
+
+    def test_a_stream_of_events_is_read_until_it_breaks(
+        self, scripted: Any, client: S3Client
+    ) -> None:
+        scripted.answers(200, b" \n" + self.RECORD + b"\n" + self.RECORD[:20], cut=5)
+        stream = client.listen_bucket_notification("bkt", prefix="a ")
+        first, *others = (next(stream), next(stream))
+        assert first == ()
+        read = [(event.key, event.size_bytes, event.etag) for batch in others for event in batch]
+        assert read == [("a b/c", 3, "e")]
+        with pytest.raises(NetworkError, match="broke"):
+            next(stream)
+        assert "prefix=a%20&" in scripted.received[0].line
+        assert "events=s3%3AObjectRemoved%3A%2A" in scripted.received[0].line
+
+    @pytest.mark.parametrize("line", [b"[]\n", b"{\n", b'{"Records":[{}]}\n', b"\xff\n"])
+    def test_what_is_no_event_ends_it(self, scripted: Any, client: S3Client, line: bytes) -> None:
+        scripted.answers(200, line)
+        with pytest.raises(NetworkError, match="cannot be read"):
+            list(client.listen_bucket_notification("bkt"))
+
+    def test_a_service_that_lists_instead_has_no_stream(
+        self, scripted: Any, client: S3Client
+    ) -> None:
+        scripted.answers(200, b"<ListBucketResult/>", content_type="application/xml")
+        with pytest.raises(NetworkError, match="no stream"):
+            list(client.listen_bucket_notification("bkt"))
+
+
 class TestAnonymous:
     @pytest.fixture
     def stranger(self, scripted: Any, transport: Transport) -> S3Client:

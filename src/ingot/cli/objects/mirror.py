@@ -12,7 +12,10 @@ from ingot.cli._objects import Reporter, transfer_options
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from ingot.client.connections import Connections
+    from ingot.client.events import Event
     from ingot.client.execute import Conduct
     from ingot.client.mirror import Mirror, Pair
     from ingot.client.trees import Tree
@@ -30,6 +33,7 @@ class Wishes(TypedDict):
     rescan: str
     allow_empty_source: bool
     max_remove: str
+    monitoring_address: str | None
     exclude: tuple[str, ...]
     include: tuple[str, ...]
     follow_symlinks: bool
@@ -50,14 +54,14 @@ class Wishes(TypedDict):
     default="10s",
     show_default=True,
     metavar="DURATION",
-    help="With --watch on an S3 source: how often it is compared.",
+    help="With --watch on an S3 source without a stream of events: how often it is compared.",
 )
 @click.option(
     "--rescan",
     default="10m",
     show_default=True,
     metavar="DURATION",
-    help="With --watch on a folder: how often everything is compared; 0 for never.",
+    help="With --watch: how often everything is compared anyway; 0 for never.",
 )
 @click.option(
     "--allow-empty-source", is_flag=True, help="Let --remove empty the target of an empty source."
@@ -68,6 +72,11 @@ class Wishes(TypedDict):
     show_default=True,
     metavar="N|N%",
     help="With --remove: if more names would go, delete none and fail.",
+)
+@click.option(
+    "--monitoring-address",
+    metavar="HOST:PORT",
+    help="Tell Prometheus what was done so far; :PORT is on loopback.",
 )
 @click.option(
     "--include",
@@ -91,14 +100,16 @@ def mirror(printer: Printer, **wishes: Unpack[Wishes]) -> None:
       ingot mirror --dry-run --remove store/photos ./copy
       ingot mirror --exclude '*.tmp' --include '*.jpg' store/photos backup/photos
     """
+    from ingot.base.errors import UsageError
     from ingot.base.progress import SILENT
     from ingot.base.units import parse_duration
     from ingot.client.connections import Connections
-    from ingot.client.localtree import LocalTree
     from ingot.client.mirror import Mirror
 
     conduct = _conduct(wishes)
     poll_s, rescan_s = parse_duration(wishes["interval"]), parse_duration(wishes["rescan"])
+    if not poll_s:
+        raise UsageError("--interval must be longer than 0")
     reporter = Reporter(printer, dry_run=wishes["dry_run"])
     with ExitStack() as stack:
         connections = stack.enter_context(Connections())
@@ -109,11 +120,10 @@ def mirror(printer: Printer, **wishes: Unpack[Wishes]) -> None:
         job = Mirror(pair, conduct, remove=wishes["remove"], progress=progress)
         if wishes["remove"] and not wishes["allow_empty_source"]:
             job.refuse_emptying()
-        if watch:
-            period_s = rescan_s if isinstance(pair.source, LocalTree) else poll_s
-            _watch(reporter, job, pair.source, period_s, stack)
-        else:
-            reporter.show(job.run())
+        events = _watched(job, pair.source, poll_s, rescan_s, stack) if watch else job.run()
+        if wishes["monitoring_address"]:
+            events = _monitored(events, wishes["monitoring_address"], reporter, stack)
+        reporter.show(events)
     reporter.finish(summary=True)
 
 
@@ -166,16 +176,31 @@ def _pair(connections: Connections, wishes: Wishes) -> Pair:
     )
 
 
-def _watch(
-    reporter: Reporter, job: Mirror, source: Tree, period_s: float, stack: ExitStack
-) -> None:
-    """Carry changes over until a signal or an error ends it."""
+def _watched(
+    job: Mirror, source: Tree, poll_s: float, rescan_s: float, stack: ExitStack
+) -> Generator[Event]:
+    """Begin to watch, and return the events of a run that a signal or an error ends."""
     from ingot.base.clock import SystemClock
+    from ingot.client.buckettree import BucketTree
+    from ingot.client.bucketwatch import BucketWatcher
     from ingot.client.localtree import LocalTree
     from ingot.client.watch import FolderWatcher, PendingChanges, Watch
 
     pending = PendingChanges()
+    # Before the first comparison, so that nothing falls between the two.
     if isinstance(source, LocalTree):
-        # Before the first comparison, so that nothing falls between the two.
         stack.enter_context(FolderWatcher(source.root, pending, source.concerns))
-    reporter.show(Watch(job, pending, period_s=period_s, clock=SystemClock()).run())
+    elif isinstance(source, BucketTree):
+        stack.enter_context(BucketWatcher(source.events, source, pending, poll_s=poll_s))
+    return Watch(job, pending, period_s=rescan_s, clock=SystemClock()).run()
+
+
+def _monitored(
+    events: Generator[Event], address: str, reporter: Reporter, stack: ExitStack
+) -> Generator[Event]:
+    from ingot.client.events import Noted
+    from ingot.client.monitoring import Monitor
+
+    monitor = stack.enter_context(Monitor(address))
+    reporter.tell(Noted(f"monitoring at http://{monitor.address}/metrics"))
+    return monitor.watched(events)
