@@ -250,10 +250,48 @@ def test_every_medium_of_the_build_is_booted(built: Built) -> None:
     assert listed == {(row.values[0], row.values[1]) for row in BOOTS}
 
 
-def test_another_build_has_the_same_bytes(cli: Cli, built: Built, tmp_path: Path) -> None:
+# Folders are read in another order each time.
+SHUFFLED = """\
+import os, random
+
+listdir, scandir = os.listdir, os.scandir
+os.listdir = lambda *a: random.sample(names := listdir(*a), len(names))
+
+
+class Shuffled:
+    def __init__(self, *a):
+        with scandir(*a) as entries:
+            self.entries = random.sample(found := list(entries), len(found))
+
+    __iter__ = lambda self: iter(self.entries)
+    __next__ = lambda self: self.entries.pop()
+    __enter__ = lambda self: self
+    __exit__ = lambda self, *a: None
+    close = lambda self: None
+
+
+os.scandir = Shuffled
+"""
+
+
+def test_another_build_has_the_same_bytes(
+    cli: Cli, built: Built, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """At another place and time, with another umask, time zone, language and order of folders."""
+    (tmp_path / "sitecustomize.py").write_text(SHUFFLED)
+    other = {
+        "PYTHONPATH": str(tmp_path),
+        "TZ": "Asia/Tokyo",
+        "LC_ALL": "C",
+        "SOURCE_DATE_EPOCH": "9",
+    }
+    before = dict(environment)
     umask = os.umask(0o077)
+    environment.update(other)
     try:
         again = build(cli, tmp_path / "another" / "place")
     finally:
         os.umask(umask)
+        environment.clear()
+        environment.update(before)
     assert again.manifest == built.manifest

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from ingot.appliance.archive import write_tar
+from ingot.appliance.media.squashowner import give_to_root
 from ingot.appliance.tools import find_tool
 from ingot.base.errors import Error
 from ingot.oci.tree import Tree
@@ -16,6 +17,9 @@ TOOL = "mksquashfs"
 # Measured on the store appliance: 0.3 s more than level 3 and 6 % smaller; level 12 takes 4 s.
 LEVEL_DEFAULT = 6
 _BLOCK_BYTES = 128 << 10
+# Its buffers otherwise take a quarter of the machine's memory. Measured with a file of 1 GiB: 74 MB
+# in place of 936, in less time and with the same bytes.
+_BUFFERS = "128M"
 
 
 def write_squashfs(tree: Tree, target: Path, *, level: int = LEVEL_DEFAULT) -> None:
@@ -34,8 +38,10 @@ def write_squashfs(tree: Tree, target: Path, *, level: int = LEVEL_DEFAULT) -> N
         os.fspath(find_tool(TOOL)),
         *("-", os.fspath(target), "-tar", "-noappend", "-quiet", "-no-progress"),
         *("-comp", "zstd", "-Xcompression-level", str(level), "-b", str(_BLOCK_BYTES)),
+        *("-mem", _BUFFERS),
         *("-all-time", "0", "-mkfs-time", "0"),
-        *("-root-mode", "755", "-root-uid", "0", "-root-gid", "0"),
+        # Not compressed, so that the root folder can be given to root.
+        *("-noI", "-noId", "-root-mode", "755"),
     ]
     # mksquashfs refuses to have its times set in two ways.
     environment = {k: v for k, v in os.environ.items() if k != "SOURCE_DATE_EPOCH"}
@@ -60,3 +66,4 @@ def write_squashfs(tree: Tree, target: Path, *, level: int = LEVEL_DEFAULT) -> N
                 f"mksquashfs failed with exit code {process.returncode}: {' '.join(words[-2:])}",
                 hint="is there room on the disk?",
             )
+    give_to_root(target, {owner for entry in tree for owner in (entry.uid, entry.gid)})
