@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import subprocess
 import sys
@@ -40,6 +41,31 @@ def test_an_aborted_body_leaves_nothing(tmp_path, size_bytes):
             await writer.write(b"x" * min(size_bytes, 100_000))
         await writer.abort()
         await writer.abort()
+        assert blob_files(tmp_path) == []
+
+    with_store(tmp_path, test)
+
+
+@pytest.mark.parametrize("processors", [1, 2, 64])
+def test_bodies_are_summed_up_the_same_in_one_thread_and_in_two(tmp_path, processors):
+    contents = [random_bytes(size, size) for size in (MIB, 3 * MIB + 17, 5 * MIB)]
+
+    async def test(store):
+        store.bodies._processors = processors
+        bodies = await asyncio.gather(
+            *(make_body(store, content, checksums=("CRC32C",)) for content in contents)
+        )
+        assert store.bodies.streams == 0
+        for body, content in zip(bodies, contents, strict=True):
+            assert body.md5 == hashlib.md5(content).hexdigest()
+            assert body.sha256 == hashlib.sha256(content).hexdigest()
+            assert body.size_bytes == len(content)
+            assert b"".join(store.bodies.blobs.read(body.blob)) == content
+            await body.discard()
+        writer = store.bodies.writer()
+        await writer.write(contents[1])
+        await writer.abort()
+        assert (store.bodies.streams, store.bodies.in_hand) == (0, 0)
         assert blob_files(tmp_path) == []
 
     with_store(tmp_path, test)

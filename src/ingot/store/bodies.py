@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -70,9 +71,10 @@ class Body:
 class BodyWriter:
     """Takes a body in chunks.
 
-    Up to `inline_max` bytes stay in memory and are hashed on the spot. More go to a blob: while a
-    worker thread hashes and writes about `TRANSFER_CHUNK_BYTES`, the next ones are received; then
-    `write` waits, so that a body holds twice that much memory whatever its size.
+    Up to `inline_max` bytes stay in memory and are hashed on the spot. More go to a blob: while
+    worker threads hash and write about `TRANSFER_CHUNK_BYTES`, the next ones are received; then
+    `write` waits, so that a body holds twice that much memory whatever its size. MD5 takes longer
+    than all the rest: while there are processors for it, it has a thread of its own.
     """
 
     def __init__(
@@ -84,8 +86,9 @@ class BodyWriter:
         self._inline_max = inline_max
         self._chunks: list[bytes | memoryview] = []
         self._waiting_bytes = 0
-        self._job: Future[None] | None = None
+        self._jobs: list[Future[None]] = []
         self._storing: asyncio.Future[BlobRef] | None = None
+        self._md5_apart = False
         self._blob: BlobWriter | None = None
         self._sealed: BlobRef | None = None
         self._body: Body | None = None
@@ -100,8 +103,8 @@ class BodyWriter:
         self._chunks.append(chunk)
         self._waiting_bytes += len(chunk)
         if self._waiting_bytes >= TRANSFER_CHUNK_BYTES:
-            await self._finish_job()
-            self._begin_job(self._take)
+            await self._finish_jobs()
+            self._begin_jobs(self._write)
 
     async def finish(self) -> Body:
         """Return the body, durable unless it is inline. Whoever has it must put or discard it.
@@ -110,18 +113,19 @@ class BodyWriter:
             StoreFullError: the device is full.
         """
         assert self._body is None, "a body is finished once"
-        if self._job is None and self._waiting_bytes <= self._inline_max:
+        if not self._jobs and self._waiting_bytes <= self._inline_max:
             content = b"".join(self._chunks)
             self._digests.update_briefly(content)
             self._body = Body(self._bodies, self._digests, content, None)
             return self._body
-        if self._job is None and 0 < self._waiting_bytes <= self._bodies.blobs.whole_bytes_max:
+        if not self._jobs and 0 < self._waiting_bytes <= self._bodies.blobs.whole_bytes_max:
             self._body = await self._store_whole(b"".join(self._chunks))
             return self._body
-        await self._finish_job()
-        if self._job is not None or self._waiting_bytes:
-            self._begin_job(self._seal)
-            await self._finish_job()
+        await self._finish_jobs()
+        if self._jobs or self._waiting_bytes:
+            self._begin_jobs(self._seal)
+            await self._finish_jobs()
+            self._bodies.streams -= 1
         self._body = Body(self._bodies, self._digests, None, self._sealed)
         return self._body
 
@@ -130,7 +134,7 @@ class BodyWriter:
         self._chunks.clear()
         if self._body is not None:
             await self._body.discard()
-        elif self._job is not None or self._storing is not None:
+        elif self._jobs or self._storing is not None:
             if self._aborting is None:
                 self._aborting = asyncio.ensure_future(self._abort())
             await asyncio.shield(self._aborting)
@@ -146,20 +150,26 @@ class BodyWriter:
         blob = await asyncio.shield(self._storing)
         return Body(self._bodies, self._digests, None, blob)
 
-    def _begin_job(self, work: Callable[[list[bytes | memoryview]], None]) -> None:
+    def _begin_jobs(self, work: Callable[[list[bytes | memoryview]], None]) -> None:
         chunks, self._chunks, self._waiting_bytes = self._chunks, [], 0
-        if self._job is None:
+        if not self._jobs:
             self._bodies.in_hand += 1
-        self._job = self._bodies.submit(work, chunks)
+            self._bodies.streams += 1
+            self._md5_apart = self._bodies.has_processors_for_streams
+        self._jobs = [self._bodies.submit(work, chunks)]
+        if self._md5_apart:
+            self._jobs.append(self._bodies.submit(self._sum_up, chunks))
 
-    async def _finish_job(self) -> None:
-        if self._job is not None:
+    async def _finish_jobs(self) -> None:
+        for job in self._jobs:
             # Shielded: cancelling the wait must not cancel work that `abort` relies on.
-            await asyncio.shield(asyncio.wrap_future(self._job))
+            await asyncio.shield(asyncio.wrap_future(job))
 
     async def _abort(self) -> None:
-        if self._job is not None:
-            await asyncio.gather(asyncio.wrap_future(self._job), return_exceptions=True)
+        if self._jobs:
+            jobs = map(asyncio.wrap_future, self._jobs)
+            await asyncio.gather(*jobs, return_exceptions=True)
+            self._bodies.streams -= 1
         elif self._storing is not None:
             (stored,) = await asyncio.gather(self._storing, return_exceptions=True)
             self._sealed = None if isinstance(stored, BaseException) else stored
@@ -170,12 +180,17 @@ class BodyWriter:
             await self._bodies.run(self._blob.abort)
         self._bodies.in_hand -= 1
 
-    def _take(self, chunks: list[bytes | memoryview]) -> None:
+    def _sum_up(self, chunks: list[bytes | memoryview]) -> None:
+        for chunk in chunks:
+            self._digests.md5.update(chunk)
+
+    def _write(self, chunks: list[bytes | memoryview]) -> None:
         """Hash and write chunks; in a worker thread."""
         if self._blob is None:
             self._blob = self._bodies.blobs.writer(self._size_hint)
+        update = self._digests.update_all_but_md5 if self._md5_apart else self._digests.update
         for chunk in chunks:
-            self._digests.update(chunk)
+            update(chunk)
             self._blob.append(chunk)
 
     def _seal(self, chunks: list[bytes | memoryview]) -> None:
@@ -183,7 +198,7 @@ class BodyWriter:
             # Hashing and writing a chunk give up the interpreter lock, and each time it must be
             # won back from the event loop and the other threads.
             chunks = [b"".join(chunks)]
-        self._take(chunks)
+        self._write(chunks)
         assert self._blob is not None
         self._sealed = self._blob.seal()
 
@@ -221,13 +236,21 @@ class Bodies:
         budget: what readers may hold.
         in_hand: how many blobs of this session may exist without a record; 0 when no sweep is
             needed after it.
+        streams: how many bodies are coming in piece by piece.
     """
 
     def __init__(self, blobs: Blobs) -> None:
         self.blobs = blobs
         self.budget = ReadBudget()
         self.in_hand = 0
+        self.streams = 0
+        self._processors = os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="ingot-bodies")
+
+    @property
+    def has_processors_for_streams(self) -> bool:
+        """Whether each body that is coming in may keep two processors busy."""
+        return 2 * self.streams <= self._processors
 
     def writer(
         self,

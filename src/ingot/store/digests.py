@@ -23,8 +23,12 @@ class Digests:
 
     def update(self, data: bytes | memoryview) -> None:
         """Take more bytes."""
-        self.size_bytes += len(data)
         self.md5.update(data)
+        self.update_all_but_md5(data)
+
+    def update_all_but_md5(self, data: bytes | memoryview) -> None:
+        """Take more bytes that MD5, the slowest, takes in another thread."""
+        self.size_bytes += len(data)
         if self.sha256 is not None:
             self.sha256.update(data)
         for checksum in self.checksums.values():
