@@ -45,6 +45,33 @@ def read_keys(
     return access_key, Secret(lines[0])
 
 
+def no_keys(*given: str | None) -> tuple[str, Secret]:
+    """Return what stands for no keys at all.
+
+    Raises:
+        UsageError: some were given.
+    """
+    if any(one is not None for one in given):
+        raise UsageError("--anonymous goes without keys")
+    return "", Secret("")
+
+
+def read_token(file: str | None) -> Secret | None:
+    """Return the session token of temporary keys: of a file, or of INGOT_SESSION_TOKEN.
+
+    Raises:
+        UsageError: the file does not hold one word.
+        Error: it cannot be read.
+    """
+    if file is None:
+        token = os.environ.get("INGOT_SESSION_TOKEN")
+        return Secret(token) if token else None
+    words = _read(file).split()
+    if len(words) != 1:
+        raise UsageError(f"{file} does not hold a session token")
+    return Secret(words[0])
+
+
 def read_file(file: str, limit_bytes: int) -> bytes:
     """Return what a file, or standard input (`-`), holds, up to a limit.
 

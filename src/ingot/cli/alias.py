@@ -40,6 +40,12 @@ def alias() -> None:
     type=click.Path(allow_dash=True),
     help="Read both keys from a file: two lines, or JSON as 'ingot server keys --json' prints.",
 )
+@click.option("--anonymous", is_flag=True, help="Without keys, for what anybody may read.")
+@click.option(
+    "--session-token-file",
+    type=click.Path(allow_dash=True),
+    help="Read the session token of temporary keys from a file; else INGOT_SESSION_TOKEN.",
+)
 @click.option(
     "--path",
     "addressing",
@@ -59,6 +65,8 @@ def set_(
     access_key: str | None,
     secret_key: str | None,
     access_key_file: str | None,
+    anonymous: bool,
+    session_token_file: str | None,
     addressing: str,
     region: str | None,
     no_verify: bool,
@@ -73,20 +81,25 @@ def set_(
     Examples:
       ingot alias set store http://127.0.0.1:9000
       ingot alias set store http://127.0.0.1:9000 ACCESS_KEY SECRET_KEY
+      ingot alias set open https://data.example.com --anonymous
       ingot server keys ./data --json | ingot alias set store http://127.0.0.1:9000 \\
           --access-key-file -
     """
-    from ingot.cli._keys import read_keys
+    from ingot.cli._keys import no_keys, read_keys, read_token
     from ingot.client.aliases import REGION_DEFAULT, Alias, AliasBook, check_name, check_url
 
     check_name(name)
     endpoint = check_url(url)
-    access, secret = read_keys(access_key, secret_key, access_key_file)
+    if anonymous:
+        access, secret = no_keys(access_key, access_key_file, session_token_file)
+    else:
+        access, secret = read_keys(access_key, secret_key, access_key_file)
     made = Alias(
         name=name,
         url=endpoint,
         access_key=access,
         secret_key=secret,
+        session_token=None if anonymous else read_token(session_token_file),
         addressing={"auto": "auto", "on": "path", "off": "virtual"}[addressing],
         region=region or REGION_DEFAULT,
     )

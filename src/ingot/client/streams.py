@@ -24,8 +24,15 @@ _PART_BYTES = 16 * MIB
 _PARTS_PER_SIZE = 2500
 
 
-def read_object(client: S3Client, address: RemoteAddress) -> Generator[bytes]:
+def read_object(
+    client: S3Client, address: RemoteAddress, *, version_id: str | None = None
+) -> Generator[bytes]:
     """Yield an object's bytes, of one and the same version to the end.
+
+    Args:
+        client: the service.
+        address: the object.
+        version_id: None for the current version.
 
     Raises:
         NotFoundError: there is no such object.
@@ -33,7 +40,7 @@ def read_object(client: S3Client, address: RemoteAddress) -> Generator[bytes]:
         IntegrityError: the bytes, which were handed out already, are not those that were stored.
         NetworkError: the service went away.
     """
-    stream = client.get_object(address.bucket, address.key)
+    stream = client.get_object(address.bucket, address.key, version_id=version_id)
     info = stream.info
     verifier = Verifier(info, str(address))
     offset = fruitless = 0
@@ -53,7 +60,49 @@ def read_object(client: S3Client, address: RemoteAddress) -> Generator[bytes]:
             verifier.check()
             return
         rest = ByteRange(offset, info.size_bytes - offset)
-        stream = client.get_object(address.bucket, address.key, part=rest, if_match=info.etag)
+        stream = client.get_object(
+            address.bucket, address.key, part=rest, if_match=info.etag, version_id=version_id
+        )
+
+
+def read_stretch(
+    client: S3Client,
+    address: RemoteAddress,
+    *,
+    offset: int = 0,
+    tail: int | None = None,
+    version_id: str | None = None,
+) -> Generator[bytes]:
+    """Yield an object's bytes from an offset on, or its last ones; nothing sums up a stretch.
+
+    Args:
+        client: the service.
+        address: the object.
+        offset: how many bytes are left out at its beginning.
+        tail: how many bytes at its end are wanted; None for all.
+        version_id: None for the current version.
+
+    Raises:
+        Error: as `read_object`.
+    """
+    info = client.head_object(address.bucket, address.key, version_id=version_id)
+    if tail is not None:
+        offset = max(0, info.size_bytes - tail)
+    fruitless = 0
+    while offset < info.size_bytes:
+        rest = ByteRange(offset, info.size_bytes - offset)
+        with client.get_object(
+            address.bucket, address.key, part=rest, if_match=info.etag, version_id=version_id
+        ) as stream:
+            try:
+                for piece in stream:
+                    offset += len(piece)
+                    fruitless = 0
+                    yield piece
+            except NetworkError:
+                fruitless += 1
+                if fruitless > _FRUITLESS_RESUMES_MAX:
+                    raise
 
 
 def first_lines(pieces: Iterable[bytes], lines: int) -> Iterator[bytes]:

@@ -12,29 +12,65 @@ from ingot.cli.printer import Printer, output_options
 
 @click.command()
 @click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
+@click.option("--version-id", "--vid", metavar="ID", help="This version of one object.")
+@click.option("--rewind", metavar="MOMENT", help="What was there then: 7d (ago), 2026-11-24.")
+@click.option("--offset", metavar="SIZE", help="Leave so much out at the beginning.")
+@click.option("--tail", metavar="SIZE", help="Only so much at the end.")
 @output_options
-def cat(printer: Printer, *, targets: tuple[str, ...]) -> None:
+def cat(
+    printer: Printer,
+    *,
+    targets: tuple[str, ...],
+    version_id: str | None,
+    rewind: str | None,
+    offset: str | None,
+    tail: str | None,
+) -> None:
     """Print objects, one after the other, as they are.
 
-    The bytes are verified; if they are not those that were stored, the exit code is 1.
+    The bytes are verified; if they are not those that were stored, the exit code is 1. A part of an
+    object (--offset, --tail) cannot be verified.
 
     \b
     Examples:
       ingot cat store/notes/today.txt
       ingot cat store/backup/db.tar.gz | tar -xz
+      ingot cat --rewind 1d store/notes/today.txt
+      ingot cat --tail 1K store/logs/today.log
     """
+    from ingot.base.errors import UsageError
+    from ingot.base.units import parse_size
     from ingot.cli._objects import each
+    from ingot.cli.buckets._settings import choice_of
     from ingot.client.addresses import parse_object
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections
-    from ingot.client.streams import read_object
+    from ingot.client.streams import read_object, read_stretch
+    from ingot.client.versions import chosen
 
+    if offset is not None and tail is not None:
+        raise UsageError("--offset and --tail exclude each other")
+    if version_id is not None and len(targets) > 1:
+        raise UsageError("a version belongs to one object")
+    start, end = (None if text is None else parse_size(text) for text in (offset, tail))
+    choice = choice_of(recursive=False, version_id=version_id, every_version=False, rewind=rewind)
     book = AliasBook.default()
     with Connections() as connections:
 
         def act(target: str) -> None:
             address = parse_object(target, book)
-            for piece in read_object(connections.client(address.alias), address):
+            client = connections.client(address.alias)
+            version = version_id
+            if choice.wants_history:
+                (found,) = chosen(client, address, choice)
+                version = found.version_id
+            if start is None and end is None:
+                pieces = read_object(client, address, version_id=version)
+            else:
+                pieces = read_stretch(
+                    client, address, offset=start or 0, tail=end, version_id=version
+                )
+            for piece in pieces:
                 sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
 

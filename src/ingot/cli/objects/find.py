@@ -1,4 +1,4 @@
-"""`ingot find`: objects by name, size and age."""
+"""`ingot find`: objects by name, size, age, tags and metadata."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from ingot.cli._completion import complete_remote
 from ingot.cli.printer import Printer, output_options, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from ingot.base.errors import Error
+    from ingot.client.addresses import RemoteAddress
+    from ingot.client.connections import Connections
+    from ingot.client.entries import Selection
     from ingot.client.finding import Criteria
     from ingot.client.listing import Line
+    from ingot.client.probing import Wanted
 
 
 @click.command()
@@ -32,6 +36,12 @@ if TYPE_CHECKING:
 @click.option("--older-than", metavar="DURATION", help="Written longer ago than this, as 7d12h.")
 @click.option("--newer-than", metavar="DURATION", help="Written since then.")
 @click.option("--maxdepth", type=click.IntRange(1), help="Only so many levels deep.")
+@click.option(
+    "--tags", "tags", multiple=True, metavar="NAME=REGEX", help="Has such a tag. Repeatable."
+)
+@click.option(
+    "--metadata", multiple=True, metavar="NAME=REGEX", help="Has such metadata. Repeatable."
+)
 @click.option("--print", "template", metavar="TEMPLATE", help="Print this instead of `{}`.")
 @click.option("--exec", "command", metavar="COMMAND", help="Run this for each; no shell.")
 @output_options
@@ -41,6 +51,8 @@ def find(
     target: str,
     ignore: tuple[str, ...],
     maxdepth: int | None,
+    tags: tuple[str, ...],
+    metadata: tuple[str, ...],
     template: str | None,
     command: str | None,
     **tests: str | None,
@@ -53,6 +65,7 @@ def find(
     \b
     Examples:
       ingot find store/photos --name '*.jpg' --larger 10M
+      ingot find store/photos --tags 'kind=^cat' --metadata 'content-type=image/'
       ingot find store --older-than 30d --print '{size} {}'
       ingot find store/logs --regex '/2024-0[1-6]' --exec 'ingot rm {}'
     """
@@ -64,22 +77,17 @@ def find(
     from ingot.client.entries import Selection
     from ingot.client.events import Failed, Unchanged
     from ingot.client.finding import parse_command
-    from ingot.client.listing import list_address
+    from ingot.client.probing import parse_wanted
 
     if template is not None and command is not None:
         raise UsageError("--print and --exec exclude each other")
     words = parse_command(command) if command is not None else None
     root = parse_remote(target, AliasBook.default())
     criteria = _criteria(maxdepth, **tests)
-    selection = Selection(ignore)
+    selection, wanted = Selection(ignore), parse_wanted(tags, metadata)
     reporter = Reporter(printer)
     with Connections() as connections:
-        for line in list_address(connections, root, recursive=True):
-            address = f"{root.alias.name}/{line.path}"
-            if line.is_folder or not selection.admits(line.name):
-                continue
-            if not criteria.admit(line, address):
-                continue
+        for line, address in _found(connections, root, criteria, selection, wanted):
             if words is None:
                 _show(printer, line, address, template or "{}")
             elif (error := _run(words, line, address)) is not None:
@@ -87,6 +95,35 @@ def find(
             else:
                 reporter.tell(Unchanged(address, line.size_bytes))
     reporter.finish(summary=False)
+
+
+def _found(
+    connections: Connections,
+    root: RemoteAddress,
+    criteria: Criteria,
+    selection: Selection,
+    wanted: Wanted,
+) -> Iterator[tuple[Line, str]]:
+    """Yield objects and their addresses; those questions that cost a request come last."""
+    from ingot.client.listing import list_address
+    from ingot.client.probing import filtered
+
+    found = (
+        (line, address)
+        for line in list_address(connections, root, recursive=True)
+        if not line.is_folder
+        and selection.admits(line.name)
+        and criteria.admit(line, address := f"{root.alias.name}/{line.path}")
+    )
+    if not wanted:
+        return found
+    client = connections.client(root.alias)
+
+    def keep(item: tuple[Line, str]) -> bool:
+        bucket, _, key = item[0].path.partition("/")
+        return wanted.holds(client, bucket, key)
+
+    return filtered(found, keep)
 
 
 def _criteria(

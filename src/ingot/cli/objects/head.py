@@ -16,8 +16,9 @@ from ingot.cli.printer import Printer, output_options
 @click.option(
     "--lines", "-n", type=click.IntRange(0), default=10, show_default=True, help="How many lines."
 )
+@click.option("--version-id", "--vid", metavar="ID", help="This version.")
 @output_options
-def head(printer: Printer, *, targets: tuple[str, ...], lines: int) -> None:
+def head(printer: Printer, *, targets: tuple[str, ...], lines: int, version_id: str | None) -> None:
     """Print the first lines of objects; the rest is not fetched.
 
     \b
@@ -36,7 +37,8 @@ def head(printer: Printer, *, targets: tuple[str, ...], lines: int) -> None:
 
         def act(target: str) -> None:
             address = parse_object(target, book)
-            with closing(read_object(connections.client(address.alias), address)) as pieces:
+            client = connections.client(address.alias)
+            with closing(read_object(client, address, version_id=version_id)) as pieces:
                 for piece in first_lines(pieces, lines):
                     sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
+@click.option("--version-id", "--vid", metavar="ID", help="This version of one object.")
 @output_options
-def stat(printer: Printer, *, targets: tuple[str, ...]) -> None:
+def stat(printer: Printer, *, targets: tuple[str, ...], version_id: str | None) -> None:
     """Show what is known of an object, a folder or a bucket.
 
     \b
@@ -34,7 +35,7 @@ def stat(printer: Printer, *, targets: tuple[str, ...]) -> None:
     with Connections() as connections:
 
         def act(target: str) -> None:
-            document = _document(connections, parse_remote(target, book))
+            document = _document(connections, parse_remote(target, book), version_id)
             rows = [(name, value) for name, value in document.items() if name != "metadata"]
             rows += document.get("metadata", {}).items()
             text = "\n".join(f"{name:<16} {visible(str(value))}" for name, value in rows)
@@ -43,7 +44,9 @@ def stat(printer: Printer, *, targets: tuple[str, ...]) -> None:
         each(printer, targets, act)
 
 
-def _document(connections: Connections, address: RemoteAddress) -> dict[str, Any]:
+def _document(
+    connections: Connections, address: RemoteAddress, version_id: str | None
+) -> dict[str, Any]:
     from ingot.base.errors import NotFoundError, UsageError
 
     if not address.bucket:
@@ -57,18 +60,23 @@ def _document(connections: Connections, address: RemoteAddress) -> dict[str, Any
             "region": client.get_bucket_location(address.bucket),
         }
     try:
-        return _object_document(connections, address)
+        return _object_document(connections, address, version_id)
     except NotFoundError as error:
+        if version_id is not None:
+            raise
         page = client.list_objects_v2(address.bucket, prefix=address.folder_prefix, max_keys=1)
         if not page.entries:
             raise NotFoundError(f"{address} does not exist", hint=error.hint) from error
         return {"name": str(address), "type": "folder"}
 
 
-def _object_document(connections: Connections, address: RemoteAddress) -> dict[str, Any]:
+def _object_document(
+    connections: Connections, address: RemoteAddress, version_id: str | None
+) -> dict[str, Any]:
     from ingot.cli._objects import iso_time
 
-    info = connections.client(address.alias).head_object(address.bucket, address.key)
+    client = connections.client(address.alias)
+    info = client.head_object(address.bucket, address.key, version_id=version_id)
     document: dict[str, Any] = {
         "name": str(address),
         "type": "file",
