@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from ingot.base.errors import NotFoundError
 from ingot.oci.digest import digest_of, hex_of
 from ingot.oci.layout import Layout, document
 from ingot.oci.manifest import (
@@ -68,11 +69,13 @@ def _add_image(
     assert isinstance(found, Manifest)
     config = document(layout, found.config, name)
     made_for = decode(config, ConfigDocument, name)
+    own = Platform(made_for.architecture, made_for.os, made_for.variant)
+    if own.architecture and not platform.matches(own):
+        raise NotFoundError(f"{name} has no image for {platform}", hint=f"it is for {own}")
     for blob in (found.config, *found.layers):
         _add_blob(tree, blob.digest, layout.blob(blob))
     digest = digest_of(data)
     _add_blob(tree, digest, Content.of(data))
-    own = Platform(made_for.architecture, made_for.os, made_for.variant)
     return Descriptor(digest, len(data), found.media_type or MANIFEST_TYPE, own)
 
 

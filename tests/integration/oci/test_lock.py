@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,52 @@ def test_offline_without_the_image(appliance: Path, capsys: pytest.CaptureFixtur
     assert build(appliance, "--offline") == 7
     assert "ingot cache pull" in capsys.readouterr().err
     assert not (appliance.parent / "out").exists()
+
+
+@pytest.fixture
+def both(image: SmallImage, arm: SmallImage) -> list[SmallImage]:
+    return [image, arm]
+
+
+def test_images_of_volumes_are_locked_as_others_are(
+    appliance: Path, shared, both: list[SmallImage], name: str, capsys
+) -> None:
+    image = both[0]
+    first = push(shared.url, name, both, {})
+    reference = f"{shared.name}/{name}"
+    appliance.write_text(
+        f"volumes:\n- {{name: files, image: {reference}, readonly: true}}\n"
+        f"- {{name: kept, image: {reference}, format: oci,"
+        " platforms: [linux/amd64, linux/arm64]}\n"
+    )
+    lock = ["lock", str(appliance), "--arch", "amd64", "--json"]
+    assert run(lock) == 0
+    assert rows(capsys) == {reference: first}
+    second = push(shared.url, name, [image], {})
+    assert build(appliance, "--offline") == 0
+    with tarfile.open(appliance.parent / "out/box.tar") as tar:
+        names = tar.getnames()
+        folder = "containers/volumes"
+        text = tar.extractfile(f"{folder}/files/lower/etc/name")
+        assert text is not None
+        assert text.read() == b"top"
+        index = tar.extractfile(f"{folder}/kept/lower/index.json")
+        assert index is not None
+        (root,) = json.loads(index.read())["manifests"]
+        blobs = [path for path in names if path.startswith(f"{folder}/kept/lower/blobs/sha256/")]
+        blob = tar.extractfile(f"{folder}/kept/lower/blobs/{root['digest'].replace(':', '/')}")
+        assert blob is not None
+        platforms = [
+            row["platform"]["architecture"] for row in json.loads(blob.read())["manifests"]
+        ]
+    assert platforms == ["amd64", "arm64"]
+    # One index, two manifests, two configurations, three layers of which both share one.
+    assert len(blobs) == 8
+    bill = json.loads((appliance.parent / "out/box.spdx.json").read_text())
+    assert reference in {package["name"] for package in bill["packages"]}
+    # The tag is for one platform only now, and the layout was to be for two.
+    assert run([*lock, "--update"]) == 5
+    appliance.write_text(f"volumes: [{{name: kept, image: {reference}, format: oci}}]\n")
+    capsys.readouterr()
+    assert run([*lock, "--update"]) == 0
+    assert rows(capsys) == {reference: second}
