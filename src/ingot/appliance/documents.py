@@ -152,10 +152,9 @@ class _Merged:
 def _laid_over(lower: yaml.Node, upper: yaml.Node) -> yaml.Node:
     if not (isinstance(lower, yaml.MappingNode) and isinstance(upper, yaml.MappingNode)):
         return upper
-    said = {str(key.value) for key, value in upper.value if not is_null(value)}
-    kept = [(key, value) for key, value in lower.value if str(key.value) not in said]
-    own = [(key, value) for key, value in upper.value if not is_null(value)]
-    return yaml.MappingNode(upper.tag, kept + own, upper.start_mark)
+    said = {str(key.value): (key, value) for key, value in upper.value if not is_null(value)}
+    pairs = [said.pop(str(key.value), (key, value)) for key, value in lower.value]
+    return yaml.MappingNode(upper.tag, [*pairs, *said.values()], upper.start_mark)
 
 
 def _own(item: yaml.Node) -> yaml.Node:

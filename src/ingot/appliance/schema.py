@@ -207,6 +207,7 @@ def appliance_schema() -> dict[str, Any]:
                 "files": _list(_FILE),
                 "data": {"anyOf": [disk, _list(disk)]},
                 "network": _NETWORK,
+                "outputs": _list(_object({"format": _TEXT}, ("format",))),
                 "ntp": _TEXTS,
                 "platform": {"enum": list(PLATFORMS)},
             }

@@ -23,6 +23,7 @@ from ingot.appliance.keys.containers import container_fields, read_settings
 from ingot.appliance.keys.datadisks import DataDisk, read_data_disks
 from ingot.appliance.keys.files import FileEntry, hidden_files, read_files
 from ingot.appliance.keys.network import Network, read_network, read_servers
+from ingot.appliance.keys.outputs import read_outputs
 from ingot.appliance.keys.volumes import Volume, read_volumes, volume_mistake, volume_sources
 from ingot.appliance.settings import Settings
 from ingot.base.document import Reader
@@ -36,7 +37,7 @@ FIRST_ID = 100
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}", re.IGNORECASE)
 _SECTIONS = (
     *("kernel", "init", "volumes", "onboot", "onshutdown", "services", "files", "trust"),
-    *("data", "network", "ntp", "platform"),
+    *("data", "network", "ntp", "platform", "outputs"),
 )
 PLATFORMS = ("cloud", "generic")
 _SERVICE_ONLY = frozenset({"restart", "depends", "ready", "stop-timeout"})
@@ -74,6 +75,7 @@ class Appliance:
 
     Attributes:
         platform: the machines that the shipped kernel is for; None leaves it to the build.
+        outputs: formats to build where nobody names others.
         ids: numbers of the containers' names, for `uid: NAME`.
         warnings: what is accepted and has no effect.
         yaml_text: the file itself, merged and with templates resolved.
@@ -92,6 +94,7 @@ class Appliance:
     network: Network | None = None
     ntp: tuple[str, ...] = ()
     platform: str | None = None
+    outputs: tuple[str, ...] = ()
     ids: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     yaml_text: str = field(default="", compare=False, repr=False)
@@ -122,6 +125,7 @@ def parse_appliance(documents: Sequence[Document], *, name: str) -> Appliance:
         network=read_network(reader, nodes["network"]) if "network" in nodes else None,
         ntp=read_servers(reader, nodes["ntp"]) if "ntp" in nodes else (),
         platform=reader.choice(nodes["platform"], PLATFORMS) if "platform" in nodes else None,
+        outputs=read_outputs(reader, nodes["outputs"]) if "outputs" in nodes else (),
         ids={name: number for number, name in enumerate(names, FIRST_ID)},
         warnings=_trust(reader, nodes["trust"]) if "trust" in nodes else (),
     )

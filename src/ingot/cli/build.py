@@ -64,6 +64,7 @@ def build(printer: Printer, files: tuple[str, ...], folder: Path, **options: Any
       ingot build --dry-run store.yml debug.yml
     """
     import time
+    from dataclasses import replace
 
     from ingot.appliance.build import FORMAT_DEFAULT, BuildOptions
     from ingot.appliance.build import build as run_build
@@ -79,7 +80,7 @@ def build(printer: Printer, files: tuple[str, ...], folder: Path, **options: Any
         arch=options["arch"] or host_machine().architecture,
         folder=folder,
         name=options["name"],
-        formats=formats or (FORMAT_DEFAULT,),
+        formats=formats,
         compress_level=options["compress_level"],
         platform=options["platform"],
     )
@@ -87,10 +88,13 @@ def build(printer: Printer, files: tuple[str, ...], folder: Path, **options: Any
     with printer.progress() as progress:
         session = session_in(inputs_folder(arguments), options, progress)
         inputs = read_inputs(arguments, session)
+        read = parse_appliance(inputs.documents, name=inputs.name)
         if options["dry_run"]:
-            text = parse_appliance(inputs.documents, name=inputs.name).yaml_text
+            text = read.yaml_text
             printer.data({"yaml": text}, text.removesuffix("\n"))
             return
+        if not formats:
+            build_options = replace(build_options, formats=read.outputs or (FORMAT_DEFAULT,))
         manifest = run_build(inputs, build_options, session)
     _report(printer, folder, manifest, time.monotonic() - started_s)
 

@@ -83,6 +83,7 @@ def known_keys(text: str) -> set[str]:
             CONTAINER["properties"]["uidMappings"]["items"],
         ),
         ("volumes: [{zzzzzzzz: 1}]", SCHEMA["properties"]["volumes"]["items"]),
+        ("outputs: [{zzzzzzzz: 1}]", SCHEMA["properties"]["outputs"]["items"]),
         ("trust: {zzzzzzzz: 1}", SCHEMA["properties"]["trust"]),
     ],
 )

@@ -56,3 +56,30 @@ def test_an_empty_appliance_is_written_and_reported(folder: Path) -> None:
     assert result.exit_code == 0, result.output
     assert '"role": "tar", "path": "out/a.tar"' in result.output
     assert (folder / "out" / "a.tar").is_file()
+
+
+def test_files_are_merged_and_shown_without_building(folder: Path) -> None:
+    (folder / "a.yml").write_text("# one\ninit: [a/b]\nservices: [{name: web, image: c/d}]\n")
+    later = "services: [{name: web, override: true, env: [A=1]}]\n"
+    result = CliRunner().invoke(ingot, ["build", "--dry-run", "a.yml", "-"], input=later)
+    assert result.exit_code == 0, result.output
+    assert result.stdout == (
+        "init:\n- a/b\nservices:\n- name: web\n  image: c/d\n  env:\n  - A=1\n"
+    )
+    assert [path.name for path in folder.iterdir()] == ["a.yml"]
+
+
+def test_the_file_s_own_formats_are_built_unless_others_are_named(folder: Path) -> None:
+    (folder / "a.yml").write_text(
+        "files: [{path: etc/motd, contents: hello}]\noutputs: [{format: tar}]\n"
+    )
+    runner = CliRunner()
+    assert runner.invoke(ingot, ["build", "a.yml", "--dir", "out"]).exit_code == 0
+    assert (folder / "out" / "a.tar").is_file()
+    with pytest.raises(UsageError, match="there is no output format 'floppy'"):
+        build("a.yml", "--format", "floppy")
+
+
+def test_an_address_without_its_digest_is_refused(folder: Path) -> None:
+    with pytest.raises(UsageError, match=r"http://127.0.0.1:1/a.yml has no digest"):
+        build("http://127.0.0.1:1/a.yml", "--dir", "out")
