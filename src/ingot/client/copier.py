@@ -214,7 +214,7 @@ class Copier:
         first, second = self.info(source), self.info(target)
         if first.etag == second.etag:
             return True
-        if (told := _told_by_checksums(first.checksum, second.checksum)) is not None:
+        if (told := told_by_checksums(first.checksum, second.checksum)) is not None:
             return told
         for info, other in ((first, target), (second, source)):
             checksum = info.checksum
@@ -284,7 +284,7 @@ def _vanishing(source: FilePlace) -> Iterator[None]:
         raise VanishedError(error.message) from error
 
 
-def _told_by_checksums(first: ChecksumValue | None, second: ChecksumValue | None) -> bool | None:
+def told_by_checksums(first: ChecksumValue | None, second: ChecksumValue | None) -> bool | None:
     """Tell whether contents are equal, or None if these checksums leave it open.
 
     Checksums of parts that differ may come from the same bytes, cut differently.

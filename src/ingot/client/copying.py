@@ -75,7 +75,7 @@ class CopyJob:
             NotFoundError: a source does not exist.
             UsageError: a source is a folder, two would go to one place, or both sides are local.
         """
-        _check_bucket(target)
+        check_bucket(target)
         into_folder = into_folder or len(sources) > 1 or target.names_folder
         copies = _single_copies(
             sources,
@@ -107,7 +107,7 @@ class CopyJob:
             NotFoundError: a source does not exist.
             UsageError: as `singles`.
         """
-        _check_bucket(target)
+        check_bucket(target)
         folders = [source for source in sources if _is_folder(source, self._connections)]
         singles = [source for source in sources if source not in folders]
         pairs = [
@@ -189,9 +189,9 @@ def open_pair(
         NotFoundError: the source, or the target's bucket, does not exist.
         UsageError: both are local, one lies in the other, or one names no bucket.
     """
-    _check_bucket(source)
-    _check_bucket(target)
-    _check_apart(source, target)
+    check_bucket(source)
+    check_bucket(target)
+    check_apart(source, target)
     if isinstance(source, LocalAddress):
         if isinstance(target, LocalAddress):
             raise UsageError("both sides are local", hint="use cp or rsync for that")
@@ -231,12 +231,22 @@ def _is_folder(source: Address, connections: Connections) -> bool:
     )
 
 
-def _check_bucket(side: Address) -> None:
+def check_bucket(side: Address) -> None:
+    """Make sure that an address names more than a service.
+
+    Raises:
+        UsageError: it does not.
+    """
     if isinstance(side, RemoteAddress) and not side.bucket:
         raise UsageError(f"{side} names no bucket", hint="write it like ALIAS/BUCKET[/KEY]")
 
 
-def _check_apart(source: Address, target: Address) -> None:
+def check_apart(source: Address, target: Address) -> None:
+    """Make sure that neither of two places lies in the other.
+
+    Raises:
+        UsageError: one does.
+    """
     if not (isinstance(source, RemoteAddress) and isinstance(target, RemoteAddress)):
         return
     if (source.alias, source.bucket) != (target.alias, target.bucket):

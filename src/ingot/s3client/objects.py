@@ -170,6 +170,7 @@ class ObjectOperations(Caller):
         *,
         attributes: Attributes | None = None,
         if_match: str | None = None,
+        source_version_id: str | None = None,
     ) -> CopyResult:
         """Copy up to 5 GiB within the service.
 
@@ -180,8 +181,10 @@ class ObjectOperations(Caller):
             key: the new name, which may be the old one if the attributes change.
             attributes: replace those of the source; None keeps them.
             if_match: fail unless the source has this ETag.
+            source_version_id: None for the current version.
         """
-        headers = CopySource(source_bucket, source_key, if_match).headers()
+        source = CopySource(source_bucket, source_key, if_match, source_version_id)
+        headers = source.headers()
         if attributes is not None:
             headers |= attributes.headers() | {"x-amz-metadata-directive": "REPLACE"}
             if attributes.tags is not None:

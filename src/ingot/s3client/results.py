@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import NamedTuple, Self
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from ingot.base.errors import NetworkError
 from ingot.s3.checksums import BY_HEADER, COMPOSITE, FULL_OBJECT, TYPE_HEADER, ChecksumValue
@@ -69,15 +69,19 @@ class WriteConditions(NamedTuple):
 
 
 class CopySource(NamedTuple):
-    """What a copy within a service reads: an object, and the ETag it must have."""
+    """What a copy within a service reads: an object, the ETag it must have, which version."""
 
     bucket: str
     key: str
     if_match: str | None = None
+    version_id: str | None = None
 
     def headers(self) -> dict[str, str]:
         """Write it as request headers."""
-        headers = {"x-amz-copy-source": encode_path(f"{self.bucket}/{self.key}")}
+        path = encode_path(f"{self.bucket}/{self.key}")
+        if self.version_id is not None:
+            path += f"?versionId={quote(self.version_id, safe='')}"
+        headers = {"x-amz-copy-source": path}
         if self.if_match is not None:
             headers["x-amz-copy-source-if-match"] = f'"{self.if_match}"'
         return headers

@@ -102,6 +102,7 @@ class Transfers:
         attributes: Attributes | None = None,
         conditions: WriteConditions = _ANY,
         advance: Advance = _ignore,
+        source_version_id: str | None = None,
     ) -> PutResult:
         """Store an object of another service under a key, without touching the disk.
 
@@ -114,16 +115,21 @@ class Transfers:
             attributes: what the object is given; None keeps those of the source.
             conditions: when it may be written.
             advance: as for `upload_file`.
+            source_version_id: None for the current version.
 
         Raises:
             IntegrityError: what arrived is not what left.
             ServiceError, NetworkError: a service refused or went away.
         """
-        info = source_client.head_object(source_bucket, source_key)
+        info = source_client.head_object(source_bucket, source_key, version_id=source_version_id)
 
         def read(part: ByteRange) -> ObjectStream:
             return source_client.get_object(
-                source_bucket, source_key, part=part, if_match=info.etag or None
+                source_bucket,
+                source_key,
+                part=part,
+                if_match=info.etag or None,
+                version_id=source_version_id,
             )
 
         kept = attributes or Attributes(info.content_headers, info.metadata)
@@ -147,6 +153,7 @@ class Transfers:
         *,
         attributes: Attributes | None = None,
         advance: Advance = _ignore,
+        source_version_id: str | None = None,
     ) -> PutResult:
         """Copy an object of any size within the service; no byte comes here.
 
@@ -157,20 +164,26 @@ class Transfers:
             key: the new name.
             attributes: what the copy is given; None keeps those of the source.
             advance: as for `upload_file`.
+            source_version_id: None for the current version.
 
         Raises:
             IntegrityError: the copy is not what the source is.
             ServiceError, NetworkError: the service refused or went away.
         """
-        info = self._client.head_object(source_bucket, source_key)
+        info = self._client.head_object(source_bucket, source_key, version_id=source_version_id)
         meter = Meter(advance)
         if info.size_bytes <= self._options.copy_from_bytes:
             copied = self._client.copy_object(
-                source_bucket, source_key, bucket, key, attributes=attributes
+                source_bucket,
+                source_key,
+                bucket,
+                key,
+                attributes=attributes,
+                source_version_id=source_version_id,
             )
             meter(info.size_bytes)
             return PutResult(copied.etag, info.size_bytes, copied.checksum)
-        source = CopySource(source_bucket, source_key, info.etag or None)
+        source = CopySource(source_bucket, source_key, info.etag or None, source_version_id)
 
         def send(upload_id: str, number: int, part: ByteRange) -> PartResult:
             made = self._client.upload_part_copy(source, bucket, key, upload_id, number, part=part)

@@ -8,7 +8,7 @@ import pytest
 
 from ingot.client.addresses import Address, LocalAddress, parse_address
 from ingot.client.aliases import AliasBook
-from ingot.client.copier import _told_by_checksums
+from ingot.client.copier import told_by_checksums
 from ingot.client.copying import folder_target
 from ingot.client.given import content_headers_of
 from ingot.s3.checksums import COMPOSITE, FULL_OBJECT, ChecksumValue
@@ -36,8 +36,8 @@ OTHER_KIND = ChecksumValue("SHA256", "A" * 43 + "=", FULL_OBJECT)
 def test_checksums_tell_what_they_can(
     first: ChecksumValue | None, second: ChecksumValue | None, expected: bool | None
 ) -> None:
-    assert _told_by_checksums(first, second) is expected
-    assert _told_by_checksums(second, first) is expected
+    assert told_by_checksums(first, second) is expected
+    assert told_by_checksums(second, first) is expected
 
 
 @pytest.mark.parametrize(

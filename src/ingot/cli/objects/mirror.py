@@ -14,6 +14,7 @@ from ingot.cli.printer import Printer, output_options
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from ingot.base.progress import Progress
     from ingot.client.connections import Connections
     from ingot.client.events import Event
     from ingot.client.execute import Conduct
@@ -34,6 +35,7 @@ class Wishes(TypedDict):
     allow_empty_source: bool
     max_remove: str
     monitoring_address: str | None
+    versions: bool
     exclude: tuple[str, ...]
     include: tuple[str, ...]
     follow_symlinks: bool
@@ -74,6 +76,9 @@ class Wishes(TypedDict):
     help="With --remove: if more names would go, delete none and fail.",
 )
 @click.option(
+    "--versions", is_flag=True, help="Between buckets: carry all versions over, not only the last."
+)
+@click.option(
     "--monitoring-address",
     metavar="HOST:PORT",
     help="Tell Prometheus what was done so far; :PORT is on loopback.",
@@ -98,42 +103,40 @@ def mirror(printer: Printer, **wishes: Unpack[Wishes]) -> None:
       ingot mirror ./photos store/photos
       ingot mirror --watch --overwrite --remove ./photos store/photos
       ingot mirror --dry-run --remove store/photos ./copy
+      ingot mirror --versions store/ledger backup/ledger
       ingot mirror --exclude '*.tmp' --include '*.jpg' store/photos backup/photos
     """
-    from ingot.base.errors import UsageError
     from ingot.base.progress import SILENT
-    from ingot.base.units import parse_duration
     from ingot.client.connections import Connections
-    from ingot.client.mirror import Mirror
 
-    conduct = _conduct(wishes)
-    poll_s, rescan_s = parse_duration(wishes["interval"]), parse_duration(wishes["rescan"])
-    if not poll_s:
-        raise UsageError("--interval must be longer than 0")
+    _check(wishes)
     reporter = Reporter(printer, dry_run=wishes["dry_run"])
     with ExitStack() as stack:
         connections = stack.enter_context(Connections())
-        pair = _pair(connections, wishes)
         # A watch has no end that a bar could run towards.
-        watch = wishes["watch"]
-        progress = SILENT if watch else stack.enter_context(printer.progress())
-        job = Mirror(pair, conduct, remove=wishes["remove"], progress=progress)
-        if wishes["remove"] and not wishes["allow_empty_source"]:
-            job.refuse_emptying()
-        events = _watched(job, pair.source, poll_s, rescan_s, stack) if watch else job.run()
+        progress = SILENT if wishes["watch"] else stack.enter_context(printer.progress())
+        if wishes["versions"]:
+            events = _histories(connections, wishes, progress)
+        else:
+            events = _present(_pair(connections, wishes), wishes, progress, stack)
         if wishes["monitoring_address"]:
             events = _monitored(events, wishes["monitoring_address"], reporter, stack)
         reporter.show(events)
     reporter.finish(summary=True)
 
 
-def _conduct(wishes: Wishes) -> Conduct:
+def _check(wishes: Wishes) -> None:
     from ingot.base.errors import UsageError
+
+    for other in ("dry_run", "versions"):
+        if wishes["watch"] and wishes[other]:
+            raise UsageError(f"--watch and --{other.replace('_', '-')} exclude each other")
+
+
+def _conduct(wishes: Wishes) -> Conduct:
     from ingot.client.execute import Conduct
     from ingot.client.removals import RemovalLimit
 
-    if wishes["watch"] and wishes["dry_run"]:
-        raise UsageError("--watch and --dry-run exclude each other")
     return Conduct(
         overwrite=wishes["overwrite"],
         dry_run=wishes["dry_run"],
@@ -141,6 +144,40 @@ def _conduct(wishes: Wishes) -> Conduct:
         workers=wishes["workers"],
         removal_limit=RemovalLimit.parse(wishes["max_remove"]),
     )
+
+
+def _present(pair: Pair, wishes: Wishes, progress: Progress, stack: ExitStack) -> Generator[Event]:
+    """Return the events of a run over what both sides hold now, and with --watch from now on."""
+    from ingot.base.errors import UsageError
+    from ingot.base.units import parse_duration
+    from ingot.client.mirror import Mirror
+
+    poll_s, rescan_s = parse_duration(wishes["interval"]), parse_duration(wishes["rescan"])
+    if not poll_s:
+        raise UsageError("--interval must be longer than 0")
+    job = Mirror(pair, _conduct(wishes), remove=wishes["remove"], progress=progress)
+    if wishes["remove"] and not wishes["allow_empty_source"]:
+        job.refuse_emptying()
+    if wishes["watch"]:
+        return _watched(job, pair.source, poll_s, rescan_s, stack)
+    return job.run()
+
+
+def _histories(connections: Connections, wishes: Wishes, progress: Progress) -> Generator[Event]:
+    """Return the events of a run over all versions of two buckets."""
+    from ingot.base.errors import UsageError
+    from ingot.client.addresses import LocalAddress, parse_address
+    from ingot.client.aliases import AliasBook
+    from ingot.client.entries import Selection
+    from ingot.client.histories import HistoryMirror
+
+    book = AliasBook.default()
+    origin, goal = parse_address(wishes["source"], book), parse_address(wishes["target"], book)
+    if isinstance(origin, LocalAddress) or isinstance(goal, LocalAddress):
+        raise UsageError("--versions needs a bucket on both sides")
+    selection = Selection(wishes["exclude"], wishes["include"])
+    mirror = HistoryMirror(connections, origin, goal, selection)
+    return mirror.run(_conduct(wishes), progress, remove=wishes["remove"])
 
 
 def _pair(connections: Connections, wishes: Wishes) -> Pair:
