@@ -243,6 +243,7 @@ def verify(
     path: str,
     query: str,
     headers: Mapping[str, str],
+    other_query: str | None = None,
 ) -> None:
     """Check a claim's signature with the secret of its access key, in constant time.
 
@@ -253,22 +254,27 @@ def verify(
         path: from `canonical_path`.
         query: from `canonical_query`.
         headers: by lower-case name.
+        other_query: another form of the query that will do, from `canonical_query_in_order`.
 
     Raises:
         S3Error: `SignatureDoesNotMatch`.
     """
-    canonical = canonical_request(
-        method=method,
-        path=path,
-        query=query,
-        headers=headers,
-        signed_headers=claim.signed_headers,
-        payload_hash=claim.payload_hash,
-    )
     key = signing_key(secret_key, claim.date, claim.region)
-    expected = signature(key, claim.timestamp, claim.scope, canonical)
-    if not hmac.compare_digest(expected, claim.signature):
-        raise S3Error("SignatureDoesNotMatch", AWSAccessKeyId=claim.access_key)
+    for form in (query, other_query):
+        if form is None:
+            continue
+        canonical = canonical_request(
+            method=method,
+            path=path,
+            query=form,
+            headers=headers,
+            signed_headers=claim.signed_headers,
+            payload_hash=claim.payload_hash,
+        )
+        expected = signature(key, claim.timestamp, claim.scope, canonical)
+        if hmac.compare_digest(expected, claim.signature):
+            return
+    raise S3Error("SignatureDoesNotMatch", AWSAccessKeyId=claim.access_key)
 
 
 def _parse_credential(credential: str, code: str) -> tuple[str, str, str]:

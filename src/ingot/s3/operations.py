@@ -84,6 +84,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "PutLifecycleConfiguration",
         "lifecycle",
     ),
+    _row("ListenNotification", "GET service ?events", "ListenNotification", "listen"),
+    _row("ListenBucketNotification", "GET bucket ?events", "ListenBucketNotification", "listen"),
     _row("ListObjects", "GET bucket", "ListBucket", "listing"),
     _row("ListObjectsV2", "GET bucket ?list-type", "ListBucket", "listing"),
     _row("ListObjectVersions", "GET bucket ?versions", "ListBucketVersions", "listing"),

@@ -110,6 +110,24 @@ def canonical_query(query: Query) -> str:
     return "&".join([f"{name}={value}" for name, value in encoded])
 
 
+def canonical_query_in_order(query: Query) -> str | None:
+    """Encode a query as Go's clients sign it: sorted by name, repeated names in their order.
+
+    Returns:
+        `None` where that is no other form than `canonical_query`.
+    """
+    names = [name for name, _ in query]
+    if len({*names}) == len(names):
+        return None
+    encoded = [
+        (quote(name, safe=""), quote(value, safe=""))
+        for name, value in query
+        if name != "X-Amz-Signature"
+    ]
+    encoded.sort(key=lambda pair: pair[0])
+    return "&".join([f"{name}={value}" for name, value in encoded])
+
+
 def canonical_request(
     *,
     method: str,

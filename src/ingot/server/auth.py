@@ -22,7 +22,7 @@ from ingot.s3.sigv2 import (
     parse_presigned_v2,
     verify_presigned_v2,
 )
-from ingot.s3.sigv4 import canonical_path, canonical_query
+from ingot.s3.sigv4 import canonical_path, canonical_query, canonical_query_in_order
 from ingot.server.handlers.common import OWNER
 from ingot.server.request import Request
 from ingot.server.routing import bucket_of_host
@@ -77,6 +77,7 @@ def authenticate(request: Request, service: Service) -> Identity:
             path=canonical_path(request.raw_path),
             query=canonical_query(request.query),
             headers=request.headers,
+            other_query=canonical_query_in_order(request.query) if request.query else None,
         )
     return identity
 

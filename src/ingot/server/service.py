@@ -9,6 +9,7 @@ from pathlib import Path
 from ingot.base.clock import Clock
 from ingot.iam.identities import Identities
 from ingot.server.access_log import AccessLog
+from ingot.server.events.hub import EventHub
 from ingot.server.metrics import Metrics, Page
 from ingot.store.maintenance import UPLOAD_EXPIRY_S
 from ingot.store.store import ObjectStore
@@ -27,6 +28,7 @@ class Service:
     host_id: str
     metrics: Metrics = field(default_factory=Metrics)
     metrics_page: Page | None = None
+    events: EventHub = field(default_factory=EventHub)
 
     def close(self) -> None:
         """Close the store (blocking); nothing may use the service afterwards."""
@@ -44,6 +46,7 @@ def open_service(
     upload_expiry_s: float = UPLOAD_EXPIRY_S,
     metrics: Metrics | None = None,
     metrics_page: Page | None = None,
+    events: EventHub | None = None,
 ) -> Service:
     """Open the store of a data directory in this process.
 
@@ -60,4 +63,5 @@ def open_service(
         host_id=f"{os.uname().nodename}-{os.getpid()}",
         metrics=metrics or Metrics(),
         metrics_page=metrics_page,
+        events=events or EventHub(),
     )

@@ -22,9 +22,13 @@ from ingot.s3.sigv4 import (
     Credentials,
     canonical_path,
     canonical_query,
+    canonical_query_in_order,
+    canonical_request,
     parse_query,
     presign_query,
     sign_headers,
+    signature,
+    signing_key,
 )
 
 # Amazon S3 API reference, "Examples: signature calculations".
@@ -429,3 +433,56 @@ class TestCanonicalForms:
         with pytest.raises(S3Error) as caught:
             parse_query(b"prefix=%ff")
         assert caught.value.code == "InvalidURI"
+
+
+class TestRepeatedNames:
+    """Clients in Go (mc, minio-go) sign repeated names in their order, not sorted by value."""
+
+    QUERY = (("events", "b"), ("prefix", ""), ("events", "a"))
+
+    def test_there_is_another_form_only_where_names_repeat(self) -> None:
+        assert canonical_query(self.QUERY) == "events=a&events=b&prefix="
+        assert canonical_query_in_order(self.QUERY) == "events=b&events=a&prefix="
+        assert canonical_query_in_order((("b", "1"), ("a", "2"))) is None
+
+    @pytest.mark.parametrize("signed", ["events=a&events=b&prefix=", "events=b&events=a&prefix="])
+    def test_both_forms_are_good_and_no_other(self, signed: str) -> None:
+        request = signed_with_query(signed)
+        check_with_query(request, self.QUERY)
+        with pytest.raises(S3Error, match="does not match"):
+            check_with_query(request, (*self.QUERY, ("events", "c")))
+
+
+def signed_with_query(query: str) -> Claim:
+    headers = {"host": HOST, "x-amz-date": "20130524T000000Z"}
+    canonical = canonical_request(
+        method="GET",
+        path="/k",
+        query=query,
+        headers=headers,
+        signed_headers=["host", "x-amz-date"],
+        payload_hash="UNSIGNED-PAYLOAD",
+    )
+    key = signing_key(SECRET, "20130524", "us-east-1")
+    scope = "20130524/us-east-1/s3/aws4_request"
+    return Claim(
+        "access",
+        "20130524",
+        "us-east-1",
+        ("host", "x-amz-date"),
+        signature(key, "20130524T000000Z", scope, canonical),
+        "20130524T000000Z",
+        "UNSIGNED-PAYLOAD",
+    )
+
+
+def check_with_query(claim: Claim, query: tuple[tuple[str, str], ...]) -> None:
+    verify(
+        claim,
+        SECRET,
+        method="GET",
+        path="/k",
+        query=canonical_query(query),
+        other_query=canonical_query_in_order(query),
+        headers={"host": HOST, "x-amz-date": "20130524T000000Z"},
+    )

@@ -17,6 +17,7 @@ from ingot.s3.names import parse_copy_source
 from ingot.s3.operations import COPY_SOURCE
 from ingot.s3.ranges import ByteRange
 from ingot.s3.tags import TAGGING_DIRECTIVE_HEADER
+from ingot.server.events.notes import CREATED, note_object
 from ingot.server.handlers.common import (
     attributes_of,
     checksum_of,
@@ -68,6 +69,7 @@ async def copy_object(request: Request, service: Service) -> Response:
         lock=lock_of(request, service),
         precondition=precondition_of(request),
     )
+    note_object(f"{CREATED}Copy", request, service, record)
     return _answer(
         documents.render(
             documents.CopyResult(record.etag, record.modified_ns, checksum_of(record))

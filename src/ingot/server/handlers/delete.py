@@ -10,6 +10,7 @@ from ingot.s3.names import check_key
 from ingot.server.authorization import permits
 from ingot.server.body import read_document
 from ingot.server.errors import to_s3_error
+from ingot.server.events.notes import note_removed
 from ingot.server.handlers.common import version_id_of
 from ingot.server.handlers.lock import bypasses_governance
 from ingot.server.request import Request
@@ -31,7 +32,15 @@ async def delete_object(request: Request, service: Service) -> Response:
     removal = _Removal(
         service, request.bucket, bypass_governance=bypasses_governance(request, service)
     )
-    removed = await removal.remove(request.key, version_id_of(request), conditions)
+    version_id = version_id_of(request)
+    removed = await removal.remove(request.key, version_id, conditions)
+    note_removed(
+        request,
+        service,
+        request.key,
+        version_id=removed.version_id,
+        marked=removed.delete_marker and version_id is None,
+    )
     answer = {}
     if removed.version_id is not None:
         answer[VERSION_ID_HEADER] = removed.version_id
@@ -69,6 +78,14 @@ async def delete_objects(request: Request, service: Service) -> Response:
                 documents.DeleteFailure(item.key, known.code, known.message, item.version_id)
             )
     deleted += await removal.remove_plainly(plain)
+    for one in deleted:
+        note_removed(
+            request,
+            service,
+            one.key,
+            version_id=one.version_id or one.delete_marker_version_id,
+            marked=one.delete_marker and one.version_id is None,
+        )
     return document(
         documents.render_result(documents.DeleteResult([] if wanted.quiet else deleted, failures))
     )

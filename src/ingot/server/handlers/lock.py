@@ -8,6 +8,7 @@ from ingot.s3.errors import S3Error
 from ingot.s3.lockheaders import check_future, parse_bypass, parse_lock_headers
 from ingot.server.authorization import permits
 from ingot.server.body import read_document
+from ingot.server.events.notes import CREATED, note_object
 from ingot.server.handlers.common import version_headers, version_id_of
 from ingot.server.request import Request
 from ingot.server.response import Response, document, empty
@@ -93,6 +94,7 @@ async def put_object_retention(request: Request, service: Service) -> Response:
         version_id=version_id_of(request),
         bypass_governance=bypasses_governance(request, service),
     )
+    note_object(f"{CREATED}PutRetention", request, service, record)
     response = empty(200)
     response.headers += version_headers(record.version_id)
     return response
@@ -114,6 +116,7 @@ async def put_object_legal_hold(request: Request, service: Service) -> Response:
     record = await service.store.annotations.set_legal_hold(
         request.bucket, request.key, on=on, version_id=version_id_of(request)
     )
+    note_object(f"{CREATED}PutLegalHold", request, service, record)
     response = empty(200)
     response.headers += version_headers(record.version_id)
     return response

@@ -10,6 +10,7 @@ from ingot.s3.documents import multipart as documents
 from ingot.s3.errors import S3Error
 from ingot.s3.headers import parse_count, parse_part_number
 from ingot.server.body import RequestBody, read_document
+from ingot.server.events.notes import CREATED, note_object
 from ingot.server.handlers.common import (
     OWNER,
     attributes_of,
@@ -93,6 +94,7 @@ async def complete_multipart_upload(request: Request, service: Service) -> Respo
         expected=_expected(request.headers),
         precondition=precondition_of(request),
     )
+    note_object(f"{CREATED}CompleteMultipartUpload", request, service, record)
     host = request.headers.get("host", "")
     completed = documents.CompletedUpload(
         location=f"http://{host}{request.raw_path.decode('latin-1')}",

@@ -14,6 +14,7 @@ from ingot.s3.etags import unquote_etag
 from ingot.s3.headers import VERSION_ID_HEADER, parse_overrides, parse_part_number
 from ingot.s3.ranges import ByteRange, format_content_range, parse_range
 from ingot.server.body import RequestBody
+from ingot.server.events.notes import ACCESSED, CREATED, note_object
 from ingot.server.handlers.common import (
     attributes_of,
     not_modified_headers,
@@ -50,6 +51,7 @@ async def put_object(request: Request, service: Service) -> Response:
         lock=lock,
         precondition=precondition_of(request),
     )
+    note_object(f"{CREATED}Put", request, service, record)
     headers: Headers = [
         (b"etag", b'"%s"' % record.etag.encode("ascii")),
         (b"content-length", b"0"),
@@ -64,6 +66,7 @@ async def put_object(request: Request, service: Service) -> Response:
 async def get_object(request: Request, service: Service) -> Response:
     """Answer an object's bytes, or a range of them."""
     response, found, part = _head(request, service)
+    note_object(f"{ACCESSED}Get", request, service, found.record)
     if not part.length:
         return response
     if found.body is not None:
@@ -76,7 +79,8 @@ async def get_object(request: Request, service: Service) -> Response:
 
 async def head_object(request: Request, service: Service) -> Response:
     """Answer what GetObject would, without the bytes."""
-    response, _, _ = _head(request, service)
+    response, found, _ = _head(request, service)
+    note_object(f"{ACCESSED}Head", request, service, found.record)
     return response
 
 

@@ -6,6 +6,7 @@ from ingot.s3.documents import tagging as documents
 from ingot.s3.errors import S3Error
 from ingot.s3.tags import BUCKET_TAGS_MAX, OBJECT_TAGS_MAX
 from ingot.server.body import read_document
+from ingot.server.events.notes import CREATED, note_object
 from ingot.server.handlers.common import version_headers, version_id_of
 from ingot.server.request import Request
 from ingot.server.response import Response, document, empty
@@ -60,6 +61,8 @@ async def _set_tags(
     record = await service.store.annotations.set_tags(
         request.bucket, request.key, tags, version_id=version_id_of(request)
     )
+    change = "Put" if tags else "Delete"
+    note_object(f"{CREATED}{change}Tagging", request, service, record)
     response = empty(status)
     response.headers += version_headers(record.version_id)
     return response

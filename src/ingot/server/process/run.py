@@ -10,6 +10,8 @@ from typing import Any
 from ingot.base.clock import SystemClock
 from ingot.iam.identities import Identities, root_identity
 from ingot.server.access_log import access_log
+from ingot.server.events.bus import Bus
+from ingot.server.events.hub import EventHub
 from ingot.server.metrics import Counters, Metrics, Page
 from ingot.server.process import banner, datadir, keys, ports, supervisor
 from ingot.server.service import Service, open_service
@@ -78,7 +80,7 @@ def run(
 
 def _opener(settings: Settings, root_keys: keys.RootKeys) -> Callable[[int], Service]:
     """Return what opens the store in a worker, given its number; call it before the fork."""
-    counters = Counters(settings.workers)
+    counters, bus = Counters(settings.workers), Bus(settings.workers)
 
     def opened(index: int) -> Service:
         return open_service(
@@ -90,6 +92,7 @@ def _opener(settings: Settings, root_keys: keys.RootKeys) -> Callable[[int], Ser
             clock=SystemClock(),
             upload_expiry_s=settings.upload_expiry_s,
             metrics=Metrics(counters, index),
+            events=EventHub(bus, index),
             metrics_page=Page(settings.data_dir, settings.metrics_public, settings.metrics_token),
         )
 

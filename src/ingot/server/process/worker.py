@@ -89,6 +89,7 @@ async def _serve(
             servers.append(_server(console_app, listeners.console))
         serving = [loop.create_task(server.serve()) for server in servers]
         await asyncio.to_thread(await_listening, listeners.api, timeout_s=_LISTEN_TIMEOUT_S)
+        service.events.start()
         gc.freeze()  # what exists now stays: collections need not walk it again and again
         when_ready()
         # A store that failed keeps being read, and says at /minio/health/ready that it takes no
@@ -114,6 +115,7 @@ async def _serve(
             loop.remove_reader(alive)
         for task in background:
             task.cancel()
+        service.events.close()  # listeners would wait for ever
         code = 0 if stop_requested.is_set() else 1
         await _stop(servers, serving, timeout_s=settings.stop_timeout_s, code=code)
     finally:
