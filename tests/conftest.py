@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +69,22 @@ class ServerProcess:
         """SIGKILL the server and all its workers at once, as a power cut would."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(STOP_TIMEOUT_S)
+        # A worker that is still ending holds the directory's lock.
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while living(self.process.pid):
+            assert time.monotonic() < deadline, "a killed worker lives on"
+            time.sleep(0.005)
+
+
+def living(group: int) -> list[int]:
+    """Return the processes of a group that are not zombies."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, of_group = path.read_text().rpartition(")")[2].split()[:3]
+            if int(of_group) == group and state != "Z":
+                found.append(int(path.parent.name))
+    return found
 
 
 def launch(
@@ -76,14 +93,27 @@ def launch(
     workers: int = 2,
     environment: dict[str, str] | None = None,
     keys: bool = True,
+    wrapper: Sequence[str] = (),
+    log_path: Path | None = None,
 ) -> ServerProcess:
-    """Start a server in a process group of its own and return once it serves."""
+    """Start a server in a process group of its own and return once it serves.
+
+    Args:
+        data_dir: its directory.
+        options: further options of the command.
+        workers: how many processes serve.
+        environment: variables beside the test's.
+        keys: whether the root keys are given.
+        wrapper: a command that ends by replacing itself with the server's.
+        log_path: where its standard error goes; beside the directory by default.
+    """
     env = {k: v for k, v in os.environ.items() if not k.startswith(("INGOT_", "MINIO_"))}
     if keys:
         env |= {"INGOT_ROOT_USER": ACCESS_KEY, "INGOT_ROOT_PASSWORD": SECRET_KEY}
     env |= environment or {}
-    log_path = data_dir.with_name(f"{data_dir.name}.{secrets.token_hex(4)}.log")
+    log_path = log_path or data_dir.with_name(f"{data_dir.name}.{secrets.token_hex(4)}.log")
     command = [
+        *wrapper,
         *(sys.executable, "-m", "ingot", "server", str(data_dir), "--json"),
         *("--address", "127.0.0.1:0", "--console-address", "127.0.0.1:0"),
         *("--workers", str(workers), *options),

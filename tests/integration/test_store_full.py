@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import sqlite3
 
 import pytest
 
@@ -134,3 +135,53 @@ def test_a_blob_of_another_format_is_refused(tmp_path):
     with pytest.raises(BlobDamagedError, match="format 2"):
         list(blobs.read(ref))
     blobs.close()
+
+
+def test_room_that_deletions_left_goes_back_to_the_device(tmp_path):
+    async def test():
+        store = ObjectStore.open(tmp_path)
+        await store.buckets.create("bucket")
+        names = [f"key-{number}" for number in range(300)]
+        content = random_bytes(30_000)
+        await asyncio.gather(*(put_bytes(store, "bucket", name, content) for name in names))
+        await store.objects.delete_many("bucket", names[:-10])
+        steps = 0
+        while store._catalog.give_back():
+            steps += 1
+        assert 5 < steps < 50
+        for name in names[-10:]:
+            assert store.objects.get("bucket", name).body == content
+        store.close()
+        assert (tmp_path / "catalog" / "catalog.sqlite").stat().st_size < 100 * 30_000
+
+    asyncio.run(test())
+
+
+def test_a_catalog_that_cannot_be_shortened_uses_its_free_pages(tmp_path, monkeypatch):
+    async def test():
+        connect = sqlite3.connect
+
+        def connect_of_before(*arguments, **options):
+            connection = connect(*arguments, **options)
+            connection.execute("PRAGMA journal_mode = WAL")  # the choice is made with this
+            return connection
+
+        monkeypatch.setattr("ingot.store.catalog.sqlite.sqlite3.connect", connect_of_before)
+        store = ObjectStore.open(tmp_path, garbage_delay_s=0)
+        await store.buckets.create("bucket")
+        content = random_bytes(30_000)
+        names = [f"key-{number}" for number in range(50)]
+        await asyncio.gather(*(put_bytes(store, "bucket", name, content) for name in names))
+        monkeypatch.setattr("ingot.store.space.Space._measure", lambda self: (0, 10_000_000))
+        with pytest.raises(StoreFullError):
+            await put_bytes(store, "bucket", "new", content)
+        await store.objects.delete_many("bucket", names)
+        assert not store._catalog.give_back()
+        putting = (put_bytes(store, "bucket", f"new-{name}", content) for name in names)
+        outcomes = await asyncio.gather(*putting, return_exceptions=True)
+        refused = [outcome for outcome in outcomes if isinstance(outcome, StoreFullError)]
+        assert 1 < len(refused) < 35
+        assert len(store.objects.list("bucket").objects) == 50 - len(refused)
+        store.close()
+
+    asyncio.run(test())

@@ -11,6 +11,7 @@ from ingot.iam.identities import Identities
 from ingot.server.access_log import AccessLog
 from ingot.server.events.hub import EventHub
 from ingot.server.metrics import Metrics, Page
+from ingot.store.changes import GARBAGE_DELAY_S
 from ingot.store.maintenance import UPLOAD_EXPIRY_S
 from ingot.store.store import ObjectStore
 
@@ -44,6 +45,7 @@ def open_service(
     access_log: AccessLog | None,
     clock: Clock,
     upload_expiry_s: float = UPLOAD_EXPIRY_S,
+    garbage_delay_s: float = GARBAGE_DELAY_S,
     metrics: Metrics | None = None,
     metrics_page: Page | None = None,
     events: EventHub | None = None,
@@ -54,7 +56,12 @@ def open_service(
         Error: the store is damaged or of a newer version.
     """
     return Service(
-        store=ObjectStore.open(data_dir, clock=clock, upload_expiry_s=upload_expiry_s),
+        store=ObjectStore.open(
+            data_dir,
+            clock=clock,
+            upload_expiry_s=upload_expiry_s,
+            garbage_delay_s=garbage_delay_s,
+        ),
         identities=identities,
         region=region,
         domains=domains,

@@ -65,6 +65,7 @@ class Settings:
     stop_timeout_s: float
     upload_expiry_s: float
     lifecycle_interval_s: float
+    garbage_delay_s: float
     scrub_rate_bytes: int
     scrub_interval_s: float
 
@@ -323,6 +324,13 @@ SETTINGS: tuple[SettingRow, ...] = (
         parse_duration,
         lambda: 3600.0,
         "How often the lifecycle rules of buckets are applied.",
+    ),
+    SettingRow(
+        "garbage_delay_s",
+        ("INGOT_GARBAGE_DELAY",),
+        parse_duration,
+        lambda: 15 * 60.0,
+        "How long the bytes of overwritten and deleted objects stay for those who still read them.",
     ),
     SettingRow(
         "scrub_rate_bytes",

@@ -33,7 +33,7 @@ Precondition = Callable[[ListedRecord | None], None]
 # Each round lets one of the contenders for a key through, so this many may contend.
 COMMIT_ATTEMPTS_MAX = 1000
 # Blobs of overwritten objects wait this long for readers that hold the old record.
-GARBAGE_DELAY_S = 15 * 60
+GARBAGE_DELAY_S = 15 * 60.0
 GARBAGE_BLOBS_MAX = 1000
 
 _NS_PER_S = 10**9

@@ -22,6 +22,9 @@ from ingot.store.records import decode_garbage, decode_part, decode_upload
 from ingot.store.uploads import Uploads
 
 INTERVAL_S = 30.0
+_INTERVAL_S_MIN = 1.0
+# In one round; a step is 1 MiB, and the next round goes on.
+_GIVE_BACK_STEPS_MAX = 4096
 UPLOAD_EXPIRY_S = 24 * 3600
 _NS_PER_S = 10**9
 
@@ -43,6 +46,7 @@ class Maintenance:
         lock: makes a lock that yields whether this process may do the work now.
         garbage_lock: makes one that yields whether garbage may go, or somebody still needs it.
         upload_expiry_s: how long an upload may rest before it is aborted; 0 for ever.
+        garbage_delay_s: how long garbage waits; it is looked for more often when that is short.
     """
 
     def __init__(
@@ -53,7 +57,9 @@ class Maintenance:
         garbage_lock: Callable[[], AbstractContextManager[bool]],
         *,
         upload_expiry_s: float,
+        garbage_delay_s: float,
     ) -> None:
+        self._garbage_delay_s = garbage_delay_s
         self._upload_expiry_ns = int(upload_expiry_s * _NS_PER_S)
         self._catalog = core.catalog
         self._bodies = core.bodies
@@ -67,12 +73,13 @@ class Maintenance:
 
     async def run(self) -> None:
         """Do the work for as long as the task lives; errors are logged and tried again."""
+        interval_s = min(INTERVAL_S, max(_INTERVAL_S_MIN, self._garbage_delay_s))
         while True:
             with self._lock() as granted:
                 while granted:
                     await self._round()
-                    await asyncio.sleep(INTERVAL_S)
-            await asyncio.sleep(INTERVAL_S)
+                    await asyncio.sleep(interval_s)
+            await asyncio.sleep(interval_s)
 
     def stop(self) -> None:
         """Let work in threads end early; what it was about is left for the next time."""
@@ -143,6 +150,7 @@ class Maintenance:
             orphans = await self.sweep()
             expired = await self.expire()
             collected = await self.collect()
+            await self._give_back()
         except StoppedError:
             return
         except Exception:  # noqa: BLE001 # a damaged record must end neither the work nor the worker
@@ -155,6 +163,12 @@ class Maintenance:
                     expired,
                     collected,
                 )
+
+    async def _give_back(self) -> None:
+        """Give room that deletions left in the catalog back to the device, in small steps."""
+        for _ in range(_GIVE_BACK_STEPS_MAX):
+            if self._stopping.is_set() or not await self._bodies.run(self._catalog.give_back):
+                return
 
     async def _settle_catalog(self) -> None:
         """Make sure that no unfinished commit of a dead process comes into force any more.

@@ -47,6 +47,11 @@ class Space:
         free_bytes, reserve_bytes = self._measure()
         return free_bytes < reserve_bytes // 2
 
+    def is_scarce(self) -> bool:
+        """Tell whether bodies are refused or soon will be."""
+        free_bytes, reserve_bytes = self._measure()
+        return free_bytes < 2 * reserve_bytes
+
     def log_bytes_max(self) -> int:
         """Return how large the catalog's log may become, so that emptying it fits the reserve."""
         return self._measure()[1] // 2

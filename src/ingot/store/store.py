@@ -78,7 +78,12 @@ class ObjectStore:
         self.scrubber = Scrubber(core, scrub_lock)
         self.lifecycle = Lifecycle(self.buckets, self.objects, self.uploads, clock, lifecycle_lock)
         self.maintenance = Maintenance(
-            core, self.uploads, maintenance_lock, garbage_lock, upload_expiry_s=upload_expiry_s
+            core,
+            self.uploads,
+            maintenance_lock,
+            garbage_lock,
+            upload_expiry_s=upload_expiry_s,
+            garbage_delay_s=garbage_delay_s,
         )
 
     @classmethod

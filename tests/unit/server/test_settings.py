@@ -42,6 +42,8 @@ def test_defaults() -> None:
         ({"INGOT_SHOW_KEYS": "off"}, "show_keys", False),
         ({"INGOT_STOP_TIMEOUT": "2m"}, "stop_timeout_s", 120.0),
         ({}, "upload_expiry_s", 86400.0),
+        ({}, "garbage_delay_s", 900.0),
+        ({"INGOT_GARBAGE_DELAY": "2h"}, "garbage_delay_s", 7200.0),
         ({}, "scrub_rate_bytes", 8 << 20),
         ({"INGOT_SCRUB_RATE": "0"}, "scrub_rate_bytes", 0),
         ({"INGOT_SCRUB_RATE": "1.5m"}, "scrub_rate_bytes", 3 << 19),

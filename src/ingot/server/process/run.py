@@ -91,6 +91,7 @@ def _opener(settings: Settings, root_keys: keys.RootKeys) -> Callable[[int], Ser
             access_log=access_log(settings.access_log),
             clock=SystemClock(),
             upload_expiry_s=settings.upload_expiry_s,
+            garbage_delay_s=settings.garbage_delay_s,
             metrics=Metrics(counters, index),
             events=EventHub(bus, index),
             metrics_page=Page(settings.data_dir, settings.metrics_public, settings.metrics_token),

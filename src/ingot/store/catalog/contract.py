@@ -136,6 +136,17 @@ class Catalog(Protocol):
         """
         ...
 
+    def give_back(self) -> bool:
+        """Give a little of the room that deletions left back to the device; blocking.
+
+        Returns:
+            Whether there may be more to give back.
+
+        Raises:
+            StoreFailedError: an I/O error.
+        """
+        ...
+
     def close(self) -> None:
         """Finish the commits that wait, then release every resource. Idempotent, blocking."""
         ...

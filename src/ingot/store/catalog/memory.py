@@ -105,6 +105,10 @@ class MemoryCatalog:
         """Refuse commits from now on."""
         self.failure = self.failure or reason
 
+    def give_back(self) -> bool:
+        """Do nothing: memory has no device."""
+        return False
+
     def close(self) -> None:
         """Refuse commits from now on."""
         self.failure = "the catalog is closed"

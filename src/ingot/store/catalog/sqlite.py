@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,11 @@ WAL_BYTES_KEPT = 64 * MIB
 CHECKPOINT_PAGES = 8000
 # Small devices have a small log.
 CHECKPOINT_PAGES_MIN = 16
+# What a step gives back to the device, and what part of the file may be free pages.
+GIVE_BACK_PAGES = 256
+FREE_FRACTION = 10
+# A commit may split pages beside those that its bytes fill.
+PAGES_PER_COMMIT = 8
 BUSY_TIMEOUT_S = 30.0
 STATEMENTS_CACHED = 64
 
@@ -147,6 +152,33 @@ class SqliteCatalog:
         rows: list[tuple[str]] = self._select(_INTEGRITY_CHECK, ())
         return [text for (text,) in rows if text != "ok"]
 
+    def give_back(self) -> bool:
+        """Shorten the file by a step if much of it is free pages, or if the device needs room.
+
+        Files that were made before they could be shortened stay as long as they are.
+        """
+        pages = max(1, min(GIVE_BACK_PAGES, self._space.log_bytes_max() // PAGE_BYTES // 2))
+        with (
+            contextlib.closing(Turnstile(self._path.parent)) as turnstile,
+            contextlib.closing(self._connect()) as connection,
+            turnstile,
+        ):
+            free: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
+            total: int = connection.execute("PRAGMA page_count").fetchone()[0]
+            kept = 0 if self._space.is_scarce() else max(GIVE_BACK_PAGES, total // FREE_FRACTION)
+            if free <= kept:
+                return False
+            try:
+                # Each step of the statement frees a page; execute() makes one step.
+                connection.executescript(f"PRAGMA incremental_vacuum({pages})")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+                    raise StoreFailedError(f"{self._path} cannot be shortened: {error}") from error
+                return False
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            left: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
+            return left < free
+
     def commit(
         self,
         partition: str,
@@ -192,6 +224,8 @@ class SqliteCatalog:
         )
         try:
             connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+            # Of a new file only: pages that become free can be given back to the device.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             # Some builds overwrite what is deleted, which makes a log of each delete. Whoever
@@ -244,6 +278,23 @@ class SqliteCatalog:
             # time, so trying again would acknowledge what is not on the device.
             raise
 
+    def _refusal(self) -> Callable[[Commit], bool]:
+        """Return what tells whether there is no room for a commit."""
+        if not self._space.only_for_deletions():
+            return lambda commit: False
+        # Pages that are free in the file need no room on the device.
+        free_pages: int = self._writer.execute("PRAGMA freelist_count").fetchone()[0]
+        spare_bytes = free_pages * PAGE_BYTES
+
+        def refuses(commit: Commit) -> bool:
+            nonlocal spare_bytes
+            if not commit.grows:
+                return False
+            spare_bytes -= commit.size_bytes + PAGES_PER_COMMIT * PAGE_BYTES
+            return spare_bytes < 0
+
+        return refuses
+
     def _close_writer(self) -> None:
         self._writer.close()
         self._turnstile.close()
@@ -259,10 +310,9 @@ class SqliteCatalog:
                 for check in commit.checks
                 if isinstance(check, Check)
             )
-            crowded = self._space.only_for_deletions()
+            refuses = self._refusal()
             outcomes = [
-                _FULL if crowded and commit.grows else _apply(transaction, commit)
-                for commit in group
+                _FULL if refuses(commit) else _apply(transaction, commit) for commit in group
             ]
             transaction.flush()
             failpoints.reach("catalog.flushed")
