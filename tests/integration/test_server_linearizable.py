@@ -37,7 +37,9 @@ class Contender:
     def run(self):
         try:
             for _ in range(OPERATIONS):
-                self.rng.choice([self.put, self.create, self.exchange, self.get, self.delete])()
+                self.rng.choice(
+                    [self.put, self.create, self.exchange, self.get, self.delete, self.remove]
+                )()
         except Exception as error:  # noqa: BLE001 # raised again by the test's thread
             self.fault = error
         finally:
@@ -93,6 +95,24 @@ class Contender:
 
         self.history.record("delete", do)
 
+    def remove(self):
+        """Delete what was read, unless somebody was faster."""
+        found = self.get()
+        if found is None:
+            return
+        value, etag = found
+
+        def do():
+            try:
+                self.client.delete_object(self.bucket, "key", if_match=etag)
+            except ServiceError as error:
+                if error.code not in REFUSED:
+                    raise
+                return "refused", None
+            return "done", None
+
+        self.history.record("delete if match", do, expected=value)
+
 
 @pytest.mark.parametrize("attempt", range(3))
 def test_histories_of_one_key_are_linearizable(server: Any, bucket: str, attempt: int):
@@ -109,7 +129,8 @@ def test_histories_of_one_key_are_linearizable(server: Any, bucket: str, attempt
     assert [contender.fault for contender in contenders if contender.fault] == []
     outcomes = {(item.kind, item.outcome) for item in history.operations}
     assert outcomes >= {("put if absent", "done"), ("put if absent", "refused")}
-    assert any(kind == "put if match" for kind, _ in outcomes)
+    kinds = {kind for kind, _ in outcomes}
+    assert kinds >= {"put if match", "delete if match"}
     assert linearizable(history.operations)
 
 

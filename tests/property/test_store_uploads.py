@@ -77,3 +77,33 @@ def test_a_key_alone_as_the_marker_leaves_out_its_uploads(names, after):
         assert of_page(page) == shown(behind, "", "")
 
     asyncio.run(test())
+
+
+@settings(max_examples=200, deadline=None)
+@given(names=KEYS, prefix=TEXT, delimiter=st.sampled_from(["", "/", "a", "\x01"]))
+def test_any_upload_may_be_the_marker(names, prefix, delimiter):
+    async def test():
+        store = memory_store()
+        await store.buckets.create("bucket")
+        uploads = [(name, (await store.uploads.create("bucket", name)).upload_id) for name in names]
+        for key, upload_id in uploads:
+            page = store.uploads.list(
+                "bucket",
+                prefix=prefix,
+                delimiter=delimiter,
+                after_key=key,
+                after_upload_id=upload_id,
+            )
+            behind = [
+                entry
+                for entry in shown(uploads, prefix, delimiter)
+                if (
+                    entry.encode() > key.encode()
+                    if isinstance(entry, str)
+                    else (entry[0].encode(), entry[1]) > (key.encode(), upload_id)
+                )
+            ]
+            assert of_page(page) == behind
+        store.close()
+
+    asyncio.run(test())

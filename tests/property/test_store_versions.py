@@ -155,6 +155,20 @@ def test_versions_are_as_the_model_says(steps, prefix, delimiter, limit):
                 "bucket", after_key=entry[0], after_version_id=entry[1]
             )
             assert page_items(page) == model.entries()[index + 1 :]
+            page = store.objects.list_versions(
+                "bucket",
+                prefix=prefix,
+                delimiter=delimiter,
+                after_key=entry[0],
+                after_version_id=entry[1],
+            )
+            # A common prefix that the marker is in is behind, with all that it rolls up.
+            behind = rolled_up(model.entries()[index + 1 :], prefix, delimiter)
+            assert page_items(page) == [
+                item
+                for item in behind
+                if not isinstance(item, str) or item.encode() > entry[0].encode()
+            ]
         store.close()
 
     asyncio.run(test())

@@ -36,6 +36,11 @@ class Walk(NamedTuple):
     truncated: bool
 
 
+def rolls_up(key: str, prefix: str, delimiter: str) -> bool:
+    """Tell whether a listing shows a common prefix in the place of a key."""
+    return _common_prefix(key.encode(), prefix.encode(), delimiter.encode()) is not None
+
+
 def position_after(space: bytes, after: str, prefix: str, delimiter: str) -> bytes:
     """Return where a walk goes on behind the entry `after`, a key or a common prefix.
 

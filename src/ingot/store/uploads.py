@@ -17,7 +17,7 @@ from ingot.store.changes import Plan, Precondition
 from ingot.store.completion import Completion, plan_completion
 from ingot.store.core import Core
 from ingot.store.errors import BucketUnlockableError, NoSuchUploadError
-from ingot.store.listing import position_after, walk
+from ingot.store.listing import position_after, rolls_up, walk
 from ingot.store.locks import Lock
 from ingot.store.manifest import NOTHING_EXPECTED, CompletedPart, Expected
 from ingot.store.objects import Objects
@@ -262,7 +262,7 @@ class Uploads:
             NoSuchBucketError: the bucket does not exist.
         """
         position = b""
-        if after_key and after_upload_id:
+        if after_key and after_upload_id and not rolls_up(after_key, prefix, delimiter):
             position = keys.after(keys.upload_key(after_key, after_upload_id))
         elif after_key:
             position = position_after(keys.UPLOADS, after_key, prefix, delimiter)

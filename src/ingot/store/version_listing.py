@@ -11,7 +11,7 @@ from ingot.store.buckets import BucketPlace
 from ingot.store.catalog.contract import Catalog
 from ingot.store.fences import Versioning
 from ingot.store.keys import NULL_VERSION
-from ingot.store.listing import Row, Walk, position_after, walk
+from ingot.store.listing import Row, Walk, position_after, rolls_up, walk
 from ingot.store.pages import ListedVersion, VersionsPage
 from ingot.store.records import ObjectRecord
 from ingot.store.seals import decode_listed, decode_object
@@ -92,7 +92,7 @@ def _walk(
     key = query.after_key
     limit = query.limit
     position = b""
-    if key and not after_place:
+    if key and (not after_place or rolls_up(key, query.prefix, query.delimiter)):
         position = position_after(space, key, query.prefix, query.delimiter)
     elif key and space == keys.OBJECTS:
         # The object of the marker's key is read too, in case it is older than the marker.

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
-Kind = Literal["put", "put if absent", "put if match", "get", "delete"]
+Kind = Literal["put", "put if absent", "put if match", "get", "delete", "delete if match"]
 # `lost`: no answer, or one that leaves open whether it happened.
 Outcome = Literal["done", "refused", "lost"]
 
@@ -27,7 +27,7 @@ class Operation(NamedTuple):
         returned: when the answer was there; infinite for a lost one, which may happen any time.
         outcome: what the answer said.
         value: what a put wrote or a get read (`None`: there was no object).
-        expected: the value that "put if match" demanded.
+        expected: the value that "put if match" or "delete if match" demanded.
     """
 
     kind: Kind
@@ -91,7 +91,7 @@ def _apply(operation: Operation, held: str | None) -> tuple[bool, str | None]:
 def _allowed(operation: Operation, held: str | None) -> bool:
     if operation.kind == "put if absent":
         return held is None
-    if operation.kind == "put if match":
+    if operation.kind in {"put if match", "delete if match"}:
         return held is not None and held == operation.expected
     return True
 

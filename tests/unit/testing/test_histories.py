@@ -35,6 +35,13 @@ GOOD = {
     "an exchange": [
         op("put", 0, 1, "a"), op("put if match", 2, 3, "b", expected="a"), op("get", 4, 5, "b"),
     ],
+    "a conditional deletion": [
+        op("put", 0, 1, "a"), op("delete if match", 2, 3, expected="a"), op("get", 4, 5, None),
+    ],
+    "a refused conditional deletion": [
+        op("put", 0, 1, "a"), op("delete if match", 2, 3, expected="x", outcome="refused"),
+        op("get", 4, 5, "a"),
+    ],
     "a refused exchange": [
         op("put", 0, 1, "a"), op("put if match", 2, 3, "b", expected="x", outcome="refused"),
         op("get", 4, 5, "a"),
@@ -63,6 +70,13 @@ BAD = {
     "two exchanges of one value": [
         op("put", 0, 1, "a"), op("put if match", 2, 9, "b", expected="a"),
         op("put if match", 2, 9, "c", expected="a"),
+    ],
+    "a conditional deletion of something else": [
+        op("put", 0, 1, "a"), op("put", 2, 3, "b"), op("delete if match", 4, 5, expected="a"),
+    ],
+    "a deletion and an exchange of one value": [
+        op("put", 0, 1, "a"), op("put if match", 2, 9, "b", expected="a"),
+        op("delete if match", 2, 9, expected="a"),
     ],
     "a resurrected object": [
         op("put", 0, 1, "a"), op("delete", 2, 3), op("get", 4, 5, "a"),
