@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from ingot.store import keys
 from ingot.store.blobs.contract import BlobRef
 from ingot.store.blobs.files import FileBlobs
@@ -116,8 +114,8 @@ class _Check:
             bucket = name.decode()
             try:
                 partition = keys.bucket_partition(decode_bucket(value).bucket_id)
-            except msgspec.DecodeError as error:
-                self._note(bucket, "", f"the bucket's record cannot be read: {error}")
+            except DamagedError as error:
+                self._note(bucket, "", error.message)
             else:
                 self._check_bucket(bucket, partition)
 
@@ -132,8 +130,6 @@ class _Check:
                 try:
                     for message in verify(partition, name, value):
                         self._note(bucket, title, message)
-                except msgspec.DecodeError as error:
-                    self._note(bucket, title, f"its record cannot be read: {error}")
                 except DamagedError as error:
                     self._note(bucket, title, error.message)
 

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from ingot.store.errors import RecordDamagedError
 from ingot.store.locks import LockRule
 
 
@@ -50,8 +51,16 @@ def encode_fence(rules: Rules) -> bytes:
 
 
 def decode_fence(value: bytes) -> Rules:
-    """Read a fence."""
-    if not value.startswith(_LOCKED):
-        return Rules(Versioning(value))
-    rule = value.removeprefix(_LOCKED)
-    return Rules(Versioning.ENABLED, lockable=True, lock_rule=_decode_rule(rule) if rule else None)
+    """Read a fence.
+
+    Raises:
+        RecordDamagedError: it is none.
+    """
+    try:
+        if not value.startswith(_LOCKED):
+            return Rules(Versioning(value))
+        rule = value.removeprefix(_LOCKED)
+        lock_rule = _decode_rule(rule) if rule else None
+    except ValueError as error:
+        raise RecordDamagedError("", f"the rules of a bucket cannot be read: {error}") from error
+    return Rules(Versioning.ENABLED, lockable=True, lock_rule=lock_rule)

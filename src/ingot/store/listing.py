@@ -9,6 +9,7 @@ import msgspec
 
 from ingot.store import keys
 from ingot.store.catalog.contract import Catalog
+from ingot.store.errors import RecordDamagedError
 
 # A walk with a delimiter begins with small reads: what one common prefix rolls up is read for
 # nothing. The reads grow while nothing is rolled up, and shrink when most of one was.
@@ -88,7 +89,10 @@ def walk(
         asked = min(rows_max, wanted - len(entries))
         rows = catalog.scan(partition, position, stop, limit=asked)
         shown = len(entries)
-        position = reader.take(rows, entries)
+        try:
+            position = reader.take(rows, entries)
+        except UnicodeDecodeError as error:
+            raise RecordDamagedError("", f"a key cannot be read: {error}") from error
         if len(rows) < asked:
             break  # the space ends here
         if isinstance(entries[-1], Row):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-import msgspec
-
 from ingot.store import keys
 from ingot.store.catalog.contract import Catalog
 from ingot.store.errors import RecordDamagedError
@@ -34,7 +32,7 @@ def named_blobs(catalog: Catalog) -> Iterator[str]:
     for partition in filter(keys.is_bucket_partition, catalog.partitions()):
         for space in (keys.OBJECTS, keys.VERSIONS, keys.PARTS, keys.GARBAGE):
             for name, value in rows(catalog, partition, space):
-                with contextlib.suppress(msgspec.DecodeError, RecordDamagedError):
+                with contextlib.suppress(RecordDamagedError):
                     yield from _blob_ids(catalog, partition, space, name, value)
 
 

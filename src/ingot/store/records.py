@@ -10,11 +10,13 @@ see `seals`. The bytes are specified in
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from collections.abc import Callable
+from typing import Any, Final, Literal
 
 import msgspec
 
 from ingot.store.blobs.contract import BlobRef
+from ingot.store.errors import RecordDamagedError
 from ingot.store.locks import Lock
 
 SCHEMA: Final = 1
@@ -156,10 +158,25 @@ class GarbageRecord(msgspec.Struct, frozen=True, array_like=True):
     blob_ids: tuple[str, ...]
 
 
+def _decoder(kind: Any, what: str) -> Callable[[bytes], Any]:
+    """Return what reads records of a kind; what is none raises `RecordDamagedError`."""
+    decode = msgspec.msgpack.Decoder(kind).decode
+
+    def read(value: bytes) -> Any:
+        try:
+            return decode(value)
+        except msgspec.DecodeError as error:
+            raise RecordDamagedError("", f"the record of {what} cannot be read: {error}") from error
+
+    return read
+
+
 _encoder = msgspec.msgpack.Encoder()
 encode = _encoder.encode
-decode_bucket = msgspec.msgpack.Decoder(BucketRecord).decode
-decode_upload = msgspec.msgpack.Decoder(UploadRecord).decode
-decode_part = msgspec.msgpack.Decoder(PartRecord).decode
-decode_garbage = msgspec.msgpack.Decoder(GarbageRecord).decode
-decode_manifest = msgspec.msgpack.Decoder(tuple[PartRecord, ...]).decode
+decode_bucket: Callable[[bytes], BucketRecord] = _decoder(BucketRecord, "a bucket")
+decode_upload: Callable[[bytes], UploadRecord] = _decoder(UploadRecord, "an upload")
+decode_part: Callable[[bytes], PartRecord] = _decoder(PartRecord, "a part")
+decode_garbage: Callable[[bytes], GarbageRecord] = _decoder(GarbageRecord, "garbage")
+decode_manifest: Callable[[bytes], tuple[PartRecord, ...]] = _decoder(
+    tuple[PartRecord, ...], "an object's parts"
+)

@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import msgspec
-
 from ingot.store import keys
 from ingot.store.blobs.contract import BlobRef, Blobs
 from ingot.store.catalog.contract import Catalog
@@ -134,7 +132,7 @@ def _blobs_of(catalog: Catalog, partition: str, key: bytes, value: bytes) -> lis
     """Return the blobs that a row names, after verifying the row and what is attached to it."""
     name = keys.name_of(key)
     if key.startswith(keys.PARTS):
-        return _existing([_part(name, value)])
+        return _existing([decode_part(value)])
     record = open_record(name, value)
     if record.blob is not None:
         return [record.blob]
@@ -150,13 +148,6 @@ def _blobs_of(catalog: Catalog, partition: str, key: bytes, value: bytes) -> lis
         if md5 != record.etag:
             raise RecordDamagedError(name, f"its MD5 is {md5} instead of {record.etag}")
     return []
-
-
-def _part(name: str, value: bytes) -> PartRecord:
-    try:
-        return decode_part(value)
-    except msgspec.DecodeError as error:
-        raise RecordDamagedError(name, f"the record of a part cannot be read: {error}") from error
 
 
 def _existing(parts: tuple[PartRecord, ...] | list[PartRecord]) -> list[BlobRef]:
