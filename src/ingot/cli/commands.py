@@ -88,6 +88,7 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow(
         "replicate", OBJECTS, "buckets.replicate:replicate", "Let a service copy to other buckets."
     ),
+    CommandRow("watch", OBJECTS, "objects.watch:watch", "Print what happens to objects."),
     CommandRow("ping", OBJECTS, "ping:ping", "Tell how fast a service answers."),
     CommandRow("ready", OBJECTS, "ready:ready", "Tell whether a service can serve."),
     CommandRow(

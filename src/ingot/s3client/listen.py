@@ -18,6 +18,10 @@ _LINE_BYTES_MAX = 4 * MIB
 _PIECE_BYTES = 64 * 1024
 
 
+class NoStreamError(NetworkError):
+    """The service has no stream of events."""
+
+
 class BucketEvent(NamedTuple):
     """Something that happened to an object.
 
@@ -62,6 +66,7 @@ class ListenOperations(Caller):
             events: which kinds.
 
         Raises:
+            NoStreamError: the service lists the bucket instead.
             ServiceError: the service has no such stream, or refused.
             NetworkError: the stream broke; what happened meanwhile is unknown.
         """
@@ -70,7 +75,7 @@ class ListenOperations(Caller):
         with self.send(Call("GET", bucket, query=query)) as response:
             # A service that does not know these parameters lists the bucket instead.
             if "xml" in response.headers.get("content-type", ""):
-                raise NetworkError(f"{self.endpoint.url} has no stream of events")
+                raise NoStreamError(f"{self.endpoint.url} has no stream of events")
             yield ()
             held = b""
             for piece in response.stream(_PIECE_BYTES):
