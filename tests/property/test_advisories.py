@@ -1,11 +1,19 @@
 """Orders of versions agree with their reference; ranges with a plain reading of them."""
 
+import json
+import tempfile
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 from packaging.version import InvalidVersion, Version
 
+from ingot.appliance.advisories.load import open_database
 from ingot.appliance.advisories.osv import _in_range, _Range
 from ingot.appliance.advisories.pep440 import PythonVersionError, python_version_key
+from ingot.appliance.advisories.report import report
+from ingot.appliance.sbom import Bill, BilledPackage
+from ingot.base.errors import UsageError
 
 _NUMBERS = st.integers(0, 30).map(str)
 _RELEASES = st.lists(_NUMBERS, min_size=1, max_size=4).map(".".join)
@@ -59,3 +67,35 @@ def test_ranges_begin_and_end_in_turn(cuts: list[int], from_the_start: bool, own
     inside = (from_the_start + sum(cut <= own for cut in cuts)) % 2 == 1
     found = _Range("ECOSYSTEM", list(reversed(events)))
     assert _in_range(own, found, int) == inside
+
+
+_BILL = Bill(
+    {"i": ""},
+    [
+        BilledPackage("i", "wheel", "p", "1.0"),
+        BilledPackage("i", "deb", "p", "1.0-1", "", "debian", "bookworm", ("p", "1.0-1")),
+    ],
+)
+_WORDS = [
+    *("id", "modified", "affected", "package", "ecosystem", "name", "ranges", "events", "type"),
+    *("introduced", "fixed", "versions", "releases", "status", "urgency", "fixed_version", "p"),
+    *("bookworm", "PyPI", "Debian:12", "ECOSYSTEM", "resolved", "open", "0", "1.0", "2"),
+]
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.sampled_from(_WORDS),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_WORDS), inner, max_size=5)
+    ),
+    max_leaves=20,
+)
+
+
+@given(_JSON)
+def test_any_file_is_a_database_or_refused(document: object) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "x.json")
+        path.write_text(json.dumps(document))
+        try:
+            report(_BILL, [open_database(path)])
+        except UsageError:
+            return

@@ -181,8 +181,7 @@ def machine_place(bundle: Bundle, destination: str) -> str:
 
 
 def _label_settings(image: Image) -> Settings:
-    is_component = image.reference.startswith(COMPONENT_PREFIX)
-    settings = HARDENED if is_component else Settings()
+    settings = HARDENED if image.reference.startswith(COMPONENT_PREFIX) else Settings()
     for label in (LINUXKIT_LABEL, INGOT_LABEL):
         text = image.config.labels.get(label)
         if not text:
@@ -212,7 +211,11 @@ def container_mounts(bundle: Bundle) -> list[Mount]:
     """Return the container's mounts: the usual ones, overridden by destination, then its own."""
     settings = bundle.settings
     ro = ("ro",) if bundle.readonly else ()
-    locked = ("noexec",) if settings.no_new_privileges else ()
+    # Of our own components only: every other image gets the mounts that LinuxKit gives it.
+    is_locked = bool(settings.no_new_privileges) and bundle.image.reference.startswith(
+        COMPONENT_PREFIX
+    )
+    locked = ("noexec",) if is_locked else ()
     by_destination = {
         mount.destination: mount
         for mount in (
@@ -230,7 +233,7 @@ def container_mounts(bundle: Bundle) -> list[Mount]:
     }
     own = [_bind(text) for text in settings.binds or ()]
     own += [_tmpfs(text) for text in settings.tmpfs or ()]
-    if settings.no_new_privileges:
+    if is_locked:
         own = [_quiet(mount) for mount in own]
     own += settings.mounts or ()
     for mount in own:

@@ -53,3 +53,11 @@ def test_mistakes_of_components_count(folder: Path, capsys) -> None:
 def test_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["validate", "--schema"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "Ingot appliance file"
+
+
+def test_files_are_checked_as_one(tmp_path: Path) -> None:
+    (tmp_path / "a.yml").write_text("services: [{name: a, image: b/c, depends: [z]}]\n")
+    (tmp_path / "b.yml").write_text("services: [{name: z, image: b/c}]\n")
+    files = [str(tmp_path / name) for name in ("a.yml", "b.yml")]
+    assert run(["validate", "--merge", *files]) == 0
+    assert run(["validate", *files]) == 2
