@@ -11,6 +11,7 @@ from urllib.parse import urljoin, urlsplit
 from ingot.base.errors import DeniedError, Error, NetworkError, NotFoundError
 from ingot.base.retry import Backoff
 from ingot.oci.auth import Authenticator
+from ingot.oci.certificates import find_certificates
 from ingot.oci.endpoints import Endpoint, RegistryOptions
 from ingot.oci.reference import Reference
 from ingot.transport.direct import Body
@@ -49,6 +50,7 @@ class Channel:
         self._authenticator = Authenticator(self._send_plainly, options.environment)
         self._lock = threading.Lock()
         self._schemes: dict[str, str] = {}
+        self._own: dict[str, Transport | None] = {}
 
     def send(self, endpoint: Endpoint, ask: Ask, scope: str) -> Response:
         """Return the answer to a request, signed in where the registry asks for it.
@@ -78,7 +80,8 @@ class Channel:
 
     def close(self) -> None:
         """Close idle connections."""
-        for transport in (self._secure, self._insecure, self._probe):
+        own = [transport for transport in self._own.values() if transport is not None]
+        for transport in (self._secure, self._insecure, self._probe, *own):
             transport.close()
 
     def __enter__(self) -> Self:
@@ -104,7 +107,7 @@ class Channel:
             sent = {"host": parts.netloc, "user-agent": "ingot", **ask.headers}
             if authorization is not None and f"{parts.scheme}://{parts.netloc}" == own:
                 sent["authorization"] = authorization
-            transport = self._insecure if endpoint.is_insecure else self._secure
+            transport = self._transport(parts.netloc, is_insecure=endpoint.is_insecure)
             response = transport.send(_request(url, ask.method, sent, ask.body))
             location = response.headers.get("location", "")
             if response.status not in _MOVED or not location:
@@ -117,6 +120,9 @@ class Channel:
         """Return how to speak to an endpoint; one that may be plain is tried in TLS once."""
         if endpoint.scheme is not None:
             return endpoint.scheme
+        if self._transport(endpoint.authority, is_insecure=False) is not self._secure:
+            # Whoever keeps certificates for a host speaks TLS to it.
+            return "https"
         with self._lock:
             known = self._schemes.get(endpoint.authority)
         if known is None:
@@ -131,11 +137,29 @@ class Channel:
                 self._schemes[endpoint.authority] = known
         return known
 
+    def _transport(self, authority: str, *, is_insecure: bool) -> Transport:
+        """Return the connections to a host: with its own certificates where it has any."""
+        if is_insecure:
+            return self._insecure
+        with self._lock:
+            if authority not in self._own:
+                self._own[authority] = self._with_certificates(authority)
+            return self._own[authority] or self._secure
+
+    def _with_certificates(self, authority: str) -> Transport | None:
+        environment = self.options.environment
+        found = find_certificates(authority, environment)
+        if found is None:
+            return None
+        tls = replace(found, ca_file=self.options.ca_file)
+        return Transport(TransportOptions(environment=environment, tls=tls))
+
     def _send_plainly(self, request: Request) -> Response:
         """Send a request for a token; a token service of an insecure registry is one, too."""
         options = self.options
         is_insecure = options.endpoints(f"{request.host}:{request.port}")[-1].is_insecure
-        return (self._insecure if is_insecure else self._secure).send(request)
+        authority = request.headers.get("host", request.host)
+        return self._transport(authority, is_insecure=is_insecure).send(request)
 
 
 def _request(url: str, method: str, headers: dict[str, str], body: Body = b"") -> Request:

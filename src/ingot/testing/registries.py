@@ -51,6 +51,7 @@ def registry(
     *,
     auth: Mapping[str, Any] | None = None,
     tls: tuple[Path, Path] | None = None,
+    client_ca: Path | None = None,
     storage: Mapping[str, Any] | None = None,
 ) -> Iterator[RunningRegistry]:
     """Run a registry that keeps its images below `folder`.
@@ -59,6 +60,7 @@ def registry(
         folder: takes images, configuration and log.
         auth: the `auth` section of its configuration.
         tls: files of certificate and key.
+        client_ca: who must have signed the certificate of a client.
         storage: where it keeps blobs instead.
     """
     # `make` unpacks it beside the interpreter: installing the package would start a daemon.
@@ -71,6 +73,8 @@ def registry(
     http: dict[str, Any] = {"addr": f"127.0.0.1:{port}", "secret": "only for tests"}
     if tls is not None:
         http["tls"] = {"certificate": str(tls[0]), "key": str(tls[1])}
+        if client_ca is not None:
+            http["tls"]["clientcas"] = [str(client_ca)]
     settings: dict[str, Any] = {
         "version": 0.1,
         "log": {"level": "warn"},

@@ -20,25 +20,37 @@ class TlsOptions:
     Attributes:
         verify: check the peer's certificate and name; turn off only on a user's explicit word.
         ca_file: certificates (PEM) to trust beside the system's.
+        more_ca_files: others of that kind.
+        identity: files (PEM) of our own certificate and of its key, for peers that ask for it.
     """
 
     verify: bool = True
     ca_file: Path | None = None
+    more_ca_files: tuple[Path, ...] = ()
+    identity: tuple[Path, Path] | None = None
 
     def context(self) -> ssl.SSLContext:
         """Make the context for outgoing connections.
 
         Raises:
-            UsageError: the CA file is missing or holds no certificate.
+            UsageError: a file is missing, or holds no certificate or key.
         """
         context = ssl.create_default_context()
-        if self.ca_file is not None:
+        for path in (*([self.ca_file] if self.ca_file else []), *self.more_ca_files):
             try:
-                context.load_verify_locations(cafile=self.ca_file)
+                context.load_verify_locations(cafile=path)
             except (OSError, ssl.SSLError) as error:
                 raise UsageError(
-                    f"{self.ca_file} cannot be read as certificates: {error}",
+                    f"{path} cannot be read as certificates: {error}",
                     hint="give a file of PEM certificates",
+                ) from error
+        if self.identity is not None:
+            certificate, key = self.identity
+            try:
+                context.load_cert_chain(certificate, key)
+            except (OSError, ssl.SSLError) as error:
+                raise UsageError(
+                    f"{certificate} and {key} cannot be read as certificate and key: {error}"
                 ) from error
         if not self.verify:
             context.check_hostname = False

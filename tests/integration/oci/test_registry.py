@@ -23,13 +23,19 @@ from ingot.base.errors import (
     IntegrityError,
     NetworkError,
     NotFoundError,
+    UsageError,
 )
+from ingot.base.progress import SILENT
+from ingot.oci.channel import Channel
 from ingot.oci.digest import digest_of, hex_of
 from ingot.oci.endpoints import RegistryOptions
-from ingot.oci.manifest import platform_for
+from ingot.oci.manifest import Descriptor, platform_for
+from ingot.oci.push import push as push_image
+from ingot.oci.reference import parse_reference
 from ingot.oci.sources import ImageSources
 from ingot.oci.store import ImageStore
-from ingot.testing.images import SmallImage, push
+from ingot.oci.transfer import import_images
+from ingot.testing.images import SmallImage, push, write_layout
 from ingot.testing.registries import BASIC, USER, RunningRegistry, registry, write_login
 
 AMD64 = platform_for("amd64")
@@ -222,6 +228,42 @@ def test_certificates_are_checked(image: SmallImage, certificate, tmp_path: Path
             sources_in(tmp_path, ca_file=certificate[0]).get(reference, AMD64)
         with pytest.raises(NotFoundError):
             sources_in(tmp_path, insecure=frozenset({running.name})).get(reference, AMD64)
+
+
+def test_certificates_of_single_registries(certificate, tmp_path: Path, image) -> None:
+    """As Docker and Podman keep them: whom to trust, and who we are where a registry asks."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    command = ["openssl", "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=client"]
+    command += ["-newkey", "rsa:2048", "-keyout", str(folder / "client.key")]
+    subprocess.run([*command, "-out", str(folder / "client.cert")], check=True, capture_output=True)
+    store = ImageStore(tmp_path / "store")
+    import_images(write_layout(tmp_path / "layout", {"x.example/a:1": [image]}), None, store)
+    started = registry(tmp_path / "registry", tls=certificate, client_ca=folder / "client.cert")
+    with started as running:
+        environment = {"HOME": str(tmp_path / "home")}
+        kept = tmp_path / "home/.config/containers/certs.d" / running.name
+        kept.mkdir(parents=True)
+        (kept / "ca.crt").write_bytes(certificate[0].read_bytes())
+        options = RegistryOptions(environment=environment)
+        place = parse_reference(f"{running.name}/team/app:1")
+
+        def send() -> Descriptor:
+            with Channel(options) as channel:
+                return push_image(
+                    "x.example/a:1", place, channel=channel, store=store, progress=SILENT
+                )
+
+        with pytest.raises(NetworkError):
+            send()
+        (kept / "client.cert").write_bytes((folder / "client.cert").read_bytes())
+        with pytest.raises(UsageError, match="has no key"):
+            send()
+        (kept / "client.key").write_bytes((folder / "client.key").read_bytes())
+        root = send()
+        found = sources_in(tmp_path, environment=environment).get(str(place), AMD64)
+        assert found.digest == root.digest
+        assert name_text(found) == b"top"
 
 
 class MirrorHandler(http.server.BaseHTTPRequestHandler):
