@@ -6,6 +6,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 
@@ -35,7 +36,8 @@ class Batcher(Generic[Item]):
     Args:
         name: the thread's.
         work: does a batch and returns, in order, each item's result, or the error to raise;
-            called on the thread only.
+            called on the thread only. Its second argument lets the batch take in what has come
+            meanwhile, for work that has to wait before it can begin.
         close: releases what `work` uses; called on the thread, last.
         items_max: how many items a batch has at most.
         bytes_max: after how many bytes a batch takes no more items.
@@ -44,7 +46,7 @@ class Batcher(Generic[Item]):
     def __init__(
         self,
         name: str,
-        work: Callable[[list[Item]], Sequence[object]],
+        work: Callable[[list[Item], Callable[[], None]], Sequence[object]],
         close: Callable[[], None],
         *,
         items_max: int,
@@ -56,6 +58,7 @@ class Batcher(Generic[Item]):
         self._bytes_max = bytes_max
         self._queue: queue.SimpleQueue[Item | None] = queue.SimpleQueue()
         self.closed = False
+        self._ended = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -77,29 +80,31 @@ class Batcher(Generic[Item]):
 
     def _run(self) -> None:
         try:
-            closing = False
-            while not closing:
-                batch, closing = self._gather()
+            while not self._ended:
+                batch: list[Item] = []
+                self._take(batch, self._queue.get())
                 if batch:
-                    _settle(batch, self._work(batch))
+                    self._gather(batch)
+                    _settle(batch, self._work(batch, partial(self._gather, batch)))
         finally:
             self._close()
 
-    def _gather(self) -> tuple[list[Item], bool]:
-        """Wait for an item, then take what else is there; say whether it was the last."""
-        batch: list[Item] = []
-        size_bytes = 0
-        item = self._queue.get()
-        while item is not None:
-            batch.append(item)
-            size_bytes += item.size_bytes
-            if len(batch) >= self._items_max or size_bytes >= self._bytes_max:
-                return batch, False
+    def _gather(self, batch: list[Item]) -> None:
+        """Take what is there, as far as the batch has room."""
+        size_bytes = sum(item.size_bytes for item in batch)
+        while not self._ended and len(batch) < self._items_max and size_bytes < self._bytes_max:
             try:
                 item = self._queue.get_nowait()
             except queue.Empty:
-                return batch, False
-        return batch, True
+                return
+            self._take(batch, item)
+            size_bytes += batch[-1].size_bytes
+
+    def _take(self, batch: list[Item], item: Item | None) -> None:
+        if item is None:
+            self._ended = True
+        else:
+            batch.append(item)
 
 
 def _settle(batch: Sequence[Waiting], outcomes: Sequence[object]) -> None:

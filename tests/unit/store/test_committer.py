@@ -22,10 +22,14 @@ class Writer:
         self.closed = False
         self.go = threading.Event()
         self.error = None
+        self.gathers = False
 
-    def __call__(self, group):
+    def __call__(self, group, gather):
         self.groups.append([commit.puts[0].key for commit in group])
         assert self.go.wait(10)
+        if self.gathers:
+            gather()
+            self.groups[-1] = [commit.puts[0].key for commit in group]
         if self.error is not None:
             raise self.error
         return [None] * len(group)
@@ -68,6 +72,36 @@ def test_what_comes_while_a_group_is_written_shares_the_next_one():
         writer.go.set()
         await asyncio.gather(first, *others)
         assert writer.groups == [[b"0"], [b"1", b"2", b"3", b"4", b"5"]]
+
+    run(test)
+
+
+def test_what_comes_while_a_group_must_wait_joins_it(monkeypatch):
+    monkeypatch.setattr(module, "GROUP_COMMITS_MAX", 4)
+
+    async def test(committer, writer):
+        writer.gathers = True
+        first = put(committer, 0)
+        await until(lambda: writer.groups)
+        others = [put(committer, index) for index in range(1, 6)]
+        writer.go.set()
+        await asyncio.gather(first, *others)
+        assert writer.groups == [[b"0", b"1", b"2", b"3"], [b"4", b"5"]]
+
+    run(test)
+
+
+def test_closing_finishes_what_joins_late():
+    async def test(committer, writer):
+        writer.gathers = True
+        first = put(committer, 0)
+        await until(lambda: writer.groups)
+        second = put(committer, 1)
+        closing = asyncio.create_task(asyncio.to_thread(committer.close))
+        await asyncio.sleep(0.01)
+        writer.go.set()
+        await asyncio.gather(first, second, closing)
+        assert writer.groups == [[b"0", b"1"]]
 
     run(test)
 

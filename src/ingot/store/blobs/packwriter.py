@@ -121,7 +121,7 @@ class PackWriter:
         with self._lock:
             self._retire()
 
-    def _append_batch(self, batch: list[_Small]) -> Sequence[object]:
+    def _append_batch(self, batch: list[_Small], gather: Callable[[], None]) -> Sequence[object]:
         try:
             return self.append([small.content for small in batch])
         except (Error, OSError) as error:

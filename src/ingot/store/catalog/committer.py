@@ -47,11 +47,14 @@ class Commit:
 class WriteGroup(Protocol):
     """Writes commits in order in one transaction.
 
-    Returns, in order, `None` for what is durable or the error to raise. When it raises,
-    durability is unsure and nothing may be acknowledged any more.
+    Once it may write it calls `gather`, which adds to the group what has come meanwhile. Returns,
+    in order, `None` for what is durable or the error to raise. When it raises, durability is
+    unsure and nothing may be acknowledged any more.
     """
 
-    def __call__(self, group: Sequence[Commit]) -> list[Exception | None]: ...
+    def __call__(
+        self, group: Sequence[Commit], gather: Callable[[], None]
+    ) -> list[Exception | None]: ...
 
 
 class Committer:
@@ -100,10 +103,10 @@ class Committer:
         """Finish what waits and end the thread. Idempotent, blocking."""
         self._batcher.close()
 
-    def _outcomes(self, group: list[Commit]) -> list[Exception | None]:
+    def _outcomes(self, group: list[Commit], gather: Callable[[], None]) -> list[Exception | None]:
         if self.failure is None:
             try:
-                return self._write(group)
+                return self._write(group, gather)
             # Whatever it was, what is on the device is unsure, and nobody may wait for ever.
             except Exception as error:  # noqa: BLE001 # a bug here must fail commits, not hang them
                 _log.exception("store.catalog.failed")

@@ -263,10 +263,11 @@ class SqliteCatalog:
                 self._open_readers.append(reader)
         return reader
 
-    def _write(self, group: Sequence[Commit]) -> list[Exception | None]:
+    def _write(self, group: Sequence[Commit], gather: Callable[[], None]) -> list[Exception | None]:
         """Write a group in one transaction; see `WriteGroup`."""
         try:
             with self._turnstile:
+                gather()
                 if self._space.only_for_deletions():
                     # Deletions grow the log before they free anything: it must begin anew.
                     self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
