@@ -240,6 +240,14 @@ def test_versions_that_cannot_be_compared_are_told(tmp_path: Path) -> None:
     assert [row.identifier for row in report(bill, [open_database(path)]).rows] == ["X-1"]
 
 
+def test_signed_kernels_are_known_by_what_was_signed() -> None:
+    image = deb(
+        "linux-image-6.1.0-56-cloud-amd64", "6.1.192-2", ("linux-signed-amd64", "6.1.192+2")
+    )
+    (subject,) = subjects_of(Bill({"image": ""}, [image]))
+    assert subject == Subject("debian", "linux", "6.1.192-2", "bookworm")
+
+
 def test_subjects_are_what_advisories_name() -> None:
     subjects = subjects_of(BILL)
     assert Subject("debian", "busybox", "1:1.35.0-4", "bookworm") in subjects

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,6 +11,8 @@ from ingot.appliance.sbom import Bill, BilledPackage
 
 UNKNOWN = "unknown"
 NONE_FIXED = ""
+# Debian's sources of signed kernels hold signatures only.
+_SIGNED_KERNEL = re.compile(r"linux-signed-[a-z0-9]+")
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -73,6 +76,9 @@ def subjects_of(bill: Bill) -> dict[Subject, list[BilledPackage]]:
 def _subject(package: BilledPackage) -> Subject | None:
     if package.kind == "deb" and package.distribution == "debian":
         name, version = package.source
+        if _SIGNED_KERNEL.fullmatch(name):
+            # Its packages have the version of the source that was signed, which advisories name.
+            name, version = "linux", package.version
         return Subject("debian", name or package.name, version or package.version, package.release)
     if package.kind == "wheel":
         return Subject("pypi", package.name, package.version)
