@@ -70,6 +70,16 @@ def test_nothing_is_given_without_a_policy(s3: Any, anonymous: Any, bucket: str)
     assert failure(anonymous.list_objects_v2, Bucket="no-such-bucket") == DENIED
 
 
+def test_the_anonymous_do_not_override_headers(s3: Any, anonymous: Any, bucket: str) -> None:
+    target = {"Bucket": bucket, "Key": "key"}
+    s3.put_object(**target, Body=b"x")
+    allow(s3, bucket, "s3:GetObject")
+    evil = {"ResponseContentType": "text/html"}
+    assert anonymous.get_object(**target)["Body"].read() == b"x"
+    assert failure(anonymous.get_object, **target, **evil) == (400, "InvalidRequest")
+    assert s3.get_object(**target, **evil)["ContentType"] == "text/html"
+
+
 def test_only_what_is_given_is_given(s3: Any, anonymous: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="key", Body=b"x")
     allow(s3, bucket, "s3:GetObject", "s3:ListBucket")

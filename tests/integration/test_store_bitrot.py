@@ -202,3 +202,22 @@ def test_the_blobs_that_a_damaged_record_names_are_left_alone(tmp_path: Path) ->
         store.close()
 
     asyncio.run(test())
+
+
+def test_damage_hides_no_lock(tmp_path: Path) -> None:
+    async def test() -> None:
+        store = ObjectStore.open(tmp_path, clock=FakeClock())
+        await store.buckets.create("locked", lockable=True)
+        record = await put_bytes(store, "locked", "key", b"mark of the body")
+        store.close()
+        path = tmp_path / "catalog" / "catalog.sqlite"
+        content = path.read_bytes()
+        flip(path, content.index(record.etag.encode()), 0)
+
+        store = ObjectStore.open(tmp_path, clock=FakeClock())
+        with pytest.raises(RecordDamagedError):
+            await store.objects.delete_versions("locked", {"key": [record.version_id]})
+        assert len(store.objects.list_versions("locked").versions) == 1
+        store.close()
+
+    asyncio.run(test())

@@ -12,6 +12,7 @@ import logging
 import re
 import secrets
 from collections.abc import Collection, Container, Iterator
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -184,10 +185,13 @@ class Versions:
 
         Raises:
             CommitConflictError: others change the key meanwhile; try again.
+            RecordDamagedError: a record cannot be read, or not be trusted with its lock.
         """
         partition, object_key = edit.place.partition, keys.object_key(key)
         current = self._catalog.get(partition, object_key)
-        old = None if current is None else decode_object(current)
+        # Damage may be removed, but not where it could hide a lock.
+        read = partial(open_record, key) if edit.place.rules.lockable else decode_object
+        old = None if current is None else read(current)
         rows = self._find_rows(partition, key, version_ids)
         if self._catalog.get(partition, object_key) != current:
             # What was looked for may have moved to where was looked before.
@@ -195,7 +199,7 @@ class Versions:
         edit.checks.append(Check(object_key, current))
         removed: dict[str, ObjectRecord] = {}
         for row_key, value in rows.items():
-            record = decode_object(value)
+            record = read(value)
             removed[record.version_id] = record
             edit.checks.append(Check(row_key, value))
             edit.released += self._released(partition, row_key, value)

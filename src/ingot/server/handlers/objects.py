@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Mapping
 
 from ingot.base.limits import PUT_BYTES_MAX
+from ingot.iam.identities import ANONYMOUS
 from ingot.s3.checksums import TYPE_HEADER
 from ingot.s3.conditions import check_read, parse_conditions
 from ingot.s3.dates import NS_PER_S, parse_http_date
@@ -99,7 +100,7 @@ def _head(request: Request, service: Service) -> tuple[Response, StoredObject, B
     if parameters:
         if version_id == NULL_VERSION:
             headers.append(header(VERSION_ID_HEADER, version_id))
-        overrides = {n.encode(): header(n, v) for n, v in parse_overrides(parameters).items()}
+        overrides = {n.encode(): header(n, v) for n, v in _overrides(request).items()}
         headers = [pair for pair in headers if pair[0] not in overrides] + [*overrides.values()]
         if "partNumber" in parameters and record.part_count:
             headers.append((b"x-amz-mp-parts-count", b"%d" % record.part_count))
@@ -109,6 +110,21 @@ def _head(request: Request, service: Service) -> tuple[Response, StoredObject, B
     headers.append((b"content-length", b"%d" % part.length))
     headers.append(header("content-range", format_content_range(part, size_bytes)))
     return Response(206, headers), found, part
+
+
+def _overrides(request: Request) -> dict[str, str]:
+    """Return the headers that the request sets for its answer; whoever does signs for it.
+
+    Raises:
+        S3Error: `InvalidRequest` for the anonymous, and the errors of `parse_overrides`.
+    """
+    overrides = parse_overrides(request.parameters)
+    if overrides and request.identity is ANONYMOUS:
+        raise S3Error(
+            "InvalidRequest",
+            "Request specific response headers cannot be used for anonymous GET requests.",
+        )
+    return overrides
 
 
 def _wanted_range(request: Request, found: StoredObject) -> ByteRange | None:
