@@ -24,12 +24,13 @@ from ingot.base import failpoints
 from ingot.base.clock import SystemClock
 from ingot.store import keys
 from ingot.store.store import ObjectStore
-from ingot.testing.ledger import Ledger
+from ingot.testing.ledger import Ledger, digest
 from ingot.testing.workload import Workload, client_of, read_everything
 
 BUCKET = "bucket"
 CLIENTS = 5
 SMOKE_CYCLES = 20
+VERSIONS_CYCLES = 6
 LONG_SHARDS = 10
 LONG_CYCLES = 50
 # How often a point may be passed before it kills: at least what the start of a server takes, at
@@ -83,13 +84,15 @@ asyncio.run(main())
 class Cycles:
     """A series of cycles on one directory."""
 
-    def __init__(self, start_server, data_dir: Path, seed: int):
+    def __init__(self, start_server, data_dir: Path, seed: int, *, versioned: bool):
         self.start_server = start_server
         self.data_dir = data_dir
         self.seed = seed
+        self.versioned = versioned
         self.rng = random.Random(seed)
         self.ledger = Ledger()
         self.deaths = Counter()
+        self.versions = 0
 
     def run(self, count: int) -> None:
         points: list[str | None] = []
@@ -134,6 +137,30 @@ class Cycles:
             time.sleep(0.02)
         return True
 
+    async def check_versions(self, store) -> None:
+        """Read every version, find all that was ever acknowledged, and leave the latest ones."""
+        found, older = set(), {}
+        after = ("", "")
+        truncated = True
+        while truncated:
+            page = store.objects.list_versions(
+                BUCKET, after_key=after[0], after_version_id=after[1]
+            )
+            for version in page.versions:
+                version_id = version.record.version_id
+                if not version.record.delete_marker:
+                    stored = store.objects.get(BUCKET, version.key, version_id=version_id)
+                    pieces = [piece async for piece in store.objects.read(stored)]
+                    found.add((version.key, digest(b"".join(pieces))))
+                if not version.is_latest:
+                    older.setdefault(version.key, []).append(version_id)
+            after, truncated = (page.next_key, page.next_version_id), page.truncated
+        lost = self.ledger.written - found
+        assert lost == set(), "versions that were acknowledged"
+        self.versions += len(found)
+        await store.objects.delete_versions(BUCKET, older)
+        self.ledger.written.clear()
+
     def sweep(self, armed: str) -> int:
         environment = os.environ | {failpoints.VARIABLE: armed}
         command = [sys.executable, "-c", SWEEPER, str(self.data_dir)]
@@ -150,6 +177,8 @@ class Cycles:
         for upload in store.uploads.list(BUCKET).uploads:
             asyncio.run(store.uploads.abort(BUCKET, upload.key, upload.record.upload_id))
         partition = store.buckets.partition(BUCKET)
+        if self.versioned:
+            asyncio.run(self.check_versions(store))
         _, unnamed = store.bodies.blobs.census(store.maintenance._referenced)
         parts = store._catalog.scan(partition, keys.PARTS, keys.behind_prefix(keys.PARTS), limit=1)
         store.close()
@@ -157,26 +186,33 @@ class Cycles:
         assert parts == [], "parts without an upload"
 
 
-def run_cycles(start_server, tmp_path, seed, count):
-    print(f"seed {seed}")
+def run_cycles(start_server, tmp_path, count, *, versioned):
+    seed = random.SystemRandom().randrange(2**32)
+    print(f"seed {seed}, versioned: {versioned}")
     server = start_server(tmp_path / "data")
     client, transport = client_of(server.endpoint, server.access_key, server.secret_key)
     client.create_bucket(BUCKET)
+    if versioned:
+        client.put_bucket_versioning(BUCKET, "Enabled")
     transport.close()
     assert server.stop() == 0
-    cycles = Cycles(start_server, tmp_path / "data", seed)
+    cycles = Cycles(start_server, tmp_path / "data", seed, versioned=versioned)
     try:
         cycles.run(count)
     finally:
         print(f"unanswered: {dict(cycles.ledger.fates)}")
         print(f"{cycles.ledger.acknowledgements} acknowledged, deaths: {dict(cycles.deaths)}")
+        print(f"{cycles.versions} versions read")
     assert cycles.ledger.acknowledgements > count, "the clients did something"
     return cycles
 
 
+def test_kills_lose_no_version(start_server, tmp_path):
+    run_cycles(start_server, tmp_path, VERSIONS_CYCLES, versioned=True)
+
+
 def test_twenty_kills_break_no_promise(start_server, tmp_path):
-    seed = random.SystemRandom().randrange(2**32)
-    cycles = run_cycles(start_server, tmp_path, seed, SMOKE_CYCLES)
+    cycles = run_cycles(start_server, tmp_path, SMOKE_CYCLES, versioned=False)
     assert cycles.deaths["killed"] == SMOKE_CYCLES
     assert len(set(cycles.deaths) & set(SERVER_POINTS)) > len(SERVER_POINTS) // 2
 
@@ -185,8 +221,7 @@ def test_twenty_kills_break_no_promise(start_server, tmp_path):
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("shard", range(LONG_SHARDS))
 def test_five_hundred_kills_break_no_promise(start_server, tmp_path, shard):
-    seed = random.SystemRandom().randrange(2**32)
-    cycles = run_cycles(start_server, tmp_path, seed, LONG_CYCLES)
+    cycles = run_cycles(start_server, tmp_path, LONG_CYCLES, versioned=shard % 2 == 1)
     assert set(cycles.deaths) >= set(SERVER_POINTS), "each point killed"
     kinds = {kind for kind, _ in cycles.ledger.fates}
     assert kinds >= {"put", "overwrite", "copy", "delete"}, "each operation was cut short"

@@ -25,6 +25,7 @@ class Ledger:
 
     Attributes:
         acknowledgements: how many operations were acknowledged.
+        written: keys and contents that were acknowledged, also those that others replaced since.
         fates: how many operations of each kind that were never answered turned out to be done,
             and how many not.
     """
@@ -35,6 +36,7 @@ class Ledger:
         self._unanswered: dict[str, str | None] = {}
         self._kinds: dict[str, str] = {}
         self.acknowledgements = 0
+        self.written: set[tuple[str, str]] = set()
         self.fates: Counter[tuple[str, str]] = Counter()
 
     def begin(self, key: str, wanted: str | None, kind: str = "put") -> None:
@@ -48,8 +50,10 @@ class Ledger:
     def acknowledge(self, key: str) -> None:
         """Note that the store said the operation is done."""
         with self._lock:
-            self._acknowledged[key] = self._unanswered.pop(key)
+            content = self._acknowledged[key] = self._unanswered.pop(key)
             self.acknowledgements += 1
+            if content is not None:
+                self.written.add((key, content))
 
     def held(self, prefix: str) -> dict[str, str]:
         """Return the keys with that prefix that certainly hold something, with their digests."""
