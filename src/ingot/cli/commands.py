@@ -67,6 +67,7 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow(
         "share", OBJECTS, "objects.share:share", "Make links that anyone may use for a while."
     ),
+    CommandRow("sql", OBJECTS, "objects.sql:sql", "Query objects where they are."),
     CommandRow("tag", OBJECTS, "buckets.tag:tag", "Keep tags of objects and buckets."),
     CommandRow("version", OBJECTS, "buckets.version:version", "Keep versions of objects."),
     CommandRow(

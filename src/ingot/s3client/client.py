@@ -14,6 +14,7 @@ from ingot.s3client.listen import ListenOperations
 from ingot.s3client.listing import ListOperations
 from ingot.s3client.multipart import MultipartOperations
 from ingot.s3client.objects import ObjectOperations
+from ingot.s3client.select import SelectOperations
 from ingot.s3client.settings import SettingOperations
 
 
@@ -32,6 +33,7 @@ class S3Client(
     SettingOperations,
     AnnotationOperations,
     ListenOperations,
+    SelectOperations,
 ):
     """A client of one S3 service; see `Caller` for its arguments. Safe to share between threads."""
 

@@ -164,10 +164,11 @@ def document_call(
     version_id: str | None = None,
     kind: str = "application/xml",
     headers: Mapping[str, str] | None = None,
+    further: Sequence[tuple[str, str]] = (),
 ) -> Call:
     """Return the call that sends a document, with both checksums that services may insist on."""
     md5 = hashlib.md5(data, usedforsecurity=False).digest()
-    query = [(subresource, "")]
+    query = [(subresource, ""), *further]
     if version_id is not None:
         query.append(("versionId", version_id))
     return Call(
