@@ -1,6 +1,7 @@
 """What the machine does for its containers: volumes, mounts, groups, interfaces, namespaces."""
 
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -141,3 +142,49 @@ def test_another_init_is_started_with_the_whole_root(
     assert "foreign init: /containers/onboot/000-one /containers/services/two" in log
     assert '"bindNS"' in log
     assert "kept" in log
+
+
+KERNEL_FOLDER = """
+import sys
+from pathlib import Path
+from ingot.appliance.archive import write_tar
+from ingot.appliance.images import find_component
+from ingot.debian.component import build_component
+from ingot.debian.session import Session
+from ingot.oci.tree import Tree
+
+tree = build_component(find_component("kernel", Path()), arch="amd64", session=Session()).tree
+folder = Path(sys.argv[1])
+modules = Tree()
+for entry in tree:
+    if entry.path.startswith("boot/vmlinuz"):
+        (folder / "kernel").write_bytes(entry.content.read())
+    elif entry.path.startswith("usr/lib/modules/"):
+        modules.add(entry)
+with (folder / "kernel.tar").open("wb") as file:
+    write_tar(modules, file)
+"""
+
+
+def test_a_kernel_of_linuxkit_s_shape_boots_with_our_init(
+    cli: Cli, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Of an image of `kernel` and `kernel.tar` the modules that the boot needs are found."""
+    folder = tmp_path_factory.mktemp("shape")
+    (folder / "kernel").mkdir()
+    command = [sys.executable, "-c", KERNEL_FOLDER, str(folder / "kernel")]
+    subprocess.run(command, check=True, timeout=300)
+    tool = folder / "components" / "tool"
+    tool.mkdir(parents=True)
+    (tool / "component.yml").write_text("packages: [busybox-static]\n")
+    (folder / "shape.yml").write_text(
+        "kernel: {image: 'dir:kernel', cmdline: console=ttyS0 quiet panic=-1}\n"
+        "init: [component:init]\nonboot:\n- {name: say, image: component:tool, readonly: false,"
+        " command: [/usr/bin/busybox, echo, an overlay is there]}\n"
+    )
+    cli("build", folder / "shape.yml", "--dir", folder, timeout_s=600)
+    cli("run", folder / "shape", "--name", "shape", "--mem", "1G", "--wait=4m", timeout_s=300)
+    log = cli("logs", "shape").stdout
+    cli("kill", "shape", check=False)
+    cli("rm-machine", "--yes", "shape", check=False)
+    assert "ingot: say: an overlay is there" in log

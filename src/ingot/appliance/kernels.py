@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from ingot.appliance.modules import EARLY_MODULES_LABEL, MODULES_LABEL, ROOT_MODULES_LABEL
 from ingot.appliance.spec import Kernel
 from ingot.base.errors import NotFoundError, UsageError
 from ingot.base.units import GIB
@@ -17,6 +18,13 @@ from ingot.oci.tarball import ContentStream, read_tar
 from ingot.oci.tree import Content, Entry, Tree, check_path
 
 ARCHIVE_BYTES_MAX = 8 * GIB
+# What our own kernel component says of itself.
+_USUAL_MODULES = {
+    EARLY_MODULES_LABEL: "loop squashfs",
+    ROOT_MODULES_LABEL: "virtio_pci virtio_blk virtio_scsi sd_mod dm_verity squashfs",
+    MODULES_LABEL: "button evdev virtio_pci virtio_blk virtio_net virtio_console overlay",
+}
+
 Unpack = Callable[[Content], Sequence[Entry]]
 
 
@@ -51,7 +59,25 @@ def kernel_files(image: Image, kernel: Kernel, unpack: Unpack) -> KernelFiles:
     if kernel.tar:
         for entry in unpack(_file(image, kernel.tar, "tar")):
             root.add(entry)
-    return KernelFiles(named.content, replace(image, tree=root), root, ucode)
+    return KernelFiles(named.content, _labelled(replace(image, tree=root)), root, ucode)
+
+
+def _labelled(image: Image) -> Image:
+    """Return a foreign kernel's image with labels for what our boot needs and has as modules.
+
+    What is not among them is built in, as it is in LinuxKit's kernels.
+    """
+    there = {
+        entry.path.rpartition("/")[2].removesuffix(".ko").replace("-", "_")
+        for entry in image.tree
+        if entry.path.endswith(".ko")
+    }
+    labels = {
+        label: " ".join(name for name in names.split() if name in there)
+        for label, names in _USUAL_MODULES.items()
+    }
+    config = replace(image.config, labels={**labels, **image.config.labels})
+    return replace(image, config=config)
 
 
 def unpack_archive(content: Content, cache_dir: Path) -> list[Entry]:

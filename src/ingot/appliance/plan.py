@@ -130,12 +130,14 @@ def make_plan(
     bundles = _Bundles(appliance, images)
     kernel = _Kernel()
     if appliance.kernel is not None:
-        files = kernel_files(images[appliance.kernel.image], appliance.kernel, unpack)
-        wanted = wanted_modules(appliance, images)
-        # Other kernels than ours load what they need themselves.
-        if MODULES_LABEL in files.image.config.labels:
+        own = images[appliance.kernel.image]
+        files = kernel_files(own, appliance.kernel, unpack)
+        unpacked = {**images, appliance.kernel.image: files.image}
+        wanted = wanted_modules(appliance, unpacked)
+        # What other kernels than ours have built in, nobody knows here.
+        if MODULES_LABEL in own.config.labels:
             wanted += [name for bundle in bundles.all for name in interface_modules(bundle)]
-        optional = optional_modules(appliance, images, module_order)
+        optional = optional_modules(appliance, unpacked, module_order)
         kernel = _add_kernel(
             root, appliance.kernel, files, module_order, wanted=wanted, optional=optional
         )

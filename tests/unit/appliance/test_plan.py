@@ -12,6 +12,7 @@ from ingot.appliance.plan import Plan
 from ingot.appliance.spec import Appliance
 from ingot.base.errors import Error, NotFoundError, UsageError
 from ingot.oci.image import Image
+from ingot.oci.tarball import TarballError
 from ingot.oci.tree import directory, file
 from ingot.testing.images import member, tar_of
 
@@ -255,6 +256,30 @@ def test_the_appliance_file_may_be_a_file_of_the_image(make: MakePlan) -> None:
 def test_a_folder_is_no_source(make: MakePlan, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is no regular file"):
         make(f"files: [{{path: a, source: {tmp_path}, optional: true}}]")
+
+
+def test_a_kernel_s_archive_must_not_climb_out(
+    make: MakePlan, make_image: Callable[..., Image], images: dict[str, Image]
+) -> None:
+    image = make_image("example/kernel", files={"kernel": "elf"})
+    image.tree.add(file("kernel.tar", tar_of(member("../../etc/passwd", b"root"))))
+    images["example/kernel"] = image
+    with pytest.raises(TarballError):
+        make("kernel: {image: example/kernel}")
+
+
+def test_of_a_kernel_without_labels_the_modules_that_the_boot_needs_are_taken(
+    make: MakePlan, make_image: Callable[..., Image], images: dict[str, Image]
+) -> None:
+    folder = "usr/lib/modules/6.1/kernel"
+    names = ("loop", "squashfs", "virtio_net", "unknown")
+    archive = tar_of(*(member(f"{folder}/{name}.ko", b"elf") for name in names))
+    image = make_image("example/kernel", files={"kernel": "elf"})
+    image.tree.add(file("kernel.tar", archive))
+    images["example/kernel"] = image
+    plan = make("kernel: {image: example/kernel}")
+    assert plan.early_modules == (f"{folder}/loop.ko", f"{folder}/squashfs.ko")
+    assert text(plan, "etc/ingot/modules") == f"/{folder}/virtio_net.ko\n"
 
 
 def test_init_images_share_one_package_list_and_the_machine_s_resolver(

@@ -1,6 +1,7 @@
 """Images of the shapes that LinuxKit's have, in a store that no registry has to fill."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ingot.testing.images import SmallImage, member, tar_of, write_layout
 
 FOLDER = Path(__file__).parent
 EXAMPLES = sorted(path.stem for path in FOLDER.glob("*.yml"))
+MakeSession = Callable[[Path], Session]
 LABEL = "org.mobyproject.config"
 
 
@@ -198,21 +200,31 @@ def small_image(made: Made, extra: dict[str, bytes]) -> SmallImage:
 
 
 @pytest.fixture(scope="session")
-def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
-    """A session whose store has all images, and which may not ask for more."""
-    folder = tmp_path_factory.mktemp("linuxkit")
-    archive = tar_of(
-        *(member(path) for path in ("lib", "lib/modules", "lib/modules/6.12")),
-        *(member(path, text.encode()) for path, text in KERNEL_ARCHIVE.items()),
-    )
-    named = {}
-    for name, made in IMAGES.items():
-        extra = {"kernel.tar": archive} if name.startswith("linuxkit/kernel") else {}
-        full = f"docker.io/{name}" if "/" in name else f"docker.io/library/{name}"
-        named[full] = [small_image(made, extra)]
-    session = Session(cache_dir=folder / "cache", offline=True)
-    import_images(write_layout(folder / "layout", named), None, ImageStore(session.cache_dir))
-    return session
+def make_session() -> MakeSession:
+    """Make a session whose store, in a folder, has all images, and which may not ask for more."""
+
+    def make(folder: Path) -> Session:
+        archive = tar_of(
+            *(member(path) for path in ("lib", "lib/modules", "lib/modules/6.12")),
+            *(member(path, text.encode()) for path, text in KERNEL_ARCHIVE.items()),
+        )
+        named = {}
+        for name, made in IMAGES.items():
+            extra = {"kernel.tar": archive} if name.startswith("linuxkit/kernel") else {}
+            full = f"docker.io/{name}" if "/" in name else f"docker.io/library/{name}"
+            named[full] = [small_image(made, extra)]
+        session = Session(cache_dir=folder / "cache", offline=True)
+        layout = write_layout(folder / "layout", named)
+        import_images(layout, None, ImageStore(session.cache_dir))
+        return session
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def session(make_session: MakeSession, tmp_path_factory: pytest.TempPathFactory) -> Session:
+    """A session that all examples share."""
+    return make_session(tmp_path_factory.mktemp("linuxkit"))
 
 
 @pytest.fixture(scope="session")

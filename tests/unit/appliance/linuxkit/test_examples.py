@@ -7,16 +7,19 @@ itself. `INGOT_WRITE_GOLDEN=1` writes the lists anew; read them before they are 
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from ingot.appliance.build import plan_appliance
 from ingot.appliance.capabilities import KNOWN
+from ingot.appliance.inputs import read_file
 from ingot.appliance.plan import Plan
 from ingot.oci.tree import Entry
 
-from .conftest import EXAMPLES, FOLDER, IMAGES, KERNEL_ARCHIVE, LEFT_OVERS, Made
+from .conftest import EXAMPLES, FOLDER, IMAGES, KERNEL_ARCHIVE, LEFT_OVERS, Made, MakeSession
 
 SECTIONS = ("onboot", "onshutdown", "services")
 # What our boot reads; LinuxKit's init does not look there.
@@ -272,6 +275,17 @@ def test_devices_become_nodes_and_rules(plans: dict[str, Plan]) -> None:
         {"allow": True, "type": "b", "access": "rwm"},
         {"allow": True, "type": "c", "major": 10, "minor": 236, "access": "rwm"},
     ]
+
+
+@pytest.mark.parametrize("name", ["volumes", "wireguard", "microcode"])
+def test_another_machine_plans_the_same(
+    plans: dict[str, Plan], name: str, tmp_path: Path, make_session: MakeSession
+) -> None:
+    copy = tmp_path / "elsewhere" / f"{name}.yml"
+    copy.parent.mkdir()
+    copy.write_text((FOLDER / f"{name}.yml").read_text())
+    plan = plan_appliance(read_file(copy), "amd64", make_session(tmp_path))
+    assert plan.root.digest() == plans[name].root.digest()
 
 
 def listed(plan: Plan) -> str:
