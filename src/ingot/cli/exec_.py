@@ -23,26 +23,28 @@ _AGENT_TIMEOUT_S = 30.0
 @click.option(
     "--host", is_flag=True, help="Run it in the guest's operating system, outside every service."
 )
+@click.option("--tty", "-t", is_flag=True, help="Run it on a terminal, which is this one.")
+@click.option("--interactive", "-i", is_flag=True, help="Pass on what is typed, line by line.")
 @click.option("--no-stdin", "-n", is_flag=True, help="Do not pass on what is piped in.")
 @output_options
-def exec_(
-    printer: Printer, *, name: str, words: tuple[str, ...], host: bool, no_stdin: bool
-) -> int:
+def exec_(printer: Printer, *, name: str, words: tuple[str, ...], host: bool, **how: bool) -> int:
     """Run a command inside a running machine's service, and end with its exit code.
 
-    Standard input is passed on if it is a pipe or a file (8 MiB at most); output appears when the
-    command has ended (16 MiB of each stream at most). With --host there is no SERVICE: the
-    command runs as root in the guest's operating system. Options of this command stand before
-    MACHINE; whatever follows belongs to COMMAND.
+    Output appears as the command writes it. Standard input is passed on if it is a pipe or a
+    file. With --tty the command has a terminal of its own and every key goes to it, except Ctrl-],
+    which ends it. With --host there is no SERVICE: the command runs as root in the guest's
+    operating system. Options of this command stand before MACHINE; whatever follows belongs to
+    COMMAND.
 
     \b
     Examples:
       ingot exec store store ingot server keys
-      ingot exec store store cat /proc/mounts
+      ingot exec -it web web sh
+      tar -c site | ingot exec web web tar -x -C /data
       ingot exec --host store crun list
     """
     from ingot.base.errors import UsageError
-    from ingot.cli._machines import machines, require_channels
+    from ingot.cli._machines import machines, require_channels, runner_of
     from ingot.vm.services import Guest
 
     if len(words) < (1 if host else 2):
@@ -55,8 +57,34 @@ def exec_(
     folder.running()
     guest = Guest(folder.path)
     guest.wait(_AGENT_TIMEOUT_S)
-    stdin = b"" if no_stdin else _piped_input()
+    # Elsewhere the hypervisor is not ours to plug ports into.
+    streams = runner_of(folder).name == "qemu" and not printer.as_json
+    service, command = (None, words) if host else (words[0], words[1:])
+    if how["tty"]:
+        _check_terminal(streams=streams)
+        return guest.on_terminal(command, service=service, term=os.environ.get("TERM", ""))
+    if streams:
+        return guest.stream(command, service=service, stdin=_input(how))
+    stdin = b"" if how["no_stdin"] else _piped_input()
     return _run(printer, guest, words, host=host, stdin=stdin)
+
+
+def _check_terminal(*, streams: bool) -> None:
+    from ingot.base.errors import UsageError
+
+    if not streams:
+        raise UsageError("--tty needs a machine on qemu, and no --json")
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "standard input and output are no terminal", hint="leave --tty away in scripts"
+        )
+
+
+def _input(how: dict[str, bool]) -> int | None:
+    """Return the descriptor that the command reads, if any."""
+    if how["no_stdin"]:
+        return None
+    return 0 if how["interactive"] or _is_piped() else None
 
 
 def _run(
@@ -88,8 +116,10 @@ def _run(
 def _piped_input() -> bytes:
     from ingot.vm.agent import INPUT_BYTES_MAX
 
-    mode = os.fstat(0).st_mode
+    return sys.stdin.buffer.read(INPUT_BYTES_MAX + 1) if _is_piped() else b""
+
+
+def _is_piped() -> bool:
     # A terminal, /dev/null or a socket has nothing for the command.
-    if not (stat.S_ISFIFO(mode) or stat.S_ISREG(mode)):
-        return b""
-    return sys.stdin.buffer.read(INPUT_BYTES_MAX + 1)
+    mode = os.fstat(0).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)

@@ -33,6 +33,8 @@ ANSWER_BYTES_MAX = 64 * MIB
 
 _SENTINEL = b"\xff"
 _CALL_TIMEOUT_S = 30.0
+_END_TIMEOUT_S = 5.0
+_KILL = ("/bin/busybox", "kill", "-TERM")
 _SYNC_TIMEOUT_S = 2.0
 _CHUNK_BYTES = 1 << 16
 _POLL_FIRST_S = 0.02
@@ -166,13 +168,33 @@ class GuestAgent:
         deadline_s = time.monotonic() + timeout_s
         delay_s = _POLL_FIRST_S
         while True:
-            ended = _convert(self._call("guest-exec-status", {"pid": pid}), _Ended)
-            if ended.exited:
-                return _outcome(ended)
+            outcome = self.outcome(pid)
+            if outcome is not None:
+                return outcome
             if time.monotonic() >= deadline_s:
                 raise AgentUnavailableError(f"process {pid} in the guest still runs")
             time.sleep(delay_s)
             delay_s = min(_POLL_LIMIT_S, delay_s * 1.5)
+
+    def outcome(self, pid: int) -> Outcome | None:
+        """Return how a program that was started here has ended, once; None if it still runs.
+
+        Raises:
+            AgentUnavailableError: the agent, or the machine, went away meanwhile.
+        """
+        ended = _convert(self._call("guest-exec-status", {"pid": pid}), _Ended)
+        return _outcome(ended) if ended.exited else None
+
+    def end(self, pid: int) -> None:
+        """End a program that was started here by SIGTERM.
+
+        Raises:
+            Error: the agent does not answer, or the program does not end.
+        """
+        # An interrupt may have come in the middle of an exchange.
+        self.wait(_END_TIMEOUT_S)
+        self.execute([*_KILL, str(pid)])
+        self.wait_for(pid, _END_TIMEOUT_S)
 
     def _call(
         self,

@@ -122,13 +122,14 @@ def attached(folder: MachineFolder) -> Iterator[socket.socket]:
 
 
 @contextlib.contextmanager
-def raw_terminal(descriptor: int) -> Iterator[None]:
-    """Pass every key through as it is, but keep turning newlines into new lines on output."""
+def raw_terminal(descriptor: int, *, lines: bool = True) -> Iterator[None]:
+    """Pass every key through as it is; with `lines`, keep turning newlines into new lines."""
     before = termios.tcgetattr(descriptor)
     try:
         tty.setraw(descriptor)
         attributes = termios.tcgetattr(descriptor)
-        attributes[_OUTPUT_FLAGS] |= termios.OPOST
+        if lines:
+            attributes[_OUTPUT_FLAGS] |= termios.OPOST
         termios.tcsetattr(descriptor, termios.TCSANOW, attributes)
         yield
     finally:

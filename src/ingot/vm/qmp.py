@@ -46,7 +46,7 @@ def execute(directory: Path, command: str, arguments: Mapping[str, object] | Non
     async def work(client: qmp.QMPClient) -> object:
         return await client.execute(command, arguments)
 
-    return _run(directory, command, work, _TIMEOUT_S)
+    return run(directory, command, work)
 
 
 def save_state(directory: Path, descriptor: int) -> None:
@@ -66,7 +66,7 @@ def save_state(directory: Path, descriptor: int) -> None:
                 raise QmpError(str(progress.get("error-desc", "no reason given")))
             await asyncio.sleep(_POLL_S)
 
-    _run(directory, "migrate", work, STATE_TIMEOUT_S)
+    run(directory, "migrate", work, STATE_TIMEOUT_S)
 
 
 def load_state(directory: Path, descriptor: int) -> None:
@@ -88,15 +88,21 @@ def load_state(directory: Path, descriptor: int) -> None:
             raise QmpError(f"the machine is {status} and not paused as it was saved")
         await client.execute("cont")
 
-    _run(directory, "migrate-incoming", work, STATE_TIMEOUT_S)
+    run(directory, "migrate-incoming", work, STATE_TIMEOUT_S)
 
 
-def _run(
+def run(
     directory: Path,
     what: str,
     work: Callable[[qmp.QMPClient], Coroutine[Any, Any, _T]],
-    timeout_s: float,
+    timeout_s: float = _TIMEOUT_S,
 ) -> _T:
+    """Run several QMP commands on one connection to the machine in `directory`.
+
+    Raises:
+        ConflictError: no hypervisor listens there.
+        QmpError: it refused one, `what` tells which, or did not answer in time.
+    """
     try:
         return asyncio.run(_connected(directory, work, timeout_s))
     except (qmp.QMPError, TimeoutError, OSError, EOFError) as error:

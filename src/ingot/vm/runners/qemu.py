@@ -14,6 +14,7 @@ from ingot.base.atomic import write_atomically
 from ingot.base.errors import ConflictError, Error, MissingToolError, UsageError
 from ingot.vm import qmp
 from ingot.vm.build import COMMAND_LINE_BYTES_MAX, Medium
+from ingot.vm.guest.ports import in_use
 from ingot.vm.machine import KernelBoot, Machine, RunnerName
 from ingot.vm.runners.contract import Launched, Plan
 from ingot.vm.runners.qemu_command import (
@@ -98,6 +99,11 @@ class QemuRunner:
 
     def save_state(self, directory: Path, state: Path) -> None:
         """Pause the machine, bring its disks up to date, and write its state to a file."""
+        if in_use(directory):
+            raise ConflictError(
+                f"machine {directory.name!r} cannot be saved while 'ingot exec' runs in it",
+                hint="wait for the command to end, or end it",
+            )
         qmp.execute(directory, "stop")
         with state.open("xb") as file:
             qmp.save_state(directory, file.fileno())
