@@ -1,4 +1,4 @@
-"""Pages of listings in buckets of a thousand to a million keys, and how their cost grows."""
+"""PUT, GET and pages of listings in buckets of 10³ to 10⁶ keys: how their cost grows."""
 
 import argparse
 import asyncio
@@ -25,6 +25,9 @@ KEYS_PER_COMMIT = 5000
 SIZES = (10**3, 10**4, 10**5, 10**6)
 LARGEST = 10**7
 LIMIT_MS = 10.0
+PUTS = 2000
+PUTS_AT_A_TIME = 32
+BODY = bytes(4096)
 
 
 class Workload(NamedTuple):
@@ -42,23 +45,27 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--largest", action="store_true", help="a bucket of 10 million keys too")
     options = parser.parse_args(arguments)
     titles = " | ".join(workload.title for workload in WORKLOADS)
-    print("CPU milliseconds of a page, median / worst; pages of objects are rendered as XML.\n")
-    print(f"| keys | {titles} |")
-    print("|---" * (len(WORKLOADS) + 1) + "|")
+    print("CPU milliseconds of a page, median / worst; pages of objects are rendered as XML.")
+    print(f"PUT: {PUTS} new keys at random places, {PUTS_AT_A_TIME} at a time, of all threads.\n")
+    print(f"| keys | {titles} | PUT of 4 KiB |")
+    print("|---" * (len(WORKLOADS) + 2) + "|")
     worst_ms = 0.0
     for count in (*SIZES, LARGEST) if options.largest else SIZES:
         with tempfile.TemporaryDirectory(dir=options.directory) as directory:
-            cells = asyncio.run(_measure(Path(directory), count, options.pages))
+            cells, put_ms = asyncio.run(_measure(Path(directory), count, options.pages))
         worst_ms = max(worst_ms, *(high for _, high in cells))
         figures = " | ".join(f"{middle:.2f} / {high:.2f}" for middle, high in cells)
-        print(f"| {count:,} | {figures} |", flush=True)
+        print(f"| {count:,} | {figures} | {put_ms:.3f} |", flush=True)
     print(f"\nworst page: {worst_ms:.2f} ms (aim: {LIMIT_MS:g} ms)")
 
 
-async def _measure(directory: Path, count: int, pages: int) -> list[tuple[float, float]]:
+async def _measure(
+    directory: Path, count: int, pages: int
+) -> tuple[list[tuple[float, float]], float]:
     store = ObjectStore.open(directory)
     await store.buckets.create(BUCKET)
     await _fill(store, directory, count)
+    put_ms = await _put_many(store, count)
     # From here on the bucket keeps versions, as the page of versions reads two spaces then.
     await store.buckets.set_versioning(BUCKET, Versioning.ENABLED)
     chosen = random.Random(count)
@@ -76,7 +83,24 @@ async def _measure(directory: Path, count: int, pages: int) -> list[tuple[float,
             durations_ms.append((time.thread_time() - started_s) * 1000)
         cells.append((statistics.median(durations_ms), max(durations_ms)))
     store.close()
-    return cells
+    return cells, put_ms
+
+
+async def _put_many(store: ObjectStore, count: int) -> float:
+    """Return the CPU milliseconds of a durable PUT of a new key."""
+    chosen = random.Random(-count)
+    # Behind the key of a place that is chosen at random, so that the tree grows everywhere.
+    names = iter([f"{_key(chosen.randrange(count), count)}+{number}" for number in range(PUTS)])
+
+    async def put() -> None:
+        for name in names:
+            writer = store.bodies.writer(size_hint=len(BODY), sha256=True)
+            await writer.write(BODY)
+            await store.objects.put(BUCKET, name, await writer.finish())
+
+    started_s = time.process_time()
+    await asyncio.gather(*(put() for _ in range(PUTS_AT_A_TIME)))
+    return (time.process_time() - started_s) / PUTS * 1000
 
 
 def _key(index: int, count: int) -> str:

@@ -66,3 +66,37 @@ def test_both_catalogs_agree(groups):
 
     with tempfile.TemporaryDirectory() as directory:
         asyncio.run(test(directory))
+
+
+KEYS = st.sets(st.text(alphabet="ab/\x01\x02äå\U0010ffff", max_size=8), max_size=30)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    names=KEYS,
+    prefix=st.text(alphabet="ab/ä", max_size=2),
+    delimiter=st.sampled_from(["/", "a", "ab", "ä", "//", "/ä"]),
+    start=st.text(alphabet="ab/\x01ä", max_size=4),
+    limit=st.integers(min_value=1, max_value=20),
+)
+def test_both_catalogs_skim_alike(names, prefix, delimiter, start, limit):
+    beginning = b"o/" + prefix.encode()
+    keys = [beginning + name.encode() for name in names] + [b"n", b"p"]
+    parameters = {
+        "start": beginning + start.encode(),
+        "stop": b"o/" + prefix.encode() + b"\xff",
+        "skip": len(beginning),
+        "delimiter": delimiter.encode(),
+        "limit": limit,
+    }
+
+    async def test(directory):
+        catalog, model = SqliteCatalog(Path(directory)), MemoryCatalog()
+        for each in (catalog, model):
+            await each.commit("p", puts=[Put(key, b"v" + key) for key in keys])
+        found = catalog.skim("p", **parameters)
+        catalog.close()
+        assert found == model.skim("p", **parameters)
+
+    with tempfile.TemporaryDirectory() as directory:
+        asyncio.run(test(directory))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from unittest.mock import patch
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingot.store import listing
 from ingot.testing.stores import memory_store, put_bytes
 
 # Few characters, so that prefixes and delimiters meet; among them those that are escaped.
@@ -47,8 +49,9 @@ async def new_store(names):
     prefix=TEXT,
     delimiter=st.sampled_from(["", "/", "a", "ab", "ä", "\x01", "//"]),
     limit=st.integers(min_value=1, max_value=7),
+    first=st.sampled_from([1, 2, 64]),
 )
-def test_pages_put_together_are_the_whole_listing(names, prefix, delimiter, limit):
+def test_pages_put_together_are_the_whole_listing(names, prefix, delimiter, limit, first):
     async def test():
         store = await new_store(names)
         entries = []
@@ -64,7 +67,9 @@ def test_pages_put_together_are_the_whole_listing(names, prefix, delimiter, limi
         store.close()
         assert entries == expected_entries(names, prefix, delimiter, "")
 
-    asyncio.run(test())
+    # With few rows at first a walk comes to skim however small the bucket is.
+    with patch.object(listing, "_ROWS_FIRST", first), patch.object(listing, "_SKIMMED_MAX", 3):
+        asyncio.run(test())
 
 
 @settings(max_examples=300, deadline=None)

@@ -15,6 +15,10 @@ from ingot.store.errors import RecordDamagedError
 # nothing. The reads grow while nothing is rolled up, and shrink when most of one was.
 _ROWS_FIRST = 64
 _GROWTH = 4
+# What is read at a time while each row is rolled up into a prefix of its own.
+_SKIMMED_MAX = 250
+# Of what escaping makes; a delimiter without them is found in escaped keys where it is in others.
+_ESCAPED_BYTES = b"\0\1\2\3\4"
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
@@ -84,10 +88,23 @@ def walk(
     wanted = limit + 1  # one more tells whether the page is truncated
     rows_max = _ROWS_FIRST if delimiter else wanted
     entries: list[Row | str] = []
+    # In the other spaces there is more in a catalog key, behind the S3 key.
+    skims = space == keys.OBJECTS and not set(_ESCAPED_BYTES).intersection(delimiter.encode())
     reader = _RowReader(space, prefix.encode(), delimiter.encode())
     while len(entries) < wanted and position < stop:
-        asked = min(rows_max, wanted - len(entries))
-        rows = catalog.scan(partition, position, stop, limit=asked)
+        if rows_max == 1 and skims:
+            asked = min(_SKIMMED_MAX, wanted - len(entries))
+            rows = catalog.skim(
+                partition,
+                position,
+                stop,
+                skip=len(start),
+                delimiter=delimiter.encode(),
+                limit=asked,
+            )
+        else:
+            asked = min(rows_max, wanted - len(entries))
+            rows = catalog.scan(partition, position, stop, limit=asked)
         shown = len(entries)
         try:
             position = reader.take(rows, entries)

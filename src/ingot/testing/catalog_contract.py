@@ -110,6 +110,46 @@ class CatalogContract:
 
         run_with(open_catalog, test)
 
+    def test_skimming_takes_the_first_key_of_each_group(self, open_catalog: OpenCatalog) -> None:
+        keys = [
+            b"o/a",
+            b"o/b/1",
+            b"o/b/2",
+            b"o/b0",
+            b"o/c/",
+            b"o/c/\xff",
+            b"o/\xc3\xa4/\x01",
+            b"p/",
+        ]
+
+        async def test(catalog: Catalog) -> None:
+            await catalog.commit(P, puts=[Put(key, b"v" + key) for key in keys])
+            await catalog.commit("q", puts=[Put(b"o/b/3", b"v")])
+
+            def skim(start: bytes, stop: bytes, limit: int = 10, skip: int = 2) -> list[bytes]:
+                found = catalog.skim(P, start, stop, skip=skip, delimiter=b"/", limit=limit)
+                assert all(value == b"v" + key for key, value in found)
+                return [key for key, _ in found]
+
+            firsts = [b"o/a", b"o/b/1", b"o/b0", b"o/c/", b"o/\xc3\xa4/\x01"]
+            assert skim(b"o/", b"o0") == firsts
+            assert skim(b"o/", b"o0", limit=2) == firsts[:2]
+            assert skim(b"o/b/2", b"o/c/") == [b"o/b/2", b"o/b0"]
+            assert skim(b"o/b/", b"o/b0", skip=4) == [b"o/b/1", b"o/b/2"]
+            assert skim(b"o/d", b"o/e") == []
+
+        run_with(open_catalog, test)
+
+    def test_skimming_looks_for_delimiters_of_any_length(self, open_catalog: OpenCatalog) -> None:
+        keys = [b"o/xab\xc3\xa41", b"o/xab\xc3\xa42", b"o/xab\xc3\xa5", b"o/xb\xc3\xa4"]
+
+        async def test(catalog: Catalog) -> None:
+            await catalog.commit(P, puts=[Put(key, b"v") for key in keys])
+            found = catalog.skim(P, b"o/", b"o0", skip=2, delimiter=b"b\xc3\xa4", limit=9)
+            assert [key for key, _ in found] == [keys[0], keys[2], keys[3]]
+
+        run_with(open_catalog, test)
+
     def test_partitions_are_listed_in_order_while_they_hold_keys(
         self, open_catalog: OpenCatalog
     ) -> None:

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from ingot.store.catalog import sqlite, transaction
+from ingot.store.catalog import sqlite, statements, transaction
 
 STATEMENTS = {
-    "get": sqlite._GET,
-    "get with attachment": sqlite._GET_WITH_ATTACHMENT,
-    "next partition": sqlite._NEXT_PARTITION,
+    "get": statements.GET,
+    "get with attachment": statements.GET_WITH_ATTACHMENT,
+    "next partition": statements.NEXT_PARTITION,
     "any": transaction._ANY,
-    **{f"scan {kind}": text for kind, text in sqlite._SCANS.items()},
+    **{f"scan {kind}": text for kind, text in statements.SCANS.items()},
     **{f"delete {rows}": text for rows, text in transaction._DELETES.items()},
 }
 
@@ -54,3 +54,14 @@ def test_looking_ahead_searches_for_its_keys(connection: sqlite3.Connection, row
     search = "SEARCH record USING PRIMARY KEY (partition=? AND key=?)"
     assert any(detail.startswith(search) for detail in details)
     assert not any("SCAN record" in detail for detail in details)
+
+
+def test_skimming_searches_for_every_key(connection: sqlite3.Connection) -> None:
+    names = ("partition", "start", "stop", "skip", "delimiter", "behind", "limit")
+    text = f"EXPLAIN QUERY PLAN {statements.SKIM}"
+    steps = connection.execute(text, dict.fromkeys(names, b"x")).fetchall()
+    connection.close()
+    details = [step[3] for step in steps]
+    assert sum("SEARCH record USING PRIMARY KEY" in detail for detail in details) == 2
+    assert any("SEARCH next USING PRIMARY KEY (partition=? AND key=?)" in d for d in details)
+    assert not any("SCAN record" in detail or "SCAN next" in detail for detail in details)

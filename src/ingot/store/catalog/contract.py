@@ -66,6 +66,12 @@ def assert_valid(puts: Sequence[Put], deletes: Sequence[bytes]) -> None:
         assert not {put.key for put in puts}.intersection(deletes), "put and deleted"
 
 
+def behind(delimiter: bytes) -> bytes:
+    """Return what is as long as a delimiter and sorts directly behind all that begins with it."""
+    assert not delimiter.endswith(b"\xff")
+    return delimiter[:-1] + bytes((delimiter[-1] + 1,))
+
+
 class Catalog(Protocol):
     """An ordered map of bytes to bytes, cut into partitions.
 
@@ -99,6 +105,24 @@ class Catalog(Protocol):
             stop: the first key behind the range; `b""` stands for the end of the partition.
             limit: how many pairs at most (≥ 1).
             reverse: begin at the end of the range and go down.
+        """
+        ...
+
+    def skim(
+        self, partition: str, start: bytes, stop: bytes, *, skip: int, delimiter: bytes, limit: int
+    ) -> list[tuple[bytes, bytes]]:
+        """Return pairs as `scan` does, but of keys that share a beginning only the first one.
+
+        A key that holds `delimiter` behind its first `skip` bytes hides the keys that begin like
+        it up to there, the delimiter included. Hidden keys are sought past and not read.
+
+        Args:
+            partition: where to look.
+            start: the first key that may be returned; it begins with the same `skip` bytes as all.
+            stop: the first key behind the range.
+            skip: how many bytes the delimiter is not looked for in.
+            delimiter: not empty, and it does not end in 0xFF.
+            limit: how many pairs at most (≥ 1).
         """
         ...
 

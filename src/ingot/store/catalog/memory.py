@@ -12,6 +12,7 @@ from ingot.store.catalog.contract import (
     EmptyRange,
     Put,
     assert_valid,
+    behind,
 )
 from ingot.store.errors import StoreFailedError
 
@@ -72,6 +73,18 @@ class MemoryCatalog:
         if reverse:
             keys.reverse()
         return [(key, found.stored[key][0]) for key in keys[:limit]]
+
+    def skim(
+        self, partition: str, start: bytes, stop: bytes, *, skip: int, delimiter: bytes, limit: int
+    ) -> list[tuple[bytes, bytes]]:
+        """Return the first key and value of each group."""
+        found: list[tuple[bytes, bytes]] = []
+        while len(found) < limit and (rows := self.scan(partition, start, stop, limit=1)):
+            found += rows
+            key = rows[0][0]
+            at = key.find(delimiter, skip)
+            start = key + b"\1" if at < 0 else key[:at] + behind(delimiter)
+        return found
 
     def partitions(self) -> Iterator[str]:
         """Yield the partitions that hold keys."""

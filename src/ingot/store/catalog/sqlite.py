@@ -15,6 +15,7 @@ from typing import Any
 from ingot.base import failpoints
 from ingot.base.atomic import fsync_directory
 from ingot.base.units import MIB
+from ingot.store.catalog import statements
 from ingot.store.catalog.committer import Commit, Committer
 from ingot.store.catalog.contract import (
     Check,
@@ -22,6 +23,7 @@ from ingot.store.catalog.contract import (
     EmptyRange,
     Put,
     assert_valid,
+    behind,
 )
 from ingot.store.catalog.transaction import Transaction
 from ingot.store.catalog.turnstile import Turnstile
@@ -70,27 +72,11 @@ CREATE TRIGGER record_deleted AFTER DELETE ON record WHEN old.attachment_id IS N
 BEGIN DELETE FROM attachment WHERE id = old.attachment_id; END;
 """
 
-_GET = "SELECT value FROM record WHERE partition = ? AND key = ?"
-_GET_WITH_ATTACHMENT = (
-    "SELECT r.value, a.bytes FROM record r LEFT JOIN attachment a ON a.id = r.attachment_id"
-    " WHERE r.partition = ? AND r.key = ?"
-)
-_SCAN = "SELECT key, value FROM record WHERE partition = ? AND key >= ?"
-_UP = " ORDER BY key LIMIT ?"
-_DOWN = " ORDER BY key DESC LIMIT ?"
-# Indexed by (bounded above, reverse).
-_SCANS = {
-    (False, False): _SCAN + _UP,
-    (False, True): _SCAN + _DOWN,
-    (True, False): _SCAN + " AND key < ?" + _UP,
-    (True, True): _SCAN + " AND key < ?" + _DOWN,
-}
-_INTEGRITY_CHECK = "PRAGMA integrity_check(100)"
-_NEXT_PARTITION = "SELECT partition FROM record WHERE partition > ? ORDER BY partition LIMIT 1"
-
-
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _FULL = StoreFullError("the catalog's device is full", hint="free some space")
+
+
+_Parameters = tuple[object, ...] | dict[str, object]
 
 
 class SqliteCatalog:
@@ -124,13 +110,13 @@ class SqliteCatalog:
 
     def get(self, partition: str, key: bytes) -> bytes | None:
         """Return a key's value."""
-        rows: list[tuple[bytes]] = self._select(_GET, (partition, key))
+        rows: list[tuple[bytes]] = self._select(statements.GET, (partition, key))
         return rows[0][0] if rows else None
 
     def get_with_attachment(self, partition: str, key: bytes) -> tuple[bytes, bytes | None] | None:
         """Return a key's value and attachment from one moment."""
         rows: list[tuple[bytes, bytes | None]]
-        rows = self._select(_GET_WITH_ATTACHMENT, (partition, key))
+        rows = self._select(statements.GET_WITH_ATTACHMENT, (partition, key))
         return rows[0] if rows else None
 
     def scan(
@@ -138,18 +124,33 @@ class SqliteCatalog:
     ) -> list[tuple[bytes, bytes]]:
         """Return a range of keys and values."""
         bounds = (partition, start, stop, limit) if stop else (partition, start, limit)
-        return self._select(_SCANS[bool(stop), reverse], bounds)
+        return self._select(statements.SCANS[bool(stop), reverse], bounds)
+
+    def skim(
+        self, partition: str, start: bytes, stop: bytes, *, skip: int, delimiter: bytes, limit: int
+    ) -> list[tuple[bytes, bytes]]:
+        """Return the first key and value of each group."""
+        parameters = {
+            "partition": partition,
+            "start": start,
+            "stop": stop,
+            "skip": skip,
+            "delimiter": delimiter,
+            "behind": behind(delimiter),
+            "limit": limit,
+        }
+        return self._select(statements.SKIM, parameters)
 
     def partitions(self) -> Iterator[str]:
         """Yield the partitions that hold keys."""
         last = ""
-        while rows := self._select(_NEXT_PARTITION, (last,)):
+        while rows := self._select(statements.NEXT_PARTITION, (last,)):
             last = rows[0][0]
             yield last
 
     def problems(self) -> list[str]:
         """Return what SQLite finds wrong with the file; it reads all of it."""
-        rows: list[tuple[str]] = self._select(_INTEGRITY_CHECK, ())
+        rows: list[tuple[str]] = self._select(statements.INTEGRITY_CHECK, ())
         return [text for (text,) in rows if text != "ok"]
 
     def give_back(self) -> bool:
@@ -243,7 +244,7 @@ class SqliteCatalog:
             raise StoreFormatError(f"{self._path} cannot be opened: {error}") from error
         return connection
 
-    def _select(self, statement: str, parameters: tuple[object, ...]) -> list[Any]:
+    def _select(self, statement: str, parameters: _Parameters) -> list[Any]:
         try:
             # fetchall ends the read transaction at once: an open one would hold up checkpoints.
             return self._reader().execute(statement, parameters).fetchall()
