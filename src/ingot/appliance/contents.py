@@ -84,14 +84,19 @@ def read_contents(prefix: Path) -> Contents:
         manifest = msgspec.json.decode(_read(path), type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is no manifest of a build: {error}") from error
-    sbom, files = _beside(prefix, SBOM_SUFFIX), _beside(prefix, FILES_SUFFIX)
+    files = _beside(prefix, FILES_SUFFIX)
     return Contents(
         name=manifest.name,
         arch=manifest.arch,
         outputs=manifest.files,
-        bill=read_sbom(_read(sbom), str(sbom)),
+        bill=read_bill(_beside(prefix, SBOM_SUFFIX)),
         files=read_mtree(_read(files), str(files)),
     )
+
+
+def read_bill(path: Path) -> Bill:
+    """Read the bill of materials that a build wrote; raises as `read_contents`."""
+    return read_sbom(_read(path), str(path))
 
 
 def planned_contents(plan: Plan) -> Contents:

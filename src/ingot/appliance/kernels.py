@@ -12,10 +12,10 @@ from ingot.appliance.spec import Kernel
 from ingot.base.errors import NotFoundError, UsageError
 from ingot.base.units import GIB
 from ingot.oci.image import Image
-from ingot.oci.layers import LAYERS_FOLDER
+from ingot.oci.layers import LAYERS_FOLDER, clean_path
 from ingot.oci.packed import Row, cached_entries
 from ingot.oci.tarball import ContentStream, read_tar
-from ingot.oci.tree import Content, Entry, Tree, check_path
+from ingot.oci.tree import Content, Entry, Tree
 
 ARCHIVE_BYTES_MAX = 8 * GIB
 # What our own kernel component says of itself.
@@ -92,15 +92,11 @@ def unpack_archive(content: Content, cache_dir: Path) -> list[Entry]:
             ContentStream(content),
             bodies,
             name="the kernel's archive",
-            clean=_clean,
+            clean=clean_path,
             size_bytes_max=ARCHIVE_BYTES_MAX,
         )
 
     return cached_entries(cache_dir / LAYERS_FOLDER, content.sha256(), fill)
-
-
-def _clean(name: str) -> str:
-    return check_path("/".join(part for part in name.split("/") if part not in {"", "."}))
 
 
 def _file(image: Image, name: str, key: str) -> Content:

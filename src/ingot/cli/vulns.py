@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("what", metavar="PREFIX|FILE.yml", type=click.Path(path_type=Path))
+@click.argument("what", metavar="PREFIX|FILE.yml|FILE.spdx.json", type=click.Path(path_type=Path))
 @click.option(
     "--advisories",
     "-a",
@@ -40,6 +40,8 @@ def vulns(
 ) -> int:
     """Look the packages of a build (DIR/NAME), or of FILE.yml, up in advisory files.
 
+    A bill of materials that a build wrote (NAME.spdx.json) will do, too.
+
     Debian packages are known by source package, version and release, wheels by name and version.
     Nothing is fetched: take the files from the security tracker (data/json) and from osv.dev.
 
@@ -51,12 +53,16 @@ def vulns(
     """
     from ingot.appliance.advisories.load import open_database
     from ingot.appliance.advisories.report import report
+    from ingot.appliance.contents import SBOM_SUFFIX, read_bill
     from ingot.cli.inspect import contents_of
 
     databases = [open_database(path) for path in paths]
     choice = {key: options.pop(key) for key in ("only_fixed", "with_minor", "ignored")}
-    contents = contents_of(printer, what, options.pop("arch"), options)
-    found = report(contents.bill, databases, **choice)
+    if what.name.endswith(SBOM_SUFFIX):
+        bill = read_bill(what)
+    else:
+        bill = contents_of(printer, what, options.pop("arch"), options).bill
+    found = report(bill, databases, **choice)
     for row in found.rows:
         printer.data(dataclasses.asdict(row), _text(row))
     _summary(printer, found)

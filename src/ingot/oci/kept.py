@@ -8,21 +8,16 @@ import msgspec
 
 from ingot.base.errors import NotFoundError
 from ingot.oci.digest import digest_of, hex_of
-from ingot.oci.layout import Layout, document
+from ingot.oci.layout import Layout, chosen_manifest, document
 from ingot.oci.manifest import (
-    INDEX_DEPTH_MAX,
     INDEX_TYPE,
     MANIFEST_TYPE,
     REF_NAME,
     ConfigDocument,
     Descriptor,
     Index,
-    Manifest,
-    ManifestError,
     Platform,
     decode,
-    decode_manifest,
-    select,
 )
 from ingot.oci.tree import Content, Entry, Tree, file
 
@@ -57,16 +52,7 @@ def _add_image(
     tree: Tree, layout: Layout, root: Descriptor, platform: Platform, name: str
 ) -> Descriptor:
     """Add the blobs of one platform's image; return what points to its manifest."""
-    data = document(layout, root, name)
-    found: Manifest | Index = decode_manifest(data, name)
-    for _ in range(INDEX_DEPTH_MAX):
-        if isinstance(found, Manifest):
-            break
-        data = document(layout, select(found.manifests, platform, name), name)
-        found = decode_manifest(data, name)
-    else:
-        raise ManifestError(f"{name} nests indexes too deeply")
-    assert isinstance(found, Manifest)
+    data, found = chosen_manifest(layout, root, platform, name)
     config = document(layout, found.config, name)
     made_for = decode(config, ConfigDocument, name)
     own = Platform(made_for.architecture, made_for.os, made_for.variant)

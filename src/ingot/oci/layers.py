@@ -53,7 +53,7 @@ def layer_entries(blob: Content, digest: str, diff_id: str, cache_dir: Path) -> 
             decompressed(cast("BinaryIO", packed), compression),
             cast("BinaryIO", kept),
             name=f"layer {digest}",
-            clean=_clean,
+            clean=clean_path,
             size_bytes_max=LAYER_BYTES_MAX,
         )
         # Padding behind the compressed stream is part of the blob, too.
@@ -140,7 +140,7 @@ def _place(tree: Tree, folder: str) -> str | None:
     return found.path if found is not None and found.kind == "directory" else None
 
 
-def _clean(name: str) -> str:
+def clean_path(name: str) -> str:
     """Return a member's name below the root, as every runtime takes `/etc`, `./etc` and `etc/`."""
     parts = [part for part in name.split("/") if part not in {"", "."}]
     return check_path("/".join(parts))

@@ -27,8 +27,10 @@ from ingot.oci.manifest import (
     Index,
     Manifest,
     ManifestError,
+    Platform,
     decode,
     decode_manifest,
+    select,
 )
 from ingot.oci.tree import Content
 
@@ -253,3 +255,22 @@ def _document(content: Content, what: str) -> bytes:
     if content.size_bytes > DOCUMENT_BYTES_MAX:
         raise ManifestError(f"{what} is larger than {DOCUMENT_BYTES_MAX} bytes")
     return content.read()
+
+
+def chosen_manifest(
+    layout: Layout, root: Descriptor, platform: Platform, what: str
+) -> tuple[bytes, Manifest]:
+    """Return the manifest of a root's image for a platform: its bytes, and read.
+
+    Raises:
+        NotFoundError: the index has no image for the platform, or a document is missing.
+        IntegrityError: a document is malformed.
+    """
+    data = document(layout, root, what)
+    found = decode_manifest(data, what)
+    for _ in range(INDEX_DEPTH_MAX):
+        if isinstance(found, Manifest):
+            return data, found
+        data = document(layout, select(found.manifests, platform, what), what)
+        found = decode_manifest(data, what)
+    raise ManifestError(f"{what} nests indexes too deeply")

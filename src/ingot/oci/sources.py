@@ -17,19 +17,14 @@ from ingot.oci.folder import folder_tree
 from ingot.oci.image import Image, ImageConfig
 from ingot.oci.kept import layout_tree
 from ingot.oci.layers import layer_entries, stack
-from ingot.oci.layout import Layout, document, find_image, open_layout
+from ingot.oci.layout import Layout, chosen_manifest, document, find_image, open_layout
 from ingot.oci.manifest import (
-    INDEX_DEPTH_MAX,
     ConfigDocument,
     Descriptor,
-    Index,
-    Manifest,
     ManifestError,
     Platform,
     decode,
-    decode_manifest,
     image_config,
-    select,
 )
 from ingot.oci.packages import installed_packages, labelled_packages
 from ingot.oci.pull import pull
@@ -166,7 +161,7 @@ def load_image(
     layout: Layout, root: Descriptor, platform: Platform, text: str, cache_dir: Path
 ) -> Image:
     """Return a root's image for a platform; raises as `ImageSources.get`."""
-    manifest = _manifest(layout, root, platform, text)
+    _, manifest = chosen_manifest(layout, root, platform, text)
     config = decode(document(layout, manifest.config, text), ConfigDocument, text)
     made_for = Platform(config.architecture, config.os, config.variant)
     if made_for.architecture and not platform.matches(made_for):
@@ -187,16 +182,6 @@ def load_image(
     return Image(text, run, tree, packages, root.digest)
 
 
-def _manifest(layout: Layout, root: Descriptor, platform: Platform, text: str) -> Manifest:
-    found: Manifest | Index = decode_manifest(document(layout, root, text), text)
-    for _ in range(INDEX_DEPTH_MAX):
-        if isinstance(found, Manifest):
-            return found
-        chosen = select(found.manifests, platform, text)
-        found = decode_manifest(document(layout, chosen, text), text)
-    raise ManifestError(f"{text} nests indexes too deeply")
-
-
 def _stored(store: ImageStore, reference: Reference) -> Descriptor | None:
     """Return the root the store has for a reference: by digest, else by name."""
     if reference.digest is None:
@@ -208,7 +193,7 @@ def _stored(store: ImageStore, reference: Reference) -> Descriptor | None:
 
 def _is_here(store: ImageStore, root: Descriptor, platform: Platform, text: str) -> bool:
     try:
-        manifest = _manifest(store, root, platform, text)
+        _, manifest = chosen_manifest(store, root, platform, text)
     except NotFoundError:
         return False
     return all(store.has(part.digest) for part in (manifest.config, *manifest.layers))

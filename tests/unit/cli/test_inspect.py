@@ -98,7 +98,7 @@ def test_advisories_of_a_build_and_of_its_file(appliance: Path, capsys) -> None:
     rows = {"lib": {"CVE-1": {"releases": {"bookworm": {"status": "open", "urgency": "high"}}}}}
     Path("debian.json").write_text(json.dumps(rows))
     capsys.readouterr()
-    for what in ("1/box", "1/box.yml"):
+    for what in ("1/box", "1/box.yml", "1/box.spdx.json"):
         command = ["vulns", what, "--advisories", "debian.json", "--arch", "amd64", "--offline"]
         assert run([*command, "--json"]) == 0
         (row,) = lines(capsys)

@@ -11,6 +11,8 @@ from ingot.appliance.sbom import Bill, BilledPackage
 
 UNKNOWN = "unknown"
 NONE_FIXED = ""
+# Debian's words for what it does not mend.
+MINOR_SEVERITIES = frozenset({"unimportant", "end-of-life"})
 # Debian's sources of signed kernels hold signatures only.
 _SIGNED_KERNEL = re.compile(r"linux-signed-[a-z0-9]+")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from ingot.appliance.advisories.finding import UNKNOWN, Finding, Subject
+from ingot.appliance.advisories.finding import MINOR_SEVERITIES, UNKNOWN, Finding, Subject
 from ingot.appliance.advisories.pep440 import python_version_key
 from ingot.base.errors import Error, UsageError
 from ingot.debian.requirements import normalized
@@ -29,7 +29,6 @@ _RELEASES = {
     "14": "forky",
     "15": "duke",
 }
-_MINOR_URGENCIES = frozenset({"unimportant", "end-of-life"})
 
 
 class _Package(msgspec.Struct):
@@ -117,7 +116,7 @@ def _matches(
             aliases=frozenset((*(record.aliases or ()), *(record.upstream or ()))),
             severity=severity,
             fixed=fixed,
-            minor=severity in _MINOR_URGENCIES,
+            minor=severity in MINOR_SEVERITIES,
         )
 
 

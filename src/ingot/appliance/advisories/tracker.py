@@ -10,13 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from ingot.appliance.advisories.finding import UNKNOWN, Finding, Subject
+from ingot.appliance.advisories.finding import MINOR_SEVERITIES, UNKNOWN, Finding, Subject
 from ingot.base.errors import UsageError
 from ingot.debian.version import VersionError, version_key
 
 # A release for which the fix came with its first version was never affected.
 _NEVER = "0"
-_MINOR_URGENCIES = frozenset({"unimportant", "end-of-life"})
 
 
 class _Release(msgspec.Struct):
@@ -82,7 +81,7 @@ def _finding(subject: Subject, identifier: str, found: _Release) -> Finding | No
         identifier=identifier,
         severity=severity,
         fixed=fixed,
-        minor=undetermined or severity in _MINOR_URGENCIES,
+        minor=undetermined or severity in MINOR_SEVERITIES,
         note="not determined" if undetermined else found.nodsa,
     )
 
