@@ -1,8 +1,10 @@
 """Builds from the real Debian archive: the same bytes again, mistakes with their places."""
 
+import hashlib
 import json
 import shutil
 import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +69,24 @@ def test_python_is_in_the_store_s_image_once_and_compiled(cli: Cli, tmp_path: Pa
         for name in members
         if name.startswith(f"{store}/usr/lib/python3/dist-packages/ingot/vm")
     ]
+
+
+def test_a_single_output_goes_where_it_is_wanted(
+    cli: Cli, environment: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "below" / "root.tar"
+    hello = EXAMPLES / "hello.yml"
+    rows = cli("build", hello, "--format", "tar", "-o", path, "--json", timeout_s=600).stdout
+    [row] = [json.loads(line) for line in rows.splitlines()]
+    assert row["path"] == str(path)
+    assert row["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert [file.name for file in path.parent.iterdir()] == ["root.tar"]
+    command = [sys.executable, "-m", "ingot", "build", hello, "--format", "tar", "-o", "-"]
+    done = subprocess.run(command, env=environment, capture_output=True, check=True, timeout=600)
+    assert done.stdout == path.read_bytes()
+    refused = cli("build", hello, "-o", "-", check=False)
+    assert refused.returncode == 2
+    assert "a format that is one file" in refused.stderr
 
 
 def test_mistakes_end_the_build_before_anything_is_written(cli: Cli, tmp_path: Path) -> None:

@@ -150,6 +150,7 @@ BOOTS = [
     pytest.param("hello.iso", "uefi", CD, marks=pytest.mark.slow),
     pytest.param("hello.iso", "uefi", DISK, marks=pytest.mark.slow),
     pytest.param("hello-efi.iso", "uefi", CD, marks=pytest.mark.slow),
+    pytest.param("hello-efi-initrd.iso", "uefi", CD, marks=pytest.mark.slow),
     pytest.param("hello-efi.qcow2", "uefi", DISK, marks=pytest.mark.slow),
     pytest.param("hello-bios.img", "bios", DISK, marks=pytest.mark.slow),
     pytest.param("hello-verity.img", "uefi", DISK, marks=pytest.mark.slow),

@@ -42,6 +42,7 @@ class BuildOptions:
         name: what the outputs' names start with; None takes the appliance file's.
         compress_level: of zstd, 1 to 22; None favours speed.
         platform: see `with_platform`.
+        disk_bytes: see `Target`.
     """
 
     arch: str
@@ -50,6 +51,7 @@ class BuildOptions:
     formats: tuple[str, ...] = (FORMAT_DEFAULT,)
     compress_level: int | None = None
     platform: str | None = None
+    disk_bytes: int = 0
 
 
 def build(inputs: Inputs, options: BuildOptions, session: Session) -> Manifest:
@@ -141,7 +143,7 @@ def write_outputs(
         folder, work = Path(staging, "files"), Path(staging, "work")
         folder.mkdir()
         work.mkdir()
-        target = Target(folder, work, name, options.compress_level, loaders)
+        target = Target(folder, work, name, options.compress_level, loaders, options.disk_bytes)
         files: list[OutputFile] = []
         for output in outputs:
             with session.progress.task(f"output {output.name}"):

@@ -64,7 +64,8 @@ def efi_disk(plan: Plan, target: Target) -> RawDisk:
     disk = RawDisk(target.work / "efi.img", ("uefi",), program.memory_mib)
     if not disk.path.exists():
         volume = _make_volume({BOOT_FILES[plan.arch]: program.content}, plan.name)
-        _write_disk(disk.path, plan.name, [_Part(EFI_SYSTEM, "boot", volume)])
+        part = _Part(EFI_SYSTEM, "boot", volume)
+        _write_disk(disk.path, plan.name, [part], size_bytes=target.disk_bytes)
     return disk
 
 
@@ -84,7 +85,7 @@ def verified_disk(plan: Plan, target: Target, filesystem: FileSystem = "squashfs
     if not disk.path.exists():
         volume = _make_volume({BOOT_FILES[plan.arch]: program.content}, plan.name)
         parts = [_Part(EFI_SYSTEM, "boot", volume), _Part(LINUX_DATA, "root", root)]
-        _write_disk(disk.path, plan.name, parts)
+        _write_disk(disk.path, plan.name, parts, size_bytes=target.disk_bytes)
     return disk
 
 
@@ -118,7 +119,8 @@ def bios_disk(plan: Plan, target: Target, *, unit_bytes: int = MIB) -> RawDisk:
         )
         code = target.loader_file(BIOS_LOADER, GPT_BOOT_CODE).read()
         part = _Part(BASIC_DATA, "boot", volume, LEGACY_BIOS_BOOTABLE)
-        _write_disk(disk.path, plan.name, [part], boot_code=code, unit_bytes=unit_bytes)
+        sizes = {"size_bytes": target.disk_bytes, "unit_bytes": unit_bytes}
+        _write_disk(disk.path, plan.name, [part], boot_code=code, **sizes)
     return disk
 
 
@@ -152,6 +154,7 @@ def _write_disk(
     name: str,
     parts: Sequence[_Part],
     *,
+    size_bytes: int,
     boot_code: bytes = b"",
     # Clouds take only whole MiB.
     unit_bytes: int = MIB,
@@ -160,10 +163,10 @@ def _write_disk(
     partitions: list[Partition] = []
     pieces: list[Piece] = []
     for part in parts:
-        offset, size_bytes = align(end, MIB), part.content.size_bytes
-        partitions.append(Partition(part.kind, part.name, offset, size_bytes, part.attributes))
+        offset, part_bytes = align(end, MIB), part.content.size_bytes
+        partitions.append(Partition(part.kind, part.name, offset, part_bytes, part.attributes))
         pieces += shifted(part.content.pieces, offset)
-        end = offset + size_bytes
-    size_bytes = align(end + TABLE_SECTORS * SECTOR_BYTES, unit_bytes)
+        end = offset + part_bytes
+    size_bytes = align(max(size_bytes, end + TABLE_SECTORS * SECTOR_BYTES), unit_bytes)
     table = table_pieces(partitions, disk=name, size_bytes=size_bytes, boot_code=boot_code)
     write_pieces(path, size_bytes, [*table, *pieces])

@@ -19,6 +19,7 @@ from ingot.appliance.inputs import read_file
 from ingot.appliance.media.pieces import write_pieces
 from ingot.appliance.outputs import Output, OutputFile, Target, find_output, find_outputs
 from ingot.appliance.plan import Plan
+from ingot.appliance.single import check_single
 from ingot.appliance.squashfs import write_squashfs
 from ingot.appliance.verified import FileSystem, verified_root
 from ingot.base.errors import Error, MissingToolError, NotFoundError, UsageError
@@ -53,6 +54,9 @@ def test_formats_are_found_by_their_files() -> None:
     with pytest.raises(UsageError, match="no output format 'iso'") as caught:
         find_output("iso")
     assert caught.value.hint == f"formats: {', '.join(sorted(outputs))}"
+    with pytest.raises(UsageError, match="no output format 'kernel") as caught:
+        find_output("kernel+iso")
+    assert "kernel+squashfs" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("name", sorted(find_outputs()))
@@ -325,6 +329,36 @@ def test_uefi_firmware_needs_memory_of_its_own(plan: Plan, tmp_path: Path, name:
     manifest = write_outputs(plan, [find_output(name)], options, Session(), make_loaders())
     # Measured: the smallest appliance does not start in 128 MiB.
     assert manifest.memory_mib >= 192
+
+
+@pytest.mark.parametrize("name", ["raw-bios", "raw-efi", "raw-verity", "qcow2-bios", "vmdk", "vhd"])
+def test_disks_are_as_large_as_they_should_be(plan: Plan, tmp_path: Path, name: str) -> None:
+    options = BuildOptions(
+        arch="amd64", folder=tmp_path, formats=(name,), disk_bytes=(200 << 20) + 1
+    )
+    output = find_output(name)
+    write_outputs(plan, [output], options, Session(), make_loaders())
+    image = tmp_path / f"test{output.suffixes[0]}"
+    command = ["qemu-img", "info", "--output=json", image]
+    command += ["-f", "vpc"] if name == "vhd" else []
+    shown = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert shown["virtual-size"] == 201 << 20
+    if shown["format"] == "raw":
+        subprocess.run(["/usr/sbin/sgdisk", "-v", image], check=True)
+
+
+def test_a_size_that_is_too_small_changes_nothing(plan: Plan, tmp_path: Path) -> None:
+    before = write(plan, tmp_path / "a", "raw-bios")
+    options = BuildOptions(arch="amd64", folder=tmp_path / "b", disk_bytes=1)
+    write_outputs(plan, [find_output("raw-bios")], options, Session(), make_loaders())
+    assert (tmp_path / "b" / "test-bios.img").read_bytes() == before["test-bios.img"]
+
+
+@pytest.mark.parametrize("formats", [("kernel+initrd",), ("tar", "vmdk"), ("kernel+erofs", "tar")])
+def test_a_single_output_is_one_file(formats: tuple[str, ...]) -> None:
+    with pytest.raises(UsageError, match="a format that is one file") as caught:
+        check_single(formats)
+    assert "docker, dynamic-vhd" in (caught.value.hint or "")
 
 
 def test_formats_that_write_the_same_names_are_refused(tmp_path: Path) -> None:

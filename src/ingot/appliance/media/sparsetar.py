@@ -15,7 +15,6 @@ from ingot.oci.tree import Content
 EXTENTS_MAX = 4
 _BLOCK_BYTES = 512
 _RECORD_BYTES = 20 * _BLOCK_BYTES
-_SIZE_MAX = 8**11
 # Name, mode, owner, group, size, time, checksum, type, link, magic, owner's and group's names,
 # device; two times, offset, long names, extents, more extents follow, real size.
 _HEADER = struct.Struct("<100s8s8s8s12s12s8sc100s8s32s32s16s12s12s12s4sx96s1s12s17x")
@@ -30,7 +29,7 @@ def write_sparse_tar(
 
     Args:
         name: the member's, at most 99 bytes.
-        source: the file, less than 8 GiB.
+        source: the file.
         extents: offset and size of at most four parts of it, whole blocks of 512 bytes and in
             order; the rest is zero.
         sink: takes the archive; it is only written to.
@@ -38,7 +37,6 @@ def write_sparse_tar(
     size_bytes = source.stat().st_size
     stored_bytes = sum(size for _, size in extents)
     assert len(extents) <= EXTENTS_MAX
-    assert size_bytes < _SIZE_MAX
     assert stored_bytes % _BLOCK_BYTES == 0
     sink.write(_header(name, size_bytes, stored_bytes, extents))
     for offset, size in extents:
@@ -66,4 +64,7 @@ def _header(
 
 
 def _octal(value: int, digits: int) -> bytes:
-    return b"%0*o\0" % (digits, value)
+    """Return a number as octal digits, or as GNU tar writes those that have too many."""
+    if value < 8**digits:
+        return b"%0*o\0" % (digits, value)
+    return b"\x80" + value.to_bytes(digits, "big")

@@ -7,8 +7,11 @@ depend on the building machine's zlib.
 
 from __future__ import annotations
 
+import errno
+import os
 import struct
 import zlib
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -82,7 +85,8 @@ def write_vmdk(raw: Path, target: Path, content_id: int) -> None:
         track_sectors=_TRACK_SECTORS,
     ).encode()
     assert len(descriptor) <= _DESCRIPTOR_SECTORS * SECTOR_BYTES
-    with raw.open("rb") as disk, target.open("xb") as file:
+    # Without a buffer, which would not notice that a search for data moves the place.
+    with raw.open("rb", buffering=0) as disk, target.open("xb") as file:
         file.write(_header(sectors, _AT_END) + descriptor)
         file.write(bytes(_OVERHEAD_SECTORS * SECTOR_BYTES - file.tell()))
         tables = _write_grains(disk, file, sectors)
@@ -101,11 +105,14 @@ def _header(sectors: int, directory: int) -> bytes:
     )
 
 
-def _write_grains(disk: BinaryIO, file: BinaryIO, sectors: int) -> list[int]:
+def _write_grains(disk: FileIO, file: BinaryIO, sectors: int) -> list[int]:
     """Write all grains, and after each table's its table; return the sectors of the tables."""
     zero = bytes(_GRAIN_BYTES)
     tables: list[int] = []
     for table_start in range(0, sectors, _TABLE_ENTRIES * _GRAIN_SECTORS):
+        if not _has_data(disk, table_start * SECTOR_BYTES):
+            tables.append(0)
+            continue
         grains = [0] * _TABLE_ENTRIES
         for index in range(_TABLE_ENTRIES):
             grain = disk.read(_GRAIN_BYTES)
@@ -123,6 +130,18 @@ def _write_grains(disk: BinaryIO, file: BinaryIO, sectors: int) -> list[int]:
         else:
             tables.append(0)
     return tables
+
+
+def _has_data(disk: FileIO, start: int) -> bool:
+    """Go to `start`; tell whether anything was ever written in what a table from there covers."""
+    try:
+        found = os.lseek(disk.fileno(), start, os.SEEK_DATA)
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        return False
+    disk.seek(start)
+    return found < start + _TABLE_ENTRIES * _GRAIN_BYTES
 
 
 def stored(data: bytes) -> bytes:

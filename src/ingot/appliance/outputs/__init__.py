@@ -19,6 +19,12 @@ Role = Literal[
 Firmware = Literal["bios", "uefi"]
 ARCHES = ("amd64", "arm64")
 
+# What to take for formats of LinuxKit that are not here.
+_INSTEAD = {
+    "kernel+iso": "kernel+squashfs has the root as a disk, too, and verifies it",
+    "rpi3": "raw-efi --arch arm64 starts where the board has UEFI firmware",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -30,6 +36,7 @@ class Target:
         name: what file names start with.
         compress_level: of zstd, 1 to 22; None is the output's default, which favours speed.
         loaders: files of boot loaders, by the component that brings them.
+        disk_bytes: how large disks are at least; what their content does not need is free.
     """
 
     folder: Path
@@ -37,6 +44,7 @@ class Target:
     name: str
     compress_level: int | None = None
     loaders: Mapping[str, Tree] = field(default_factory=dict)
+    disk_bytes: int = 0
 
     def loader_file(self, component: str, path: str) -> Content:
         """Return a boot loader's file.
@@ -107,7 +115,6 @@ def find_output(name: str) -> Output:
     """Return the format called `name`; raises UsageError if there is none."""
     outputs = find_outputs()
     if name not in outputs:
-        raise UsageError(
-            f"there is no output format {name!r}", hint=f"formats: {', '.join(outputs)}"
-        )
+        hint = _INSTEAD.get(name, f"formats: {', '.join(outputs)}")
+        raise UsageError(f"there is no output format {name!r}", hint=hint)
     return outputs[name]

@@ -50,3 +50,23 @@ def test_python_reads_it_too(source: Path, archive: bytes) -> None:
 
 def test_holes_take_no_room(archive: bytes) -> None:
     assert len(archive) == 10240
+
+
+def test_a_disk_of_more_than_eight_gibibytes_is_restored(tmp_path: Path) -> None:
+    """Such numbers have more octal digits than there is room for."""
+    size_bytes = 9 << 30
+    source = tmp_path / "source"
+    with source.open("wb") as file:
+        file.truncate(size_bytes - 512)
+        file.seek(0, 2)
+        file.write(b"end".ljust(512, b"!"))
+    sink = io.BytesIO()
+    write_sparse_tar("disk.raw", source, [(size_bytes - 512, 512)], sink)
+    subprocess.run(["tar", "-xf", "-", "-C", tmp_path], input=sink.getvalue(), check=True)
+    restored = tmp_path / "disk.raw"
+    assert restored.stat().st_size == size_bytes
+    with restored.open("rb") as file:
+        file.seek(-512, 2)
+        assert file.read().startswith(b"end!")
+    with tarfile.open(fileobj=io.BytesIO(sink.getvalue())) as opened:
+        assert [member.size for member in opened] == [size_bytes]

@@ -108,6 +108,12 @@ def test_the_same_disk_has_the_same_bytes_anywhere(raw: Path, tmp_path: Path) ->
     assert disk_number("name") != disk_number("other")
 
 
+def test_a_large_disk_without_content_takes_no_time(tmp_path: Path) -> None:
+    raw = disk(tmp_path / "raw", 8 << 40, (5 << 40, b"x"))
+    write_vmdk(raw, tmp_path / "disk.vmdk", 1)
+    assert (tmp_path / "disk.vmdk").stat().st_size < 2 << 20
+
+
 @pytest.mark.parametrize("size_bytes", [1, 65_535, 65_536, 200_000])
 def test_stored_bytes_are_what_zlib_reads(size_bytes: int) -> None:
     data = os.urandom(size_bytes)
