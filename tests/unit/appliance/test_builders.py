@@ -37,7 +37,7 @@ def write(plan: Plan, folder: Path, output: str) -> dict[str, bytes]:
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """A folder that another user may write to, gone after the test; pytest keeps its own a while."""
+    """A folder that another user may write to, and that is gone after the test."""
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         folder = Path(name)
         folder.chmod(0o777)
