@@ -17,6 +17,10 @@ class Task(Protocol):
         """Correct the expected total."""
         ...
 
+    def fail(self, amount: int = 1) -> None:
+        """Report that `amount` of the units that are done failed."""
+        ...
+
     def __enter__(self) -> Self: ...
 
     def __exit__(
@@ -44,6 +48,9 @@ class _SilentTask:
         pass
 
     def total(self, amount: int) -> None:
+        pass
+
+    def fail(self, amount: int = 1) -> None:
         pass
 
     def __enter__(self) -> Self:

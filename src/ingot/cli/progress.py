@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from ingot.base.progress import Progress, Task
-from ingot.base.units import format_size
+from ingot.cli._gauge import Gauge
+from ingot.cli.printer import visible
 
 _PLAIN_PERIOD_S = 10.0
 
@@ -24,16 +25,16 @@ def progress_for(stream: TextIO) -> contextlib.AbstractContextManager[Progress]:
 @contextlib.contextmanager
 def _bars(stream: TextIO) -> Iterator[Progress]:
     from rich.console import Console
-    from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn
     from rich.progress import Progress as RichProgress
 
     console = Console(file=stream)
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.fields[done]}"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[amount]}", markup=False),
+        TextColumn("{task.fields[pace]}", markup=False),
     )
     # While bars are drawn rich sends stdout to their stream; a pipe must still get its data.
     with RichProgress(
@@ -56,17 +57,31 @@ class _RichProgress:
 class _RichTask:
     def __init__(self, rich: object, label: str, total: int | None, unit: str) -> None:
         self._rich = rich
-        self._unit = unit
-        self._done = 0
-        self._id = rich.add_task(label, total=total, done="")  # type: ignore[attr-defined] # as above
+        # Several threads move bytes of one task.
+        self._lock = threading.Lock()
+        self._gauge = Gauge(unit, total, time.monotonic())
+        self._id = rich.add_task(visible(label), total=total, amount="", pace="")  # type: ignore[attr-defined] # as above
 
     def advance(self, amount: int = 1) -> None:
-        self._done += amount
-        text = format_size(self._done) if self._unit == "bytes" else f"{self._done} {self._unit}"
-        self._rich.update(self._id, advance=amount, done=text)  # type: ignore[attr-defined] # as above
+        with self._lock:
+            self._gauge.advance(amount, time.monotonic())
+        self._draw()
 
     def total(self, amount: int) -> None:
-        self._rich.update(self._id, total=amount)  # type: ignore[attr-defined] # as above
+        self._gauge.total = amount
+        self._draw()
+
+    def fail(self, amount: int = 1) -> None:
+        self._gauge.failed += amount
+        self._draw()
+
+    def _draw(self) -> None:
+        gauge = self._gauge
+        with self._lock:
+            amount, pace = gauge.amount(), gauge.pace(time.monotonic())
+        self._rich.update(  # type: ignore[attr-defined] # as above
+            self._id, completed=gauge.done, total=gauge.total, amount=amount, pace=pace
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -98,26 +113,26 @@ class _PlainTask:
     def __init__(self, progress: _PlainProgress, label: str, total: int | None, unit: str) -> None:
         self._progress = progress
         self._label = label
-        self._total = total
-        self._unit = unit
-        self._done = 0
         self._said_s = time.monotonic()
+        self._lock = threading.Lock()
+        self._gauge = Gauge(unit, total, self._said_s)
 
     def advance(self, amount: int = 1) -> None:
-        self._done += amount
-        if time.monotonic() - self._said_s >= _PLAIN_PERIOD_S:
-            self._said_s = time.monotonic()
-            self._progress.note(f"{self._label}: {self._amount()}")
+        now_s = time.monotonic()
+        with self._lock:
+            gauge = self._gauge
+            gauge.advance(amount, now_s)
+            if now_s - self._said_s < _PLAIN_PERIOD_S:
+                return
+            self._said_s = now_s
+            text = f"{visible(self._label)}: {gauge.amount()}, {gauge.pace(now_s)}"
+        self._progress.note(text)
 
     def total(self, amount: int) -> None:
-        self._total = amount
+        self._gauge.total = amount
 
-    def _amount(self) -> str:
-        if self._unit == "bytes":
-            done = format_size(self._done)
-            return f"{done} of {format_size(self._total)}" if self._total else done
-        of = f" of {self._total}" if self._total else ""
-        return f"{self._done}{of} {self._unit}".rstrip()
+    def fail(self, amount: int = 1) -> None:
+        self._gauge.failed += amount
 
     def __enter__(self) -> Self:
         return self

@@ -91,6 +91,8 @@ class Crew:
                 for happened in results:
                     objects.advance(len(happened))
                     for event in happened:
+                        if isinstance(event, Failed):
+                            objects.fail()
                         yield event
                         hopeless.add(event)
 

@@ -47,6 +47,19 @@ def test_aliases_buckets_and_keys_are_offered(remote: Any) -> None:
     assert offered("cp", "x", f"{remote.address}/d/") == [f"plain,{remote.address}/d/e"]
 
 
+def test_verbs_below_verbs_are_completed(remote: Any) -> None:
+    assert {"plain,set", "plain,list", "plain,remove"} == set(offered("tag", ""))
+    assert offered("ilm", "rule", "e") == ["plain,edit", "plain,export"]
+    assert offered("retention", "set", "g") == ["plain,governance"]
+    assert offered("retention", "set", "governance", "1d", "s") == ["plain,s3/"]
+    assert offered("ilm", "rule", "add", "--expire-da") == [
+        "plain,--expire-days",
+        "plain,--expire-date",
+    ]
+    assert offered("anonymous", "set", "download", remote.address) == [f"plain,{remote.address}/"]
+    assert offered("put", "x", "s") == ["plain,s3/"]
+
+
 def test_local_paths_are_offered_where_they_may_stand(remote: Any, tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     (tmp_path / "sub" / "file").write_text("")

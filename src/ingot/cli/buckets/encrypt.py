@@ -32,7 +32,9 @@ def encrypt() -> None:
 
 @encrypt.command("set")
 @click.argument("algorithm", type=click.Choice(["sse-s3", "sse-kms"], case_sensitive=False))
-@click.argument("rest", nargs=-1, required=True, metavar="[KEY] TARGET")
+@click.argument(
+    "rest", nargs=-1, required=True, metavar="[KEY] TARGET", shell_complete=complete_remote
+)
 @output_options
 def set_(printer: Printer, *, algorithm: str, rest: tuple[str, ...]) -> None:
     """Encrypt new objects of TARGET with the service's key, or with a KMS key.
