@@ -14,7 +14,7 @@ from ingot.client.attributes import FileAttributes
 from ingot.client.connections import Connections
 from ingot.client.crew import Advance, VanishedError
 from ingot.client.digests import ContentDigests, multipart_count
-from ingot.client.entries import Entry
+from ingot.client.entries import Entry, Stamp
 from ingot.client.given import Given, content_headers_of
 from ingot.client.journal import Identity, Journal
 from ingot.client.localnames import prepare_local_path, printable
@@ -121,10 +121,11 @@ class Copier:
             metadata = _attributes_of(source.path).metadata() if self._keep_times else {}
             attributes = self._given.over(Attributes(content_headers_of(source.name), metadata))
             memory = None
-            if self._journal and transfers.splits(os.stat(source.path).st_size):
+            stamp = Stamp.of(os.stat(source.path))
+            if self._journal and transfers.splits(stamp.size_bytes):
                 identity = _identity(source.path, target, attributes)
                 memory = stack.enter_context(self._journal.entry(identity))
-            transfers.upload_file(
+            made = transfers.upload_file(
                 source.path,
                 address.bucket,
                 address.key,
@@ -132,6 +133,8 @@ class Copier:
                 advance=advance,
                 memory=memory,
             )
+            # What the service calls these bytes it will call them in listings too.
+            self._digests.note(source.path, stamp, made.etag)
 
     def _download(
         self,
@@ -195,20 +198,34 @@ class Copier:
             )
             advance(entry.size_bytes)
 
+    def is_known_same(self, source: Entry, target: Entry) -> bool:
+        """Tell whether a file and an object are known to be the same without looking at them."""
+        file, other = (source, target) if source.stamp is not None else (target, source)
+        if file.stamp is None or not other.etag:
+            return False
+        return self._digests.knows(file.stamp, other.etag)
+
     def _file_is_object(self, path: Path, place: ObjectPlace, etag: str) -> bool:
         try:
-            # An MD5 that matches settles it without a request. For a multipart ETag the stored
-            # checksum comes first: one fast pass instead of one MD5 pass per likely part size.
-            if multipart_count(etag) is None and self._digests.etag_matches(path, etag):
-                return True
-            checksum = self.info(place).checksum
-            if checksum is not None and checksum.type == FULL_OBJECT:
-                return self._digests.checksum(path, checksum.algorithm) == checksum.value
-            return self._digests.etag_matches(path, etag) is True
+            stamp = Stamp.of(os.stat(path))
+            is_same = self._has_content(path, place, etag)
+            if is_same:
+                self._digests.note(path, stamp, etag)
         except FileNotFoundError:
             raise
         except OSError as error:
             raise Error(f"cannot read {path}: {error.strerror}") from error
+        return is_same
+
+    def _has_content(self, path: Path, place: ObjectPlace, etag: str) -> bool:
+        # An MD5 that matches settles it without a request. For a multipart ETag the stored
+        # checksum comes first: one fast pass instead of one MD5 pass per likely part size.
+        if multipart_count(etag) is None and self._digests.etag_matches(path, etag):
+            return True
+        checksum = self.info(place).checksum
+        if checksum is not None and checksum.type == FULL_OBJECT:
+            return self._digests.checksum(path, checksum.algorithm) == checksum.value
+        return self._digests.etag_matches(path, etag) is True
 
     def _objects_are_same(self, source: ObjectPlace, target: ObjectPlace) -> bool:
         first, second = self.info(source), self.info(target)
@@ -263,6 +280,10 @@ class PairMover:
         self._copier.copy(
             self._source.place(name), self._target.place(name), source, advance, durable=False
         )
+
+    def is_known_same(self, source: Entry, target: Entry) -> bool:
+        """Tell whether two entries of equal size are known to be the same."""
+        return self._copier.is_known_same(source, target)
 
     def is_same(self, source: Entry, target: Entry) -> bool:
         """Compare the contents of two entries of equal size."""

@@ -10,10 +10,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from ingot.base.clock import Clock
 from ingot.base.limits import PARTS_MAX, TRANSFER_CHUNK_BYTES
 from ingot.base.units import MIB
+from ingot.client.entries import Stamp
 
 # 10⁵ entries are some 30 MB; a bigger tree hashes its oldest files again.
 REMEMBERED_MAX = 100_000
@@ -50,22 +52,53 @@ def likely_part_sizes(size_bytes: int, part_count: int) -> list[int]:
     return list(dict.fromkeys(fitting))[:3]
 
 
+class Memory(Protocol):
+    """Remembers ETags of files beyond the end of the process."""
+
+    def etag(self, stamp: Stamp, parts: int) -> str | None:
+        """Return the ETag of so many parts that was noted for a file that looks like this."""
+        ...
+
+    def note(self, stamp: Stamp, parts: int, etag: str) -> None:
+        """Remember one."""
+        ...
+
+
 class ContentDigests:
     """Computes and remembers digests of local files.
 
     A digest is remembered for as long as device, inode, size, mtime and ctime stay: a file cannot
     be written without its ctime moving on. (Within one tick of the file system's clock it can, so
     a file changed just now is not remembered; git calls such a file racily clean.) That is the
-    only use of times, and what is remembered dies with the process. Safe in several threads.
+    only use of times. Safe in several threads.
 
     Args:
         clock: tells how long ago a file was changed.
+        memory: keeps ETags for later runs; None keeps nothing.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, memory: Memory | None = None) -> None:
         self._clock = clock
+        self._memory = memory
         self._remembered: OrderedDict[tuple[object, ...], str] = OrderedDict()
         self._lock = threading.Lock()
+
+    def knows(self, stamp: Stamp, etag: str) -> bool:
+        """Tell whether a file that looks like this is known to have this ETag; reads no file."""
+        if self._memory is None:
+            return False
+        return self._memory.etag(stamp, multipart_count(etag) or 0) == etag
+
+    def note(self, path: Path, stamp: Stamp, etag: str) -> None:
+        """Remember that the file had this ETag when it looked like this, if it still does.
+
+        Raises:
+            OSError: it is gone.
+        """
+        if self._memory is None or not etag or Stamp.of(os.stat(path)) != stamp:
+            return
+        if self._is_long_ago(max(stamp.modified_ns, stamp.changed_ns)):
+            self._memory.note(stamp, multipart_count(etag) or 0, etag)
 
     def etag_matches(self, path: Path, etag: str) -> bool | None:
         """Tell whether the file's bytes have this ETag; None if the ETag does not let itself check.
@@ -117,7 +150,9 @@ class ContentDigests:
 
     def _is_settled(self, path: Path) -> bool:
         status = os.stat(path)
-        changed_ns = max(status.st_mtime_ns, status.st_ctime_ns)
+        return self._is_long_ago(max(status.st_mtime_ns, status.st_ctime_ns))
+
+    def _is_long_ago(self, changed_ns: int) -> bool:
         return self._clock.now_ns() - changed_ns > _SETTLED_NS
 
 

@@ -3,8 +3,27 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple, Self
+
+
+class Stamp(NamedTuple):
+    """What tells that a file was not touched: its ctime moves on with every change."""
+
+    device: int
+    inode: int
+    size_bytes: int
+    modified_ns: int
+    changed_ns: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Self:
+        """Read it from what the system says of a file."""
+        return cls(
+            status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +35,14 @@ class Entry:
         size_bytes: its length.
         modified_ns: when it was last changed, nanoseconds since the epoch.
         etag: the object's ETag without quotes; None for a file.
+        stamp: the file's; None for an object.
     """
 
     name: str
     size_bytes: int
     modified_ns: int = 0
     etag: str | None = None
+    stamp: Stamp | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

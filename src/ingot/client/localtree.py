@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ingot.base.atomic import sync_file_system
 from ingot.base.errors import Error, NotFoundError, UsageError
-from ingot.client.entries import Entry, Listed, Obstacle, Selection
+from ingot.client.entries import Entry, Listed, Obstacle, Selection, Stamp
 from ingot.client.localnames import (
     describe,
     printable,
@@ -240,7 +240,7 @@ class LocalTree:
 
     def _item(self, name: str, status: os.stat_result) -> Listed:
         if stat.S_ISREG(status.st_mode):
-            return Entry(name, status.st_size, status.st_mtime_ns)
+            return Entry(name, status.st_size, status.st_mtime_ns, stamp=Stamp.of(status))
         return Obstacle(name, f"is {describe(status.st_mode)}", is_failure=False)
 
 

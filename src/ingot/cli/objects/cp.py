@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
@@ -60,12 +61,13 @@ def cp(
       pg_dump db | ingot cp - store/backup/db.sql
     """
     from ingot.base.clock import SystemClock
-    from ingot.base.paths import state_dir
+    from ingot.base.paths import cache_dir, state_dir
     from ingot.cli._ages import age_of
     from ingot.cli.objects._copies import any_stream, carry_out, parse_sides
     from ingot.client.connections import Connections
     from ingot.client.copier import Copier
     from ingot.client.digests import ContentDigests
+    from ingot.client.digeststore import DigestStore
     from ingot.client.entries import Selection
     from ingot.client.execute import Conduct
     from ingot.client.given import Given
@@ -75,17 +77,19 @@ def cp(
     given = Given(**said)
     given.check()
     conduct = Conduct(overwrite=True, dry_run=dry_run, attempts=attempts, workers=workers)
-    with Connections() as connections:
+    with Connections() as connections, ExitStack() as stack:
         if any_stream([*parsed, goal]):
             reporter = Reporter(printer, dry_run=dry_run, alone=True)
             _copy_stream(reporter, connections, parsed, goal, given, dry_run=dry_run)
             return
+        # A later mirror need not read what was not touched since.
+        memory = stack.enter_context(DigestStore(cache_dir())) if recursive else None
         carry_out(
             printer,
             connections,
             Copier(
                 connections,
-                ContentDigests(SystemClock()),
+                ContentDigests(SystemClock(), memory),
                 keep_times=preserve,
                 given=given,
                 journal=Journal(state_dir() / "uploads"),

@@ -36,6 +36,7 @@ class Wishes(TypedDict):
     max_remove: str
     monitoring_address: str | None
     versions: bool
+    reread: bool
     exclude: tuple[str, ...]
     include: tuple[str, ...]
     follow_symlinks: bool
@@ -79,6 +80,9 @@ class Wishes(TypedDict):
     "--versions", is_flag=True, help="Between buckets: carry all versions over, not only the last."
 )
 @click.option(
+    "--reread", is_flag=True, help="Read all files, also those that were not touched since."
+)
+@click.option(
     "--monitoring-address",
     metavar="HOST:PORT",
     help="Tell Prometheus what was done so far; :PORT is on loopback.",
@@ -118,7 +122,7 @@ def mirror(printer: Printer, **wishes: Unpack[Wishes]) -> None:
         if wishes["versions"]:
             events = _histories(connections, wishes, progress)
         else:
-            events = _present(_pair(connections, wishes), wishes, progress, stack)
+            events = _present(_pair(connections, wishes, stack), wishes, progress, stack)
         if wishes["monitoring_address"]:
             events = _monitored(events, wishes["monitoring_address"], reporter, stack)
         reporter.show(events)
@@ -180,14 +184,15 @@ def _histories(connections: Connections, wishes: Wishes, progress: Progress) -> 
     return mirror.run(_conduct(wishes), progress, remove=wishes["remove"])
 
 
-def _pair(connections: Connections, wishes: Wishes) -> Pair:
+def _pair(connections: Connections, wishes: Wishes, stack: ExitStack) -> Pair:
     from ingot.base.clock import SystemClock
-    from ingot.base.paths import state_dir
+    from ingot.base.paths import cache_dir, state_dir
     from ingot.client.addresses import LocalAddress, check_intended_local, parse_address
     from ingot.client.aliases import AliasBook
     from ingot.client.copier import Copier
     from ingot.client.copying import open_pair
     from ingot.client.digests import ContentDigests
+    from ingot.client.digeststore import DigestStore
     from ingot.client.entries import Selection
     from ingot.client.journal import Journal
 
@@ -195,11 +200,12 @@ def _pair(connections: Connections, wishes: Wishes) -> Pair:
     origin, goal = parse_address(wishes["source"], book), parse_address(wishes["target"], book)
     if isinstance(goal, LocalAddress):
         check_intended_local(goal, book)
+    memory = None if wishes["reread"] else stack.enter_context(DigestStore(cache_dir()))
     journal = Journal(state_dir() / "uploads")
     journal.prune()
     copier = Copier(
         connections,
-        ContentDigests(SystemClock()),
+        ContentDigests(SystemClock(), memory),
         keep_times=wishes["preserve"],
         journal=journal,
     )

@@ -1,0 +1,124 @@
+"""Remembers between runs which ETag a file's bytes have, for as long as the file is untouched."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ingot.base.units import GIB
+from ingot.client.entries import Stamp
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS etags (
+  device INTEGER NOT NULL,
+  inode INTEGER NOT NULL,
+  parts INTEGER NOT NULL,
+  size_bytes INTEGER NOT NULL,
+  modified_ns INTEGER NOT NULL,
+  changed_ns INTEGER NOT NULL,
+  etag TEXT NOT NULL,
+  PRIMARY KEY (device, inode, parts)
+) WITHOUT ROWID
+"""
+_FILE = "etags-1.sqlite"
+# Some ten million files; whoever has more begins anew now and then.
+_STORE_BYTES_MAX = 1 * GIB
+_PENDING_MAX = 1000
+_BUSY_TIMEOUT_S = 5.0
+
+
+class DigestStore:
+    """A table of ETags by file; a context manager, safe in several threads.
+
+    It is a convenience: where it cannot be opened or written, everything is as unknown.
+
+    Args:
+        folder: where it is; made when needed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._lock = threading.Lock()
+        self._pending: list[tuple[int | str, ...]] = []
+        self._connection: sqlite3.Connection | None = None
+        with contextlib.suppress(sqlite3.Error, OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path = folder / _FILE
+            if path.exists() and path.stat().st_size > _STORE_BYTES_MAX:
+                path.unlink()
+            self._connection = _opened(path)
+
+    def etag(self, stamp: Stamp, parts: int) -> str | None:
+        """Return the ETag that was noted for a file that looks like this, if one was.
+
+        Args:
+            stamp: of the file.
+            parts: how many parts the ETag is of; 0 for a plain MD5.
+        """
+        device, inode, *rest = stamp
+        with self._lock, contextlib.suppress(sqlite3.Error):
+            if self._connection is not None:
+                row = self._connection.execute(
+                    "SELECT size_bytes, modified_ns, changed_ns, etag FROM etags"
+                    " WHERE device = ? AND inode = ? AND parts = ?",
+                    (_signed(device), _signed(inode), parts),
+                ).fetchone()
+                if row is not None and list(row[:3]) == rest:
+                    return str(row[3])
+        return None
+
+    def note(self, stamp: Stamp, parts: int, etag: str) -> None:
+        """Remember an ETag."""
+        device, inode, *rest = stamp
+        with self._lock:
+            self._pending.append((_signed(device), _signed(inode), parts, *rest, etag))
+            if len(self._pending) >= _PENDING_MAX:
+                self._write()
+
+    def close(self) -> None:
+        """Write what is pending, and end."""
+        with self._lock:
+            self._write()
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _write(self) -> None:
+        rows, self._pending = self._pending, []
+        if self._connection is None or not rows:
+            return
+        with contextlib.suppress(sqlite3.Error), self._connection:
+            self._connection.executemany("REPLACE INTO etags VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
+    try:
+        path.chmod(0o600)
+        # A lost tail costs a file's reading, so nothing waits for the device.
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute(_SCHEMA)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _signed(number: int) -> int:
+    # Inodes of some file systems use all 64 bits; SQLite's integers have a sign.
+    return number - (1 << 64) if number >= 1 << 63 else number

@@ -1,0 +1,81 @@
+"""What is remembered of files between runs, and that a broken memory is only an empty one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ingot.client.digests import ContentDigests
+from ingot.client.digeststore import DigestStore
+from ingot.client.entries import Stamp
+from ingot.testing.clock import FakeClock
+
+STAMP = Stamp(1, 2, 3, 4, 5)
+MD5 = "0" * 32
+
+
+def test_an_etag_is_recalled_for_an_untouched_file_only(tmp_path: Path) -> None:
+    with DigestStore(tmp_path / "cache") as store:
+        store.note(STAMP, 0, MD5)
+        store.note(STAMP, 3, f"{MD5}-3")
+        store.note(Stamp(1, 2**64 - 1, 3, 4, 5), 0, "high inode")
+    with DigestStore(tmp_path / "cache") as store:
+        assert store.etag(STAMP, 0) == MD5
+        assert store.etag(STAMP, 3) == f"{MD5}-3"
+        assert store.etag(STAMP, 2) is None
+        assert store.etag(Stamp(1, 2**64 - 1, 3, 4, 5), 0) == "high inode"
+        for field in STAMP._fields:
+            touched = STAMP._replace(**{field: 9})
+            assert store.etag(touched, 0) is None
+
+
+def test_the_last_note_counts(tmp_path: Path) -> None:
+    with DigestStore(tmp_path) as store:
+        for number in range(1001):
+            store.note(STAMP._replace(size_bytes=number), 0, str(number))
+    with DigestStore(tmp_path) as store:
+        assert store.etag(STAMP._replace(size_bytes=1000), 0) == "1000"
+
+
+@pytest.mark.parametrize("damage", ["garbage", "folder"])
+def test_a_store_that_cannot_be_read_is_empty(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "etags-1.sqlite"
+    if damage == "garbage":
+        path.write_bytes(b"no database" * 1000)
+    else:
+        path.mkdir()
+    with DigestStore(tmp_path) as store:
+        store.note(STAMP, 0, MD5)
+        assert store.etag(STAMP, 0) is None
+
+
+class EarlyClock(FakeClock):
+    def now_ns(self) -> int:
+        return 0
+
+
+class LateClock(FakeClock):
+    def now_ns(self) -> int:
+        return 2**62
+
+
+def test_only_a_file_that_rests_is_remembered(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"1")
+    stamp = Stamp.of(os.stat(path))
+    with DigestStore(tmp_path / "cache") as store:
+        # By this clock the file was changed just now: within one tick it may change unseen.
+        ContentDigests(EarlyClock(), store).note(path, stamp, MD5)
+    with DigestStore(tmp_path / "cache") as store:
+        late = ContentDigests(LateClock(), store)
+        assert not late.knows(stamp, MD5)
+        late.note(path, stamp._replace(size_bytes=2), MD5)
+        late.note(path, stamp, MD5)
+        late.note(path, stamp, "")
+    with DigestStore(tmp_path / "cache") as store:
+        late = ContentDigests(LateClock(), store)
+        assert late.knows(stamp, MD5)
+        assert not late.knows(stamp, "1" * 32)
+        assert not ContentDigests(LateClock()).knows(stamp, MD5)
