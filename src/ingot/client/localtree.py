@@ -48,6 +48,9 @@ class LocalTree:
         may_be_missing: bool = False,
     ) -> None:
         self.root = root
+        self._root_text = str(root)
+        # As a path shows it: nothing before names in the current folder, one slash elsewhere.
+        self._shown_root = str(root / "x")[:-1]
         self._selection = selection or Selection()
         self._follow_links = follow_links
         self._may_be_missing = may_be_missing
@@ -117,7 +120,11 @@ class LocalTree:
 
     def label(self, name: str) -> str:
         """Return the path for people."""
-        return printable(str(self.root / name)) if name else f"{self.root}/"
+        if not name:
+            return f"{self.root}/"
+        path = f"{self._shown_root}{name}"
+        # What is ASCII can be written as it is; this is asked for every file.
+        return path if path.isascii() else printable(path)
 
     def place(self, name: str) -> Place:
         """Return where the file of this name is."""
@@ -226,7 +233,7 @@ class LocalTree:
 
     def _status(self, name: str) -> os.stat_result | None:
         """Look at `name`, through a link if links are followed; None if it is not there."""
-        path = self.root / name
+        path = f"{self._root_text}/{name}"
         try:
             status = os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):

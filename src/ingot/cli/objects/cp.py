@@ -84,16 +84,12 @@ def cp(
             return
         # A later mirror need not read what was not touched since.
         memory = stack.enter_context(DigestStore(cache_dir())) if recursive else None
+        journal = Journal(state_dir() / "uploads")
+        digests = ContentDigests(SystemClock(), memory)
         carry_out(
             printer,
             connections,
-            Copier(
-                connections,
-                ContentDigests(SystemClock(), memory),
-                keep_times=preserve,
-                given=given,
-                journal=Journal(state_dir() / "uploads"),
-            ),
+            Copier(connections, digests, keep_times=preserve, given=given, journal=journal),
             conduct,
             sources=parsed,
             target=goal,
