@@ -92,8 +92,6 @@ def plan_appliance(
     """
     read = parse_appliance(inputs.documents, name=inputs.name)
     appliance = with_additions(with_platform(read, platform))
-    for warning in appliance.warnings:
-        session.progress.note(f"warning: {warning}")
     images = load_images(image_references(appliance), inputs.folder, arch, session)
     layouts: dict[str, Tree] = {}
     held: dict[str, Image] = {}

@@ -107,6 +107,8 @@ def build(printer: Printer, files: tuple[str, ...], folder: Path, **options: Any
         session = session_in(inputs_folder(arguments), options, progress)
         inputs = read_inputs(arguments, session)
         read = parse_appliance(inputs.documents, name=inputs.name)
+        for warning in read.warnings:
+            printer.warning(warning)
         if options["dry_run"]:
             text = read.yaml_text
             printer.data({"yaml": text}, text.removesuffix("\n"))

@@ -48,7 +48,7 @@ def validate(printer: Printer, *, files: tuple[Path, ...], merge: bool, schema: 
             wrong += 1
         else:
             for warning in warnings:
-                printer.note(f"warning: {warning}")
+                printer.warning(warning)
             names = ", ".join(map(str, group))
             printer.data({"path": names}, f"{names} {'is' if len(group) == 1 else 'are'} valid")
     if wrong:

@@ -69,6 +69,14 @@ def test_files_are_merged_and_shown_without_building(folder: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["a.yml"]
 
 
+def test_what_has_no_effect_is_said_whatever_the_output(folder: Path) -> None:
+    (folder / "a.yml").write_text("trust: {org: [linuxkit]}\nfiles: [{path: tmp/x, contents: y}]\n")
+    result = CliRunner().invoke(ingot, ["build", "a.yml", "--format", "tar", "--json", "--quiet"])
+    assert result.exit_code == 0, result.output
+    assert "warning: a.yml:1:8: trust: signatures of linuxkit are not checked" in result.stderr
+    assert "warning: files: /tmp/x will not be there" in result.stderr
+
+
 def test_the_file_s_own_formats_are_built_unless_others_are_named(folder: Path) -> None:
     (folder / "a.yml").write_text(
         "files: [{path: etc/motd, contents: hello}]\noutputs: [{format: tar}]\n"
