@@ -11,6 +11,7 @@ from ingot.base.units import MIB
 from ingot.store import keys
 from ingot.store.blobs.files import FileBlobs
 from ingot.store.blobs.memory import MemoryBlobs
+from ingot.store.catalog.contract import Put
 from ingot.store.errors import BlobDamagedError
 from ingot.testing.blobs_contract import random_bytes, write_blob
 from ingot.testing.stores import make_body, put_bytes, read_bytes
@@ -208,5 +209,29 @@ def test_the_task_works_until_it_is_cancelled(with_store, clock, monkeypatch):
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+    with_store(test)
+
+
+def test_damaged_garbage_and_parts_let_go_of_nothing(with_store, clock, caplog):
+    async def test(store):
+        partition = store.buckets.partition("bucket")
+        record = await put_bytes(store, "bucket", "key", random_bytes(200_000))
+        upload = await store.uploads.create("bucket", "parts")
+        body = await make_body(store, random_bytes(200_000), inline_max=-1)
+        part = await store.uploads.put_part("bucket", "parts", upload.upload_id, 1, body)
+        await store.objects.delete("bucket", "key")
+        for space in (keys.GARBAGE, keys.PARTS):
+            ((key, value),) = store._catalog.scan(
+                partition, space, keys.behind_prefix(space), limit=2
+            )
+            await store._catalog.commit(partition, puts=[Put(key, value[:-1] + b"\0")])
+        await store.uploads.abort("bucket", "parts", upload.upload_id)
+        clock.advance(3600)
+        assert await store.maintenance.collect() == 0
+        assert caplog.text.count("store.damaged") == 2
+        # The sweep finds them when the session has ended.
+        assert is_there(store, record.blob)
+        assert is_there(store, part.blob)
 
     with_store(test)

@@ -21,7 +21,7 @@ from ingot.store.errors import (
 )
 from ingot.store.fences import Rules, Versioning, decode_fence, encode_fence
 from ingot.store.locks import LockRule
-from ingot.store.records import SCHEMA, BucketRecord, decode_bucket, encode
+from ingot.store.records import SCHEMA, BucketRecord, decode_bucket, encode_summed
 
 _PLACES_CACHED_MAX = 10_000
 _OPEN = Rules(Versioning.OFF)
@@ -75,7 +75,7 @@ class Buckets:
             await self._catalog.commit(
                 keys.BUCKETS,
                 checks=[Check(name.encode(), None)],
-                puts=[Put(name.encode(), encode(record))],
+                puts=[Put(name.encode(), encode_summed(record))],
             )
         except CommitConflictError as error:
             await self._catalog.commit(partition, deletes=[keys.FENCE])
@@ -198,7 +198,7 @@ class Buckets:
                 await self._catalog.commit(
                     keys.BUCKETS,
                     checks=[Check(catalog_key, value)],
-                    puts=[Put(catalog_key, encode(record))],
+                    puts=[Put(catalog_key, encode_summed(record))],
                 )
                 return
 

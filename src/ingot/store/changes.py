@@ -21,7 +21,7 @@ from ingot.store.records import (
     GarbageRecord,
     ListedRecord,
     ObjectRecord,
-    encode,
+    encode_summed,
 )
 from ingot.store.seals import open_record
 from ingot.store.versions import Edit, Stored, Versions
@@ -220,7 +220,7 @@ class Changes:
         return [
             Put(
                 keys.garbage_key(due_ns),
-                encode(GarbageRecord(SCHEMA, tuple(blob_ids[at : at + GARBAGE_BLOBS_MAX]))),
+                encode_summed(GarbageRecord(SCHEMA, tuple(blob_ids[at : at + GARBAGE_BLOBS_MAX]))),
             )
             for at in range(0, len(blob_ids), GARBAGE_BLOBS_MAX)
         ]

@@ -61,6 +61,6 @@ def decode_fence(value: bytes) -> Rules:
             return Rules(Versioning(value))
         rule = value.removeprefix(_LOCKED)
         lock_rule = _decode_rule(rule) if rule else None
-    except ValueError as error:
+    except (ValueError, msgspec.DecodeError) as error:
         raise RecordDamagedError("", f"the rules of a bucket cannot be read: {error}") from error
     return Rules(Versioning.ENABLED, lockable=True, lock_rule=lock_rule)

@@ -18,6 +18,7 @@ from ingot.base import failpoints
 from ingot.store import keys
 from ingot.store.catalog.contract import Put
 from ingot.store.core import Core
+from ingot.store.errors import RecordDamagedError
 from ingot.store.records import decode_garbage, decode_part, decode_upload
 from ingot.store.uploads import Uploads
 
@@ -146,29 +147,29 @@ class Maintenance:
         return all(decode_part(value).modified_ns <= limit_ns for _, value in parts)
 
     async def _round(self) -> None:
-        try:
-            orphans = await self.sweep()
-            expired = await self.expire()
-            collected = await self.collect()
-            await self._give_back()
-        except StoppedError:
-            return
-        except Exception:  # noqa: BLE001 # a damaged record must end neither the work nor the worker
-            _log.exception("store.maintenance.failed")
-        else:
-            if orphans or expired or collected:
-                _log.info(
-                    "store.maintenance.done orphans=%d uploads=%d garbage=%d",
-                    orphans,
-                    expired,
-                    collected,
-                )
-
-    async def _give_back(self) -> None:
-        """Give room that deletions left in the catalog back to the device, in small steps."""
-        for _ in range(_GIVE_BACK_STEPS_MAX):
-            if self._stopping.is_set() or not await self._bodies.run(self._catalog.give_back):
+        done = []
+        for name, work in (
+            ("orphans", self.sweep),
+            ("uploads", self.expire),
+            ("garbage", self.collect),
+            ("given_back", self._give_back),
+        ):
+            try:
+                done.append((name, await work()))
+            except StoppedError:
                 return
+            except Exception:  # noqa: BLE001 # damage that one meets must not keep the others
+                _log.exception("store.maintenance.failed %s", name)
+        if any(count for _, count in done):
+            counts = " ".join(f"{name}={count}" for name, count in done)
+            _log.info("store.maintenance.done %s", counts)
+
+    async def _give_back(self) -> int:
+        """Give room that deletions left in the catalog back to the device; return the steps."""
+        for step in range(_GIVE_BACK_STEPS_MAX):
+            if self._stopping.is_set() or not await self._bodies.run(self._catalog.give_back):
+                return step
+        return _GIVE_BACK_STEPS_MAX
 
     async def _settle_catalog(self) -> None:
         """Make sure that no unfinished commit of a dead process comes into force any more.
@@ -265,6 +266,11 @@ class Maintenance:
 def _blob_ids(space: bytes, value: bytes) -> Sequence[str]:
     """Return the blobs that a part or an entry of the garbage queue names."""
     if space == keys.GARBAGE:
-        return decode_garbage(value).blob_ids
+        try:
+            return decode_garbage(value).blob_ids
+        except RecordDamagedError as error:
+            # What it names might belong to others; the sweep finds what is left behind.
+            _log.error("store.damaged garbage is forgotten: %s", error)
+            return []
     blob = decode_part(value).blob if space == keys.PARTS else None
     return [] if blob is None else [blob.id]

@@ -3,8 +3,8 @@
 Records refer to nothing that refers back, so the garbage collector need not know of them.
 
 Records are msgpack arrays: fields are only ever added, at the end and with a default, and the
-schema version rises when the meaning of an old field changes. Those of objects are sealed besides,
-see `seals`. The bytes are specified in
+schema version rises when the meaning of an old field changes. Those of objects are sealed, see
+`seals`; the others carry a checksum. The bytes are specified in
 `docs/explanation/on-disk-format.md`.
 """
 
@@ -15,11 +15,17 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from ingot.s3.crc import crc32c
 from ingot.store.blobs.contract import BlobRef
 from ingot.store.errors import RecordDamagedError
 from ingot.store.locks import Lock
 
 SCHEMA: Final = 1
+# No msgpack begins with this byte: a value that does has a checksum, one of before has none.
+SUM_MARK: Final = b"\xc1"
+_SUM_BYTES: Final = 1 + 4
+# What decoding bytes raises that are no record.
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, IndexError)
 
 Layout = Literal["inline", "blob", "manifest"]
 
@@ -159,16 +165,31 @@ class GarbageRecord(msgspec.Struct, frozen=True, array_like=True):
 
 
 def _decoder(kind: Any, what: str) -> Callable[[bytes], Any]:
-    """Return what reads records of a kind; what is none raises `RecordDamagedError`."""
+    """Return what reads and verifies records of a kind, or raises `RecordDamagedError`."""
     decode = msgspec.msgpack.Decoder(kind).decode
 
     def read(value: bytes) -> Any:
         try:
+            if value[:1] == SUM_MARK:
+                data = value[_SUM_BYTES:]
+                if value[1:_SUM_BYTES] != _sum(data):
+                    raise RecordDamagedError("", f"the record of {what} has a wrong checksum")
+                return decode(data)
             return decode(value)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise RecordDamagedError("", f"the record of {what} cannot be read: {error}") from error
 
     return read
+
+
+def encode_summed(record: BucketRecord | UploadRecord | PartRecord | GarbageRecord) -> bytes:
+    """Return what the catalog keeps for a record: a mark, its CRC32C, and the record."""
+    data = encode(record)
+    return SUM_MARK + _sum(data) + data
+
+
+def _sum(data: bytes) -> bytes:
+    return crc32c(data).to_bytes(4, "little")
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -14,9 +14,9 @@ import msgspec
 
 from ingot.s3.crc import crc32c
 from ingot.store.errors import RecordDamagedError
-from ingot.store.records import ListedRecord, ObjectRecord, encode
+from ingot.store.records import SUM_MARK, UNREADABLE, ListedRecord, ObjectRecord, encode
 
-_MARK: Final = 0xC1
+_MARK: Final = SUM_MARK[0]
 # mark, CRC32C of the attachment, seal
 _HEAD: Final = struct.Struct("<BII")
 _SUM: Final = struct.Struct("<I")
@@ -85,7 +85,7 @@ def decode_object(value: bytes) -> ObjectRecord:
     """
     try:
         return _decode_object(value[_HEAD_BYTES:] if value[0] == _MARK else value)
-    except (msgspec.DecodeError, IndexError) as error:
+    except UNREADABLE as error:
         raise _unreadable("", error) from error
 
 
@@ -97,7 +97,7 @@ def decode_listed(value: bytes) -> ListedRecord:
     """
     try:
         return _decode_listed(value[_HEAD_BYTES:] if value[0] == _MARK else value)
-    except (msgspec.DecodeError, IndexError) as error:
+    except UNREADABLE as error:
         raise _unreadable("", error) from error
 
 
@@ -118,7 +118,7 @@ def _open(key: str, value: bytes) -> tuple[ObjectRecord, int | None]:
         if _seal(key, attached, data) != seal:
             raise RecordDamagedError(key, "its record has a wrong checksum")
         return _decode_object(data), attached
-    except (msgspec.DecodeError, struct.error, IndexError) as error:
+    except (*UNREADABLE, struct.error) as error:
         raise _unreadable(key, error) from error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Sequence
 
@@ -16,7 +17,7 @@ from ingot.store.catalog.contract import Check, CommitConflictError, Put
 from ingot.store.changes import Plan, Precondition
 from ingot.store.completion import Completion, plan_completion
 from ingot.store.core import Core
-from ingot.store.errors import BucketUnlockableError, NoSuchUploadError
+from ingot.store.errors import BucketUnlockableError, NoSuchUploadError, RecordDamagedError
 from ingot.store.listing import position_after, rolls_up, walk
 from ingot.store.locks import Lock
 from ingot.store.manifest import NOTHING_EXPECTED, CompletedPart, Expected
@@ -31,12 +32,14 @@ from ingot.store.records import (
     UploadRecord,
     decode_part,
     decode_upload,
-    encode,
+    encode_summed,
 )
 from ingot.store.seals import decode_object, open_record
 from ingot.store.stored import StoredObject
 
 _ROWS_MAX = 1000
+
+_log = logging.getLogger(__name__)
 
 
 class Uploads:
@@ -84,7 +87,7 @@ class Uploads:
             attributes=attributes,
             lock=lock,
         )
-        put = Put(keys.upload_key(key, upload.upload_id), encode(upload))
+        put = Put(keys.upload_key(key, upload.upload_id), encode_summed(upload))
 
         async def step(place: BucketPlace) -> None:
             if lock is not None and not place.rules.lockable:
@@ -326,7 +329,7 @@ class Uploads:
             await self._catalog.commit(
                 partition,
                 checks=[place.fence, *unchanged],
-                puts=[Put(part_key, encode(part)), *self._changes.garbage(released)],
+                puts=[Put(part_key, encode_summed(part)), *self._changes.garbage(released)],
             )
 
         self._buckets.refresh(bucket)
@@ -334,5 +337,11 @@ class Uploads:
 
 
 def _blob_ids(parts: Sequence[bytes]) -> list[str]:
-    blobs: list[BlobRef | None] = [decode_part(value).blob for value in parts]
+    """Return the blobs that parts let go of; a damaged one might name those of another."""
+    blobs: list[BlobRef | None] = []
+    for value in parts:
+        try:
+            blobs.append(decode_part(value).blob)
+        except RecordDamagedError as error:
+            _log.error("store.damaged a part is replaced or removed: %s", error)
     return [blob.id for blob in blobs if blob is not None]

@@ -11,12 +11,20 @@ from ingot.store import keys
 from ingot.store.blobs.contract import BlobRef, Blobs
 from ingot.store.catalog.contract import Catalog
 from ingot.store.errors import DamagedError, RecordDamagedError
-from ingot.store.records import PartRecord, decode_bucket, decode_manifest, decode_part
+from ingot.store.records import (
+    PartRecord,
+    decode_bucket,
+    decode_garbage,
+    decode_manifest,
+    decode_part,
+    decode_upload,
+)
 from ingot.store.seals import attachment_of, open_record
 
 _ROWS_MAX = 100
 _MD5 = re.compile(r"[0-9a-f]{32}", re.ASCII)
-_VERIFIED = (keys.OBJECTS, keys.PARTS, keys.VERSIONS)
+# In order of their keys.
+_VERIFIED = (keys.GARBAGE, keys.OBJECTS, keys.PARTS, keys.UPLOADS, keys.VERSIONS)
 
 
 class Place(NamedTuple):
@@ -133,6 +141,9 @@ def _blobs_of(catalog: Catalog, partition: str, key: bytes, value: bytes) -> lis
     name = keys.name_of(key)
     if key.startswith(keys.PARTS):
         return _existing([decode_part(value)])
+    if key.startswith((keys.UPLOADS, keys.GARBAGE)):
+        (decode_upload if key.startswith(keys.UPLOADS) else decode_garbage)(value)
+        return []
     record = open_record(name, value)
     if record.blob is not None:
         return [record.blob]
@@ -157,7 +168,7 @@ def _existing(parts: tuple[PartRecord, ...] | list[PartRecord]) -> list[BlobRef]
 def _names(key: bytes, value: bytes) -> tuple[str, str]:
     """Return what a damaged row is called, as far as it can be told."""
     name = keys.name_of(key)
-    if key.startswith(keys.PARTS):
+    if not key.startswith((keys.OBJECTS, keys.VERSIONS)):
         return name, ""
     try:
         return name, open_record(name, value).version_id

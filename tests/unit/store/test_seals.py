@@ -66,6 +66,14 @@ def test_a_cut_record_is_damage(value):
         decode_listed(value[:9])
 
 
+def test_text_that_is_no_text_is_damage():
+    at = SEALED.index(b"null")
+    damaged = SEALED[:at] + b"\xff" + SEALED[at + 1 :]
+    for decode in (decode_object, decode_listed):
+        with pytest.raises(RecordDamagedError):
+            decode(damaged)
+
+
 def test_another_key_or_attachment_is_damage():
     with pytest.raises(RecordDamagedError, match="'kez'"):
         open_object("kez", SEALED, b"abc")
