@@ -29,7 +29,7 @@ class LocalAddress:
     @property
     def names_folder(self) -> bool:
         """Whether the user wrote it as a folder, or it is one."""
-        return self.text.endswith("/") or self.path.is_dir()
+        return self.text.endswith("/") or os.path.isdir(self.text)
 
     def __str__(self) -> str:
         return self.text

@@ -222,7 +222,7 @@ def shown(place: Place) -> str:
 
 def _is_folder(source: Address, connections: Connections) -> bool:
     if isinstance(source, LocalAddress):
-        return source.path.is_dir()
+        return os.path.isdir(source.text)
     if source.names_folder:
         return True
     client = connections.client(source.alias)

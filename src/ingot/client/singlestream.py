@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def receive(
         Error: the service refused, the bytes are not those that were stored, or the file cannot
             be written.
     """
-    if not path.exists() or path.is_file():
+    if not os.path.exists(path) or os.path.isfile(path):
         info = connections.transfers(source.alias).download_file(
             source.bucket, source.key, path, size_bytes=0, advance=advance
         )

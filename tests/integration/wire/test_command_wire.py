@@ -84,6 +84,28 @@ def test_uploads_and_downloads_are_slowed_down(
     assert time.monotonic() - began_s > 0.3
 
 
+def test_a_download_that_is_not_what_was_stored_takes_no_name(
+    run: Any, scripted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name(monkeypatch, scripted.url)
+    target = tmp_path / "down"
+    target.write_bytes(b"before")
+    # The MD5 of other bytes; then a checksum of other bytes, with an ETag that tells nothing.
+    for headers in (
+        {"etag": '"00000000000000000000000000000000"'},
+        {
+            "etag": '"x-2"',
+            "x_amz_checksum_crc32c": "AAAAAA==",
+            "x_amz_checksum_type": "FULL_OBJECT",
+        },
+    ):
+        scripted.answers(200, b"12345", cut=5, **headers)
+        scripted.answers(200, b"12345", **headers)
+        assert run("get", "x/bucket/key", target) == 1
+        assert target.read_bytes() == b"before"
+        assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["down"]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
