@@ -273,6 +273,17 @@ class MirrorHandler(http.server.BaseHTTPRequestHandler):
         server = self.server
         wanted = self.headers.get("range", "")
         server.log.append((self.path, wanted))
+        if server.busy:
+            # Two kinds of a busy server, in turn; the answer's body is none of an image.
+            server.busy -= 1
+            self.send_response(503 if server.busy % 2 else 429)
+            self.send_header("retry-after", "0")
+            self.send_header("content-length", "4")
+            self.end_headers()
+            self.wfile.write(b"busy")
+            return
+        if server.no_ranges:
+            wanted = ""
         headers = {"accept": self.headers.get("accept", "*/*")} | (
             {"range": wanted} if wanted else {}
         )
@@ -301,6 +312,8 @@ class Mirror(http.server.ThreadingHTTPServer):
     log: list[tuple[str, str]]
     behind: str
     cuts = 0
+    busy = 0
+    no_ranges = False
     flip = False
     daemon_threads = True
 
@@ -348,6 +361,26 @@ def test_a_broken_transfer_goes_on_where_it_stopped(shared, mirror, image, tmp_p
     assert name_text(found) == b"top"
     ranges = [wanted for _, wanted in mirror.log if wanted]
     assert ranges == ["bytes=100000-", "bytes=200000-"]
+
+
+def test_a_server_without_ranges_sends_everything_again(shared, mirror, image, tmp_path) -> None:
+    name = fresh()
+    push(shared.url, name, [image], {})
+    mirror.cuts = 2
+    mirror.no_ranges = True
+    sources = sources_in(tmp_path, mirrors=(("registry.invalid", mirror.url),))
+    assert name_text(sources.get(f"registry.invalid/{name}", AMD64)) == b"top"
+    assert mirror.cuts == 0
+    assert [wanted for path, wanted in mirror.log if wanted.startswith("bytes=100000-")]
+
+
+def test_a_busy_registry_is_asked_again(shared, mirror, image, tmp_path: Path) -> None:
+    name = fresh()
+    push(shared.url, name, [image], {})
+    mirror.busy = 4
+    sources = sources_in(tmp_path, mirrors=(("registry.invalid", mirror.url),))
+    assert name_text(sources.get(f"registry.invalid/{name}", AMD64)) == b"top"
+    assert mirror.busy == 0
 
 
 def test_bytes_of_another_digest_are_not_kept(shared, mirror, image, tmp_path: Path) -> None:
