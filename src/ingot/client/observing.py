@@ -107,7 +107,7 @@ def _streamed(
 ) -> Generator[BucketEvent]:
     rng = random.Random()  # noqa: S311 # jitter, not a secret
     delays_s = _RECONNECT.delays_s(rng)
-    was_open = False
+    was_open = is_away = False
     while True:
         stream = client.listen_bucket_notification(
             address.bucket,
@@ -117,18 +117,25 @@ def _streamed(
         )
         try:
             for events in stream:
-                if not was_open:
-                    was_open = True
+                if is_away or not was_open:
+                    was_open, is_away = True, False
                     note(f"watching {address}")
                 delays_s = _RECONNECT.delays_s(rng)
-                yield from events
+                yield from (_named(event) for event in events)
         except NoStreamError:
             raise
         except NetworkError as error:
             if not was_open:
                 raise
-            note(f"{error.message}; what happens until it is there again is not seen")
+            if not is_away:
+                note(f"{error.message}; what happens until it is there again is not seen")
+            is_away = True
             time.sleep(next(delays_s))
+
+
+def _named(event: BucketEvent) -> BucketEvent:
+    """Name an event in full: Amazon's records leave out what it begins with."""
+    return event if event.name.startswith("s3:") else event._replace(name=f"s3:{event.name}")
 
 
 def _polled(
@@ -148,7 +155,7 @@ def _polled(
             now = _look(client, address, full)
         except NetworkError as error:
             if not is_away:
-                note(f"{error.message}; going on when it is there again")
+                note(f"{error.message}; what happens until it is there again is told then")
             is_away = True
             continue
         is_away = False

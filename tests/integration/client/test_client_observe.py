@@ -1,4 +1,4 @@
-"""watch against services without a stream of events: what happens is printed until the end."""
+"""watch: our server's stream of events, and another service whose listings are compared."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ def test_an_outage_is_waited_out(start: Any, outage: Any) -> None:
     watching = start("watch", "--interval", "200ms", "s3")
     watching.wait_for_text("watching s3")
     outage.kill()
-    watching.wait_for_text("going on when it is there again")
+    watching.wait_for_text("until it is there again")
     outage.restart()
+    watching.wait_for(lambda: watching.log().count("watching s3") == 2, "it watches again")
     outage.remote.put("k", b"1")
     watching.wait_for_text("s3:ObjectCreated:Put s3/mirrored/k")
     assert watching.stop() == 143

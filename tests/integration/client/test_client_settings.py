@@ -1,4 +1,4 @@
-"""ilm, cors, encrypt, event, anonymous and replicate against an independent service."""
+"""Settings of buckets, against our server where it has them, and against another service."""
 
 from __future__ import annotations
 
@@ -22,9 +22,15 @@ def rules(remote: Any) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.fixture(params=["remote", "elsewhere"])
+def place(request: pytest.FixtureRequest) -> Any:
+    """A bucket of our server, and one of another service."""
+    return request.getfixturevalue(request.param)
+
+
 class TestIlm:
-    def test_a_rule_is_added_shown_changed_and_removed(self, cli: Any, elsewhere: Any) -> None:
-        address = elsewhere.address
+    def test_a_rule_is_added_shown_changed_and_removed(self, cli: Any, place: Any) -> None:
+        address = place.address
         assert (cli("ilm", "rule", "ls", address).code, cli("ilm", "rule", "ls", address).out) == (
             0,
             "",
@@ -35,7 +41,7 @@ class TestIlm:
         )
         assert added.code == 0
         rule_id = added.documents()[0]["id"]
-        (rule,) = rules(elsewhere)
+        (rule,) = rules(place)
         assert (rule["ID"], rule["Status"], rule["Expiration"]) == (
             *(rule_id, "Enabled"),
             {"Days": 30},
@@ -46,41 +52,45 @@ class TestIlm:
         assert shown[1].endswith("on      tmp/*, a=1  expire after 30 d")
         edit = ("ilm", "rule", "edit", "--id", rule_id, address)
         assert cli(*edit, "--expire-days", "60", "--disable").code == 0
-        (rule,) = rules(elsewhere)
+        (rule,) = rules(place)
         assert (rule["Status"], rule["Expiration"]["Days"]) == ("Disabled", 60)
         assert rule["Filter"]["And"]["Prefix"] == "tmp/"
         assert cli("ilm", "rule", "rm", "--id", rule_id, address).code == 0
         assert cli("ilm", "rule", "ls", address).out == ""
 
-    def test_versions_uploads_and_classes(self, cli: Any, elsewhere: Any) -> None:
-        address = elsewhere.address
+    def test_versions_uploads_and_classes(self, cli: Any, place: Any) -> None:
+        address = place.address
         add = ("ilm", "rule", "add")
         assert cli(*add, "--abort-days", "2", address).code == 0
         assert cli(*add, "--expire-delete-marker", address).code == 0
-        moved = ("--transition-days", "9", "--transition-tier", "GLACIER")
-        assert cli(*add, *moved, "--noncurrent-expire-days", "3", address).code == 0
-        found = rules(elsewhere)
+        assert cli(*add, "--noncurrent-expire-days", "3", address).code == 0
+        found = rules(place)
         assert found[0]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
         assert found[1]["Expiration"] == {"ExpiredObjectDeleteMarker": True}
-        assert found[2]["Transitions"] == [{"Days": 9, "StorageClass": "GLACIER"}]
         assert found[2]["NoncurrentVersionExpiration"]["NoncurrentDays"] == 3
         assert cli("ilm", "rule", "rm", "--all", address).code == 2
         assert cli("ilm", "rule", "rm", "--all", "--force", address).code == 0
         assert cli("ilm", "rule", "export", address).code == 5
 
+    def test_objects_move_where_there_is_another_class(self, cli: Any, elsewhere: Any) -> None:
+        moved = ("--transition-days", "9", "--transition-tier", "GLACIER")
+        assert cli("ilm", "rule", "add", *moved, elsewhere.address).code == 0
+        (rule,) = rules(elsewhere)
+        assert rule["Transitions"] == [{"Days": 9, "StorageClass": "GLACIER"}]
+
     def test_rules_travel_as_json(
-        self, cli: Any, elsewhere: Any, monkeypatch: pytest.MonkeyPatch
+        self, cli: Any, place: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        address = elsewhere.address
+        address = place.address
         for days in ("1", "2"):
             cli("ilm", "rule", "add", "--expire-days", days, "--prefix", days, address)
         exported = cli("ilm", "rule", "export", address).out
-        before = rules(elsewhere)
+        before = rules(place)
         assert [rule["Expiration"]["Days"] for rule in json.loads(exported)["Rules"]] == [1, 2]
         cli("ilm", "rule", "rm", "--all", "--force", address)
         feed(monkeypatch, exported)
         assert cli("ilm", "rule", "import", address).out == f"{address} has 2 rules\n"
-        assert rules(elsewhere) == before
+        assert rules(place) == before
         # As mc writes it.
         feed(
             monkeypatch,
@@ -88,7 +98,7 @@ class TestIlm:
             ' "Expiration": {"Days": 3}}]}',
         )
         assert cli("ilm", "rule", "import", address).code == 0
-        assert [rule["ID"] for rule in rules(elsewhere)] == ["x"]
+        assert [rule["ID"] for rule in rules(place)] == ["x"]
 
     @pytest.mark.parametrize(
         "said",
@@ -103,28 +113,26 @@ class TestIlm:
             ("--expire-all-object-versions",),
         ],
     )
-    def test_what_is_no_rule(self, cli: Any, elsewhere: Any, said: tuple[str, ...]) -> None:
-        assert cli("ilm", "rule", "add", *said, elsewhere.address).code == 2
+    def test_what_is_no_rule(self, cli: Any, place: Any, said: tuple[str, ...]) -> None:
+        assert cli("ilm", "rule", "add", *said, place.address).code == 2
 
-    def test_what_is_not_there(
-        self, cli: Any, elsewhere: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        address = elsewhere.address
+    def test_what_is_not_there(self, cli: Any, place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        address = place.address
         cli("ilm", "rule", "add", "--expire-days", "1", address)
         done = cli("ilm", "rule", "edit", "--id", "none", "--enable", address)
         assert (done.code, "hint: there are: " in done.err) == (5, True)
-        assert cli("ilm", "rule", "ls", "other/no-such-bucket").code == 5
+        assert cli("ilm", "rule", "ls", f"{place.alias}/no-such-bucket").code == 5
         for text in ("", "[]", "{}", "<a/>", '{"Rules": [{"Surprise": 1}]}', '{"Rules": 1}'):
             feed(monkeypatch, text)
             assert cli("ilm", "rule", "import", address).code == 2, text
-        assert len(rules(elsewhere)) == 1
+        assert len(rules(place)) == 1
 
 
 class TestCors:
     def test_rules_are_set_got_and_removed(
-        self, cli: Any, elsewhere: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, cli: Any, place: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        address = elsewhere.address
+        address = place.address
         assert cli("cors", "get", address).code == 5
         config = {
             "CORSRules": [
@@ -138,10 +146,7 @@ class TestCors:
         }
         (tmp_path / "cors.json").write_text(json.dumps(config))
         assert cli("cors", "set", address, "cors.json").out == f"{address} has 1 CORS rules\n"
-        assert (
-            elsewhere.s3.get_bucket_cors(Bucket=elsewhere.bucket)["CORSRules"]
-            == (config["CORSRules"])
-        )
+        assert place.s3.get_bucket_cors(Bucket=place.bucket)["CORSRules"] == (config["CORSRules"])
         got = cli("cors", "get", address)
         assert json.loads(got.out) == config
         feed(monkeypatch, got.out)
@@ -159,13 +164,11 @@ class TestCors:
         assert cli("cors", "remove", address).code == 0
         assert cli("cors", "get", address).code == 5
 
-    def test_what_is_no_rule(
-        self, cli: Any, elsewhere: Any, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_what_is_no_rule(self, cli: Any, place: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         feed(monkeypatch, '{"CORSRules": [{"AllowedOrigins": ["*"], "AllowedMethods": ["DO"]}]}')
-        done = cli("cors", "set", elsewhere.address, "-")
+        done = cli("cors", "set", place.address, "-")
         assert (done.code, "unsupported HTTP method" in done.err) == (2, True)
-        assert cli("cors", "set", elsewhere.address, "no-such-file").code == 1
+        assert cli("cors", "set", place.address, "no-such-file").code == 1
 
 
 class TestEncrypt:
@@ -222,8 +225,8 @@ class TestEvent:
 
 
 class TestAnonymous:
-    def test_permissions_of_a_bucket(self, cli: Any, elsewhere: Any) -> None:
-        address = elsewhere.address
+    def test_permissions_of_a_bucket(self, cli: Any, place: Any) -> None:
+        address = place.address
         assert cli("anonymous", "get", address).out == f"{address} is private\n"
         for word in ("download", "upload", "public"):
             assert cli("anonymous", "set", word, address).out == f"{address} is {word}\n"
@@ -232,9 +235,9 @@ class TestAnonymous:
         # Nothing of the policy stays.
         assert cli("anonymous", "get-json", address).code == 5
 
-    def test_permissions_of_folders(self, cli: Any, elsewhere: Any) -> None:
-        address = elsewhere.address
-        elsewhere.put_all({"open/a b": b"1", "open/c/d": b"2", "closed/e": b"3"})
+    def test_permissions_of_folders(self, cli: Any, place: Any) -> None:
+        address = place.address
+        place.put_all({"open/a b": b"1", "open/c/d": b"2", "closed/e": b"3"})
         assert cli("anonymous", "set", "download", f"{address}/open/").code == 0
         assert cli("anonymous", "set", "upload", f"{address}/in/").code == 0
         assert cli("anonymous", "get", f"{address}/open/c/").out.endswith("is download\n")
@@ -245,16 +248,16 @@ class TestAnonymous:
             f"{address}/open/* is download",
         ]
         urls = cli("anonymous", "links", "-r", address).out.splitlines()
-        assert [url.partition(elsewhere.bucket)[2] for url in urls] == ["/open/a%20b", "/open/c/d"]
+        assert [url.partition(place.bucket)[2] for url in urls] == ["/open/a%20b", "/open/c/d"]
         with urllib.request.urlopen(urls[0]) as answer:
             assert answer.read() == b"1"
         assert cli("anonymous", "set", "private", f"{address}/open/").code == 0
         assert cli("anonymous", "list", address).out == f"{address}/in/* is upload\n"
 
     def test_a_policy_of_ones_own(
-        self, cli: Any, elsewhere: Any, monkeypatch: pytest.MonkeyPatch
+        self, cli: Any, place: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        address = elsewhere.address
+        address = place.address
         policy = {
             "Version": "2012-10-17",
             "Statement": [
@@ -263,7 +266,7 @@ class TestAnonymous:
                     "Effect": "Allow",
                     "Principal": "*",
                     "Action": "s3:Get*",
-                    "Resource": f"arn:aws:s3:::{elsewhere.bucket}/*",
+                    "Resource": f"arn:aws:s3:::{place.bucket}/*",
                 }
             ],
         }

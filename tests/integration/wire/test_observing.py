@@ -50,7 +50,7 @@ def events(scripted: Any, transport: Any, told: list[str], monkeypatch: pytest.M
 def test_a_stream_that_breaks_is_opened_again(events: Any, scripted: Any, told: list[str]) -> None:
     scripted.answers(200, b" \n" + line("s3:ObjectCreated:Put", "in%2Fa+b"), cut=0, **STREAM)
     scripted.answers(200, line("s3:ObjectRemoved:Delete", "in/c") * 2, cut=10, **STREAM)
-    scripted.answers(200, line("s3:ObjectCreated:Copy", "in/d"), **STREAM)
+    scripted.answers(200, line("ObjectCreated:Copy", "in/d"), **STREAM)
     found = list(islice(events(EVERYTHING._replace(suffix=".jpg")), 3))
     assert [(event.name, event.key) for event in found] == [
         ("s3:ObjectCreated:Put", "in/a b"),
@@ -59,6 +59,7 @@ def test_a_stream_that_breaks_is_opened_again(events: Any, scripted: Any, told: 
     ]
     assert told[0] == "watching x/b/in/"
     assert sum("is not seen" in text for text in told) == 2
+    assert told.count("watching x/b/in/") == 3
     asked = scripted.received[0].line
     assert "prefix=in%2F" in asked
     assert "suffix=.jpg" in asked
@@ -85,6 +86,20 @@ def test_without_a_stream_listings_are_compared(
         ("s3:ObjectRemoved:Delete", "in/a"),
     ]
     assert "comparing every" in told[0]
+
+
+def test_what_happened_in_an_outage_is_told_after_it(
+    events: Any, scripted: Any, told: list[str]
+) -> None:
+    for keys in (["in/a"], ["in/a"]):
+        scripted.answers(200, listing(*keys), content_type="application/xml")
+    # Two looks in vain, of three attempts each.
+    for _ in range(6):
+        scripted.breaks()
+    scripted.answers(200, listing(), content_type="application/xml")
+    (event,) = islice(events(), 1)
+    assert (event.name, event.key) == ("s3:ObjectRemoved:Delete", "in/a")
+    assert sum("is told then" in text for text in told) == 1
 
 
 def test_a_refusal_ends_it(events: Any, scripted: Any) -> None:
