@@ -56,6 +56,7 @@ class MachineFolder:
         self.name = path.name
         self.spec_path = path / "machine.json"
         self.process_path = path / "process.json"
+        self.pid_path = path / "qemu.pid"
         self.console_log = path / "console.log"
         self.previous_console_log = path / "console.log.1"
         self.status_path = path / "status.jsonl"
@@ -100,8 +101,29 @@ class MachineFolder:
         try:
             process = msgspec.json.decode(self.process_path.read_bytes(), type=Process)
         except (FileNotFoundError, msgspec.DecodeError):
-            return None
+            return self._unrecorded()
         return process if is_alive(process) else None
+
+    def _unrecorded(self) -> Process | None:
+        """Return the QEMU of a start that was cut short before its process was recorded."""
+        try:
+            pid = int(self.pid_path.read_text())
+            started_ns = self.pid_path.stat().st_mtime_ns
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            uuid = self.read_spec().uuid
+        except (OSError, ValueError, NotFoundError):
+            return None
+        ticks = start_ticks(pid)
+        if ticks is None or uuid.encode() not in words:
+            return None
+        return Process(
+            pid=pid,
+            start_ticks=ticks,
+            boot_id=boot_id(),
+            started_ns=started_ns,
+            accelerator="kvm" if b"kvm" in words else "tcg",
+            accelerator_reason="its start was cut short before this was kept",
+        )
 
     def running(self) -> Process:
         """Return the machine's process.

@@ -148,6 +148,37 @@ def test_a_machine_that_died_is_seen_as_stopped_and_starts_again(
     assert host.machines()["demo"]["pid"] != pid
 
 
+def test_a_machine_whose_start_was_cut_short_is_found(host: Any) -> None:
+    """The command was killed between the start of QEMU and the record of its process."""
+    host.build("demo")
+    host.ingot("run", "demo", "--detach", "--disk", "size=1M")
+    pid = host.machines()["demo"]["pid"]
+    (host.folder("demo") / "process.json").unlink()
+    row = host.machines()["demo"]
+    assert (row["running"], row["pid"]) == (True, pid)
+    assert "cut short" in row["accelerator_reason"]
+    assert "is running" in host.ingot("run", "demo", "--detach", code=6).stderr
+    assert json.loads(host.ingot("stop", "demo", "--json").stdout)["how"] == "powered-off"
+    assert host.machines()["demo"]["state"] == "stopped"
+
+
+def test_what_half_made_machines_leave_is_no_machine(host: Any) -> None:
+    """Folders of a start or a removal that was cut short, and a record of before a host's boot."""
+    host.build("demo")
+    for name in ("half", ".removed-old-x"):
+        (host.folder("demo").parent / name).mkdir(parents=True)
+    (host.folder("half") / "lock").touch()
+    (host.folder("half") / "qemu.pid").write_text(str(os.getpid()))
+    assert host.machines() == {}
+    host.ingot("run", "demo", "--name", "half", "--detach")
+    record = host.folder("half") / "process.json"
+    kept = json.loads(record.read_text())
+    record.write_text(json.dumps({**kept, "boot_id": "an earlier one"}))
+    assert host.machines()["half"]["state"] == "stopped"
+    record.write_text(json.dumps(kept))
+    host.ingot("kill", "half")
+
+
 def test_a_pid_that_now_belongs_to_another_is_left_alone(host: Any) -> None:
     host.build("demo")
     host.ingot("run", "demo", "--detach")
