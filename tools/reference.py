@@ -12,22 +12,6 @@ ROOT = Path(__file__).resolve().parents[1]
 _GENERATED = "<!-- Written by tools/reference.py from the code's tables; change them, not this. -->"
 
 
-_DIFFERENCES = """\
-- A copy of an object that was uploaded in parts keeps its parts and with them its ETag, because
-  no byte is moved. Its checksum becomes that of the whole if the copy asks for an algorithm.
-- `If-None-Match` of a write takes ETags besides `*`.
-- Deletions take `x-amz-if-match-size` and `x-amz-if-match-last-modified-time` in every bucket, as
-  Amazon's directory buckets do; both hold where there is no object, `If-Match` does not.
-- A completion may leave out the parts' checksums. One that names a checksum which nothing can be
-  compared with is refused (`InvalidRequest`).
-- The owner that `x-amz-expected-bucket-owner` names is the one that ListBuckets tells.
-- `x-amz-version-id` of the null version is sent when the request names that version.
-- Listings say `NextMarker` whenever they are truncated. A marker that lies in a common prefix
-  leaves out all that is rolled up there.
-- GetObjectAttributes lists parts whether they have checksums or not.
-- Devices get full: writes are then refused with `XMinioStorageFull` (507).""".splitlines()
-
-
 def s3_compatibility() -> str:
     """Return the page of S3 operations: those served, and those answered with 501."""
     from ingot.s3.operations import OPERATIONS, UNIMPLEMENTED
@@ -50,10 +34,6 @@ def s3_compatibility() -> str:
             "| operation | request | permission |",
             "|---|---|---|",
             *served,
-            "",
-            "## Where answers differ from Amazon's",
-            "",
-            *_DIFFERENCES,
             "",
             f"## Known and answered with `NotImplemented` (501): {len(UNIMPLEMENTED)}",
             "",

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from ingot.base.limits import LIST_KEYS_MAX
-from ingot.s3.documents import listing as documents
 from ingot.s3.documents.common import URL_ENCODING
-from ingot.s3.documents.listing import Entry, ObjectList, ObjectListV2, VersionEntry, VersionList
 from ingot.s3client.caller import Call, Caller
+
+# What reads listings takes longer to import than many a command takes otherwise.
+if TYPE_CHECKING:
+    from ingot.s3.documents.listing import (
+        Entry,
+        ObjectList,
+        ObjectListV2,
+        VersionEntry,
+        VersionList,
+    )
 
 
 class ListOperations(Caller):
@@ -29,7 +38,9 @@ class ListOperations(Caller):
     ) -> ObjectList:
         """Return a page of keys after `marker`, in the order of their UTF-8 bytes."""
         query = _query(prefix=prefix, delimiter=delimiter, marker=marker, max_keys=max_keys)
-        return self.parsed(Call("GET", bucket, query=query), documents.parse_objects)
+        from ingot.s3.documents.listing import parse_objects
+
+        return self.parsed(Call("GET", bucket, query=query), parse_objects)
 
     def list_objects_v2(
         self,
@@ -50,7 +61,9 @@ class ListOperations(Caller):
             continuation_token=continuation_token or "",
             max_keys=max_keys,
         )
-        return self.parsed(Call("GET", bucket, query=query), documents.parse_objects_v2)
+        from ingot.s3.documents.listing import parse_objects_v2
+
+        return self.parsed(Call("GET", bucket, query=query), parse_objects_v2)
 
     def list_object_versions(
         self,
@@ -71,7 +84,9 @@ class ListOperations(Caller):
             version_id_marker=version_id_marker,
             max_keys=max_keys,
         )
-        return self.parsed(Call("GET", bucket, query=query), documents.parse_versions)
+        from ingot.s3.documents.listing import parse_versions
+
+        return self.parsed(Call("GET", bucket, query=query), parse_versions)
 
     def iterate_pages(
         self, bucket: str, *, prefix: str = "", delimiter: str = "", start_after: str = ""

@@ -208,9 +208,6 @@ class SqliteCatalog:
         writer = self._connect()
         try:
             _prepare_schema(writer, self._path)
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            writer.close()
-            raise StoreFormatError(f"{self._path} cannot be opened: {error}") from error
         except BaseException:
             writer.close()
             raise
@@ -242,7 +239,7 @@ class SqliteCatalog:
             connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
             kept_bytes = min(WAL_BYTES_KEPT, 2 * log_bytes)
             connection.execute(f"PRAGMA journal_size_limit = {kept_bytes}")
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        except sqlite3.DatabaseError as error:
             connection.close()
             raise StoreFormatError(f"{self._path} cannot be opened: {error}") from error
         return connection
@@ -251,8 +248,8 @@ class SqliteCatalog:
         try:
             # fetchall ends the read transaction at once: an open one would hold up checkpoints.
             return self._reader().execute(statement, parameters).fetchall()
-        except (sqlite3.Error, UnicodeDecodeError) as error:
-            if _is_damage(error):
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
                 raise CatalogDamagedError(f"{self._path} is damaged: {error}") from error
             raise StoreFailedError(f"{self._path} cannot be read: {error}") from error
 
@@ -277,7 +274,7 @@ class SqliteCatalog:
                     self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
                 return self._transact(group)
         except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
                 return [_FULL] * len(group)
             # After a failed sync the kernel may drop the dirty pages and report success the next
             # time, so trying again would acknowledge what is not on the device.
@@ -328,14 +325,6 @@ class SqliteCatalog:
                 connection.execute("ROLLBACK")
             raise
         return outcomes
-
-
-def _is_damage(error: Exception) -> bool:
-    code: int | None = getattr(error, "sqlite_errorcode", None)
-    if code is None:
-        # Text that is none: Python stumbles over it, in a value or in SQLite's own message.
-        return isinstance(error, UnicodeDecodeError | sqlite3.OperationalError)
-    return code & 0xFF in _DAMAGED
 
 
 def _apply(transaction: Transaction, commit: Commit) -> Exception | None:
