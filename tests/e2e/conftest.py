@@ -11,10 +11,17 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+
+BOOT_TIMEOUT_S = 240
+# An emulated timer that ticks late stops the kernel at its start; `ingot run` gives the kernel
+# `no_timer_check` for that, but the command line of a medium is fixed.
+BUSY_HOST = "timer doesn't work"
+ATTEMPTS = 3
 
 ROOT = Path(__file__).resolve().parents[2]
 BuildOwn = Callable[[Path, str], Path]
@@ -117,3 +124,47 @@ def free_port() -> Callable[[], int]:
             return int(probe.getsockname()[1])
 
     return find
+
+
+@pytest.fixture
+def boot_machine(tmp_path: Path) -> Iterator[Callable[[Sequence[str | Path]], str]]:
+    """Run QEMU; returns console and status once services are ready or the boot has ended.
+
+    The command names machine, memory, firmware, network and disks; the rest is the same for all.
+    """
+    machines: list[subprocess.Popen[bytes]] = []
+    console, status = tmp_path / "console", tmp_path / "status"
+    common = [
+        *("-accel", "tcg", "-smp", "1", "-nodefaults", "-display", "none", "-no-reboot"),
+        *("-serial", f"file:{console}", "-device", "virtio-serial-pci"),
+        *("-chardev", f"file,id=status,path={status}"),
+        *("-device", "virtserialport,chardev=status,name=ingot.status"),
+    ]
+
+    def boot(command: Sequence[str | Path]) -> str:
+        said = ""
+        for _ in range(ATTEMPTS):
+            for path in (console, status):
+                path.unlink(missing_ok=True)
+            machine = subprocess.Popen([*command, *common])
+            machines.append(machine)
+            said = _wait_for_end(machine, console, status)
+            if BUSY_HOST not in said:
+                break
+        return said
+
+    yield boot
+    for machine in machines:
+        machine.kill()
+        machine.wait()
+
+
+def _wait_for_end(machine: "subprocess.Popen[bytes]", console: Path, status: Path) -> str:
+    deadline = time.monotonic() + BOOT_TIMEOUT_S
+    while True:
+        ended = machine.poll() is not None or time.monotonic() > deadline
+        texts = [path.read_text(errors="replace") for path in (console, status) if path.exists()]
+        said = "".join(texts)
+        if ended or '{"event":"ready"}' in said or "ingot: boot stopped" in said:
+            return said
+        time.sleep(0.2)

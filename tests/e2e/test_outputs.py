@@ -4,8 +4,7 @@ import json
 import os
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,16 +16,13 @@ from ingot.appliance.outputs import find_outputs
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("machines"), pytest.mark.timeout(900)]
 
 Cli = Callable[..., "subprocess.CompletedProcess[str]"]
+BootMachine = Callable[[Sequence[str | Path]], str]
 
 ROOT = Path(__file__).resolve().parents[2]
 # Their files have the names of kernel+initrd's.
 APART = ("kernel+squashfs", "kernel+erofs")
 FORMATS = ",".join(name for name in find_outputs() if name not in APART)
 BOOT_TIMEOUT_S = 240
-# An emulated timer that ticks late stops the kernel at its start; `ingot run` gives the kernel
-# `no_timer_check` for that, but the command line of a medium is fixed.
-BUSY_HOST = "timer doesn't work"
-ATTEMPTS = 3
 UEFI_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
 UEFI_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 DISK = ("virtio-blk-pci,drive=medium,bootindex=0",)
@@ -59,9 +55,8 @@ def built(cli: Cli, tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 
 @pytest.fixture
-def boots(tmp_path: Path) -> Iterator[Callable[..., str]]:
+def boots(boot_machine: BootMachine, tmp_path: Path) -> Callable[..., str]:
     """Start QEMU; returns console and status once services are ready or the boot has ended."""
-    machines: list[subprocess.Popen[bytes]] = []
 
     def start(
         built: Built,
@@ -72,13 +67,9 @@ def boots(tmp_path: Path) -> Iterator[Callable[..., str]]:
         card: str = "virtio-net-pci",
         data: bool = False,
     ) -> str:
-        console, status = tmp_path / "console", tmp_path / "status"
         command = [
-            *("qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-cpu", "max"),
-            *("-smp", "1", "-m", str(built.manifest["memory_mib"])),
-            *("-nodefaults", "-display", "none", "-no-reboot", "-serial", f"file:{console}"),
-            *("-device", "virtio-serial-pci", "-chardev", f"file,id=status,path={status}"),
-            *("-device", "virtserialport,chardev=status,name=ingot.status"),
+            *("qemu-system-x86_64", "-machine", "q35", "-cpu", "max"),
+            *("-m", str(built.manifest["memory_mib"])),
             *("-netdev", "user,id=net", "-device", f"{card},netdev=net,romfile="),
             *(blank_disk(tmp_path) if data else ()),
             *medium(unpacked(image, tmp_path), device),
@@ -89,32 +80,9 @@ def boots(tmp_path: Path) -> Iterator[Callable[..., str]]:
             flash = "if=pflash,format=raw"
             command += ["-drive", f"{flash},unit=0,readonly=on,file={UEFI_CODE}"]
             command += ["-drive", f"{flash},unit=1,file={variables}"]
-        for _ in range(ATTEMPTS):
-            for path in (console, status):
-                path.unlink(missing_ok=True)
-            machine = subprocess.Popen(command)
-            machines.append(machine)
-            said = wait_for_end(machine, console, status)
-            if BUSY_HOST not in said:
-                break
-        return said
+        return boot_machine(command)
 
-    yield start
-    for machine in machines:
-        machine.kill()
-        machine.wait()
-
-
-def wait_for_end(machine: "subprocess.Popen[bytes]", console: Path, status: Path) -> str:
-    """Wait until services are ready or the boot has ended; return console and status."""
-    deadline = time.monotonic() + BOOT_TIMEOUT_S
-    while True:
-        ended = machine.poll() is not None or time.monotonic() > deadline
-        texts = [path.read_text(errors="replace") for path in (console, status) if path.exists()]
-        said = "".join(texts)
-        if ended or '{"event":"ready"}' in said or "ingot: boot stopped" in said:
-            return said
-        time.sleep(0.2)
+    return start
 
 
 def unpacked(path: Path, folder: Path) -> Path:

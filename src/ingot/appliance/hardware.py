@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from ingot.base.errors import NotFoundError
 from ingot.debian.modules import device_aliases, module_name
 from ingot.oci.image import Image
 from ingot.oci.tree import Entry, Tree
@@ -43,15 +44,20 @@ class Driver:
 def read_drivers(kernel: Image, label: str, order: ModuleOrder) -> tuple[Driver, ...]:
     """Return the drivers that a label of the kernel's image lists, in its order.
 
-    A word is a driver, or several joined by plus signs: the devices of the first bring all in.
+    A word is a driver, or several joined by plus signs: the devices of the first bring all in. One
+    with a question mark is left out of kernels that do not have it, those of other processors.
 
     Raises:
         NotFoundError: the kernel has no such module.
     """
-    return tuple(
-        _driver(kernel.tree, word.split("+"), order)
-        for word in kernel.config.labels.get(label, "").split()
-    )
+    drivers: list[Driver] = []
+    for word in kernel.config.labels.get(label, "").split():
+        try:
+            drivers.append(_driver(kernel.tree, word.replace("?", "").split("+"), order))
+        except NotFoundError:
+            if "?" not in word:
+                raise
+    return tuple(drivers)
 
 
 def render_table(drivers: Iterable[Driver], folder: str) -> str:

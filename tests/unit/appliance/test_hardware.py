@@ -12,6 +12,7 @@ from ingot.appliance.outputs import Target
 from ingot.appliance.plan import Plan, with_platform
 from ingot.appliance.spec import Appliance
 from ingot.appliance.verified import verified_root
+from ingot.base.errors import NotFoundError
 from ingot.oci.image import Image, ImageConfig
 from ingot.oci.tree import Tree, file
 from ingot.testing.elfs import make_elf
@@ -54,6 +55,22 @@ def test_drivers_bring_their_aliases_and_modules(kernel: Image) -> None:
     # What could be anything but a pattern in a script is left out.
     assert card.aliases == (ALIASES["e1000"][0],)
     assert read_drivers(kernel, "ingot.modules.none", order) == ()
+
+
+def test_a_driver_that_not_every_processor_has_may_be_missing(kernel: Image) -> None:
+    def strict(_tree: Tree, names: Sequence[str]) -> list[str]:
+        if "gone" in names:
+            raise NotFoundError("no module gone")
+        return order(_tree, names)
+
+    def read(text: str) -> list[str]:
+        config = replace(kernel.config, labels={DISKS_LABEL: text})
+        image = replace(kernel, config=config)
+        return [driver.name for driver in read_drivers(image, DISKS_LABEL, strict)]
+
+    assert read("gone?+sd_mod ahci?+sd_mod") == ["ahci"]
+    with pytest.raises(NotFoundError):
+        read("gone+sd_mod")
 
 
 def run(kernel: Image, devices: Sequence[str], loaded: Sequence[str], folder: Path) -> list[str]:
