@@ -25,7 +25,7 @@ from ingot.testing.clock import FakeClock
 from ingot.testing.stores import make_body, put_bytes, read_bytes
 
 PART = 5 << 20
-SMOKE_FLIPS = 250
+SMOKE_FLIPS = 160
 ATTRIBUTES = Attributes({"content-type": "text/plain"}, {"colour": "blue"}, {"tag": "1"})
 
 
