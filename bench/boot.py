@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import socket
 import statistics
 import subprocess
@@ -24,6 +25,9 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--mem", action="append", help="memory of the machine; several for a table")
     parser.add_argument("--yaml", type=Path, default=ROOT / "examples/store.yml")
+    parser.add_argument(
+        "--phases", action="store_true", help="print what each phase of a boot takes"
+    )
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="bench-boot-", dir="/tmp") as folder:
         environment = os.environ | {"INGOT_STATE_DIR": f"{folder}/state"}
@@ -35,6 +39,9 @@ def main(arguments: list[str]) -> None:
         )
         for path in sorted(Path(folder).glob("store-*")):
             print(f"{path.name}: {path.stat().st_size / 1e6:.1f} MB")
+        if options.phases:
+            _print_phases(Path(folder) / "store", options.rounds, environment)
+            return
         print("\n| memory | first S3 200, wall s | QEMU CPU s then | guest memory in use MiB |")
         print("|---|---|---|---|")
         for memory in options.mem or ["256M"]:
@@ -91,6 +98,76 @@ def _boot(prefix: Path, memory: str, environment: dict[str, str]) -> tuple[float
         _ingot(environment, "stop", "bench")
         _ingot(environment, "rm-machine", "--yes", "bench")
     return wall_s, cpu_s, used_mib
+
+
+def _print_phases(prefix: Path, rounds: int, environment: dict[str, str]) -> None:
+    """Print medians of CPU seconds by phase: the guest's clock, scaled to QEMU's processor time.
+
+    Firmware is what QEMU took before the kernel's clock began; unpacking is the kernel's, and so
+    not added again.
+    """
+    boots = [_phases(prefix, environment) for _ in range(rounds)]
+    print("\n| phase | CPU s |\n|---|---|")
+    for phase in boots[0]:
+        print(f"| {phase} | {statistics.median(boot[phase] for boot in boots):.2f} |")
+
+
+def _phases(prefix: Path, environment: dict[str, str]) -> dict[str, float]:
+    run = ("run", str(prefix), "--name", "bench", "--disk", "size=1G", "--detach")
+    _ingot(environment, *run)
+    try:
+        machine: dict[str, Any] = json.loads(_ingot(environment, "ps", "--json").splitlines()[0])
+        process = Path(f"/proc/{machine['pid']}")
+        # When QEMU began, by the clock of its statistics: not when the command that starts it did.
+        started_ticks = int((process / "stat").read_text().rpartition(")")[2].split()[19])
+        uptime_s = float(Path("/proc/uptime").read_text().split()[0])
+        began_s = time.monotonic() - (uptime_s - started_ticks / _TICKS_PER_S)
+        status = Path(environment["INGOT_STATE_DIR"], "machines/bench/status.jsonl")
+        while not status.exists() or '"event":"ready"' not in status.read_text():
+            if time.monotonic() - began_s > BOOT_TIMEOUT_S:
+                raise SystemExit(_ingot(environment, "logs", "bench")[-4000:])
+            time.sleep(0.01)
+        wall_s = time.monotonic() - began_s
+        fields = (process / "stat").read_text().rpartition(")")[2].split()
+        cpu_s = (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
+        log = _ingot(environment, "exec", "--host", "bench", "/bin/busybox", "dmesg")
+        events = [json.loads(line) for line in status.read_text().splitlines()]
+    finally:
+        _ingot(environment, "kill", "bench")
+        _ingot(environment, "rm-machine", "--yes", "bench")
+    return _split(log, events, scale=cpu_s / wall_s, wall_s=wall_s)
+
+
+def _split(
+    log: str, events: list[dict[str, Any]], *, scale: float, wall_s: float
+) -> dict[str, float]:
+    """Return the CPU seconds of each phase, from the kernel's log and the guest's events."""
+
+    def logged(words: str) -> float:
+        match = re.search(rf"^\[ *([0-9.]+)\] .*{re.escape(words)}", log, re.MULTILINE)
+        return float(match[1]) if match else 0.0
+
+    ready = next(event["at"] for event in events if event["event"] == "ready")
+    boot = next(event["at"] for event in events if event["event"] == "boot")
+    init = logged("Run /init as init process")
+    phases = {
+        "firmware, to the kernel's start": wall_s - ready,
+        "kernel, to /init": init,
+        "of it, unpacking the RAM disk": logged("Freeing initrd memory")
+        - logged("Trying to unpack rootfs image"),
+        "RAM disk's /init, boot script, modules": boot - init,
+    }
+    before, running = boot, "network"
+    for event in events:
+        name, at = event.get("name"), event["at"]
+        if running and (event["event"] == "step" or event.get("state") == "started"):
+            phases[running] = at - before
+            before, running = at, f"step {name}" if event["event"] == "step" else ""
+        elif event.get("state") == "ready":
+            phases[f"until {name} is ready"] = at - before
+            before = at
+    phases["all"] = wall_s
+    return {name: value * scale for name, value in phases.items()}
 
 
 def _answers(port: int) -> bool:

@@ -15,6 +15,7 @@ Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 ROOT = Path(__file__).resolve().parents[2]
 BOOT_TIMEOUT_S = 240
 SECRET = "only-the-machine-is-told-this"
+OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOther other@somewhere"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExample someone@somewhere"
 
 TOOL = """
@@ -88,13 +89,18 @@ def test_a_cloud_init_drive_names_the_machine_and_its_keys(
 ) -> None:
     drive = config_drive(
         tmp_path / "seed.iso",
-        user_data="#cloud-config\nusers: []\n",
+        user_data=f"#cloud-config\nssh_authorized_keys:\n  - {OTHER_KEY}\n",
+        network_config="version: 2\nethernets:\n  enp0s3:\n    addresses: [10.0.2.88/24]\n"
+        "    nameservers:\n      addresses:\n        - 10.0.2.3\n",
         meta_data=f'instance-id: one\nlocal-hostname: "cloudy"\npublic-keys:\n  - "{KEY}"\n',
     )
     cli("run", image, "--name", "nocloud", "--disk", drive, "--wait", timeout_s=BOOT_TIMEOUT_S)
     assert "metadata: read from /dev/vda" in cli("logs", "nocloud").stdout
     config = "cd /run/config && hostname && cat instance_id ssh/authorized_keys userdata"
-    assert guest(cli, "nocloud", config) == f"cloudy\none\n{KEY}\n#cloud-config\nusers: []\n"
+    told = guest(cli, "nocloud", config)
+    assert told.startswith(f"cloudy\none\n{KEY}\n{OTHER_KEY}\n#cloud-config\n")
+    assert "inet 10.0.2.88/24" in guest(cli, "nocloud", "ip address show eth0")
+    assert guest(cli, "nocloud", "cat /etc/resolv.conf") == "nameserver 10.0.2.3\n"
     ended(cli, "nocloud")
 
 

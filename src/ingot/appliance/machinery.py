@@ -19,6 +19,9 @@ VOLUMES_STEP = "00-volumes"
 
 # Kernel modules of interfaces whose type has another name.
 _INTERFACE_MODULES = {"vlan": "8021q", "bond": "bonding", "gre": "ip_gre", "gretap": "ip_gre"}
+_PROPAGATION = frozenset(
+    prefix + kind for prefix in ("", "r") for kind in ("private", "shared", "slave", "unbindable")
+)
 _SHEBANG = "#!/bin/busybox sh"
 
 
@@ -103,15 +106,20 @@ def _mount_lines(bundle: Bundle, mount: Mount, mark: str) -> Iterator[str]:
         for option in mount.options
         if option.startswith(("upperdir=", "workdir="))
     ]
-    options = list(mount.options)
+    spread = [option for option in mount.options if option in _PROPAGATION]
+    options = [option for option in mount.options if option not in _PROPAGATION]
     kind = f"-t {shlex.quote(mount.type)} " if mount.type not in {"", "bind", "none"} else ""
     if mount.type == "bind" and not {"bind", "rbind"} & set(options):
         options.insert(0, "bind")
     flags = f"-o {shlex.quote(','.join(options))} " if options else ""
     source = shlex.quote(mount.source or mount.type or "none")
+    commands = [f"mount --make-{option} {place}" for option in spread]
+    # LinuxKit's builder writes `remount, private` for what the kernel does without a remount.
+    if not spread or set(options) - {"remount"} or mount.type not in {"", "none"}:
+        commands.insert(0, f"mount {kind}{flags}{source} {place}")
     yield f"[ -e {shlex.quote(mark)} ] || {{"
     yield f"  mkdir -p {place} {shlex.join(layers)}".rstrip() + " &&"
-    yield f"    mount {kind}{flags}{source} {place} && : > {shlex.quote(mark)}"
+    yield f"    {' && '.join(commands)} && : > {shlex.quote(mark)}"
     yield "} || exit 1"
 
 

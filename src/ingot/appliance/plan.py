@@ -27,6 +27,7 @@ from ingot.appliance.hardware import (
 from ingot.appliance.kernels import KernelFiles, Unpack, kernel_files
 from ingot.appliance.keys.network import network_lines
 from ingot.appliance.laid import add_files, add_volumes
+from ingot.appliance.linuxkit import found_containers
 from ingot.appliance.machinery import (
     HOOKS_FOLDER,
     VOLUMES_STEP,
@@ -126,8 +127,9 @@ def make_plan(
     Raises:
         UsageError: the appliance and its images do not fit together.
     """
-    root = Tree()
-    bundles = _Bundles(appliance, images)
+    root, laid = Tree(), Tree()
+    add_init(laid, [images[reference] for reference in appliance.init])
+    bundles = _Bundles(appliance, images, found_containers(laid))
     kernel = _Kernel()
     if appliance.kernel is not None:
         own = images[appliance.kernel.image]
@@ -141,7 +143,7 @@ def make_plan(
         kernel = _add_kernel(
             root, appliance.kernel, files, module_order, wanted=wanted, optional=optional
         )
-    add_init(root, [images[reference] for reference in appliance.init])
+    root.merge(laid)
     if bundles.all and not any(root.resolve(path) for path in _RUNTIMES):
         names = " or ".join(f"/{path}" for path in _RUNTIMES)
         raise UsageError(
@@ -151,7 +153,7 @@ def make_plan(
     profile = root.resolve(_PROFILE)
     profile_bytes = profile.content.read() if profile and profile.content else None
     add_volumes(root, appliance.volumes, images, layouts)
-    for bundle in bundles.all:
+    for bundle in bundles.own:
         _add_container(root, bundle, arch=arch, profile=profile_bytes)
     _add_settings(root, appliance, bundles)
     add_files(root, appliance)
@@ -171,18 +173,35 @@ def make_plan(
 
 
 class _Bundles:
-    """The containers of an appliance, by section."""
+    """The containers of an appliance, by section: those that init images brought, then its own."""
 
-    def __init__(self, appliance: Appliance, images: Mapping[str, Image]) -> None:
+    def __init__(
+        self,
+        appliance: Appliance,
+        images: Mapping[str, Image],
+        brought: Mapping[str, Sequence[Bundle]],
+    ) -> None:
         self._appliance = appliance
         self._images = images
-        self.onboot = self._numbered("onboot", appliance.onboot)
-        self.onshutdown = self._numbered("onshutdown", appliance.onshutdown)
-        self.services = [
+        onboot = self._numbered("onboot", appliance.onboot)
+        onshutdown = self._numbered("onshutdown", appliance.onshutdown)
+        services = [
             self._bundle(container, f"containers/services/{container.name}")
             for container in appliance.services
         ]
+        self.own = [*onboot, *onshutdown, *services]
+        self.onboot = [*brought["onboot"], *onboot]
+        self.onshutdown = [*brought["onshutdown"], *onshutdown]
+        self.services = [*brought["services"], *services]
         self.all = [*self.onboot, *self.onshutdown, *self.services]
+        folders: set[str] = set()
+        for bundle in self.all:
+            if bundle.folder in folders:
+                raise UsageError(
+                    f"an init image has a container of its own at /{bundle.folder}",
+                    hint="give that of the appliance file another name",
+                )
+            folders.add(bundle.folder)
 
     def _numbered(self, section: str, containers: tuple[Container, ...]) -> list[Bundle]:
         return [

@@ -30,6 +30,12 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("cache", APPLIANCES, "cache:cache", "Keep container images for builds."),
     CommandRow("inspect", APPLIANCES, "inspect:inspect", "Show what is inside an appliance."),
     CommandRow("vulns", APPLIANCES, "vulns:vulns", "Look an appliance up in advisory files."),
+    CommandRow(
+        "capabilities",
+        APPLIANCES,
+        "capabilities:capabilities",
+        "Find the capabilities that a service needs.",
+    ),
     CommandRow("compare", APPLIANCES, "compare:compare", "Show what changed between builds."),
     CommandRow("run", APPLIANCES, "run:run", "Boot a built appliance as a machine."),
     CommandRow("start", APPLIANCES, "start:start", "Start stopped machines again."),
