@@ -24,6 +24,13 @@ from ingot.s3.ranges import parse_content_range
 from ingot.s3.tags import TAGGING_HEADER
 from ingot.transport.pool import Response
 
+_SERVICE_HEADERS = (
+    *("x-amz-expiration", "x-amz-mp-parts-count", "x-amz-object-lock-legal-hold"),
+    *("x-amz-object-lock-mode", "x-amz-object-lock-retain-until-date"),
+    *("x-amz-replication-status", "x-amz-restore", "x-amz-server-side-encryption"),
+    *("x-amz-server-side-encryption-aws-kms-key-id", "x-amz-tagging-count"),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Attributes:
@@ -119,6 +126,7 @@ class ObjectInfo:
         checksum: the one the service keeps, if any.
         version_id: in a bucket with versions.
         etag_is_md5: whether the ETag is the MD5 of the bytes.
+        service_headers: what else the service tells of it, by lower-case name.
     """
 
     size_bytes: int
@@ -130,6 +138,7 @@ class ObjectInfo:
     checksum: ChecksumValue | None = None
     version_id: str | None = None
     etag_is_md5: bool = False
+    service_headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def object_info(headers: Mapping[str, str]) -> ObjectInfo:
@@ -165,6 +174,7 @@ def object_info(headers: Mapping[str, str]) -> ObjectInfo:
         etag_is_md5=is_md5(etag)
         and headers.get("x-amz-server-side-encryption", "AES256") == "AES256"
         and "x-amz-server-side-encryption-customer-algorithm" not in headers,
+        service_headers={name: headers[name] for name in _SERVICE_HEADERS if name in headers},
     )
 
 

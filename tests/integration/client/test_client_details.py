@@ -69,6 +69,46 @@ class TestCat:
         assert cli("cat", "--version-id", "x", address, address).code == 2
 
 
+class TestStat:
+    def test_what_is_set_for_a_bucket(self, cli: Any, remote: Any) -> None:
+        plain = cli("stat", "--json", remote.address).documents()[0]
+        assert plain.items() >= {"type": "folder", "region": "us-east-1"}.items()
+        assert "versioning" not in plain
+        address = f"{remote.address}-full"
+        assert cli("mb", "--with-lock", address).code == 0
+        cli("tag", "set", address, "owner=me")
+        cli("retention", "set", "--default", "governance", "3d", address)
+        cli("ilm", "rule", "add", "--expire-days", "9", address)
+        cli("anonymous", "set", "download", address)
+        (document,) = cli("stat", "--json", address).documents()
+        assert (
+            document.items()
+            >= {
+                "versioning": "Enabled",
+                "objectLock": "Enabled, GOVERNANCE 3d",
+                "ilmRules": 1,
+                "anonymous": "download",
+                "tagset": {"owner": "me"},
+            }.items()
+        )
+        text = cli("stat", address).out
+        assert text.splitlines()[0].split() == ["name", address]
+        assert "tag owner        me\n" in text
+
+    def test_objects_below_a_folder_and_what_the_service_tells_of_them(
+        self, cli: Any, remote: Any
+    ) -> None:
+        remote.put_all({"a/1": b"1", "a/2": b"22"})
+        cli("tag", "set", f"{remote.address}/a/1", "x=1&y=2")
+        found = cli("stat", "-r", "--json", f"{remote.address}/a/").documents()
+        assert [(item["name"], item["size"]) for item in found] == [
+            (f"{remote.address}/a/1", 1),
+            (f"{remote.address}/a/2", 2),
+        ]
+        assert found[0]["metadata"]["X-Amz-Tagging-Count"] == "2"
+        assert cli("stat", "-r", f"{remote.address}/nothing/").code == 5
+
+
 class TestAlias:
     def test_one_without_keys(self, cli: Any, elsewhere: Any, other_service: str) -> None:
         cli("anonymous", "set", "download", elsewhere.address)

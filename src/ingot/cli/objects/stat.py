@@ -7,63 +7,82 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingot.cli._completion import complete_remote
+from ingot.cli.buckets._settings import choice_of, on_versions, version_options
 from ingot.cli.printer import Printer, output_options, visible
 
 if TYPE_CHECKING:
     from ingot.client.addresses import RemoteAddress
-    from ingot.client.connections import Connections
+    from ingot.s3client.client import S3Client
 
 
 @click.command()
 @click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
-@click.option("--version-id", "--vid", metavar="ID", help="This version of one object.")
+@version_options
 @output_options
-def stat(printer: Printer, *, targets: tuple[str, ...], version_id: str | None) -> None:
+def stat(printer: Printer, *, targets: tuple[str, ...], **which: Any) -> None:
     """Show what is known of an object, a folder or a bucket.
+
+    Of a bucket it shows what is set, as far as its service has it and you may see it.
 
     \b
     Examples:
       ingot stat store/photos/cat.jpg
       ingot stat --json store/photos
+      ingot stat --recursive --versions store/photos/2026/
     """
     from ingot.cli._objects import each
     from ingot.client.addresses import parse_remote
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections
+    from ingot.client.versions import Choice
 
+    choice = choice_of(**which)
+    if choice != Choice():
+        on_versions(
+            printer,
+            targets,
+            choice,
+            lambda client, item: _show(
+                printer, _object_document(client, item.address, item.version_id)
+            ),
+        )
+        return
     book = AliasBook.default()
     with Connections() as connections:
 
         def act(target: str) -> None:
-            document = _document(connections, parse_remote(target, book), version_id)
-            rows = [(name, value) for name, value in document.items() if name != "metadata"]
-            rows += document.get("metadata", {}).items()
-            text = "\n".join(f"{name:<16} {visible(str(value))}" for name, value in rows)
-            printer.data(document, text)
+            address = parse_remote(target, book)
+            _show(printer, _document(connections.client(address.alias), address))
 
         each(printer, targets, act)
 
 
-def _document(
-    connections: Connections, address: RemoteAddress, version_id: str | None
-) -> dict[str, Any]:
+def _show(printer: Printer, document: dict[str, Any]) -> None:
+    rows = [
+        (name, value)
+        for name, value in document.items()
+        if name not in {"name", "metadata", "tagset"}
+    ]
+    rows += document.get("metadata", {}).items()
+    rows += [(f"tag {name}", value) for name, value in document.get("tagset", {}).items()]
+    lines = [("name", document["name"]), *((name, str(value)) for name, value in rows)]
+    text = "\n".join(f"{visible(name):<16} {visible(value)}" for name, value in lines)
+    printer.data(document, text)
+
+
+def _document(client: S3Client, address: RemoteAddress) -> dict[str, Any]:
     from ingot.base.errors import NotFoundError, UsageError
+    from ingot.client.bucketfacts import bucket_facts
 
     if not address.bucket:
         raise UsageError(f"{address} names no bucket", hint="write it like ALIAS/BUCKET[/KEY]")
-    client = connections.client(address.alias)
     if not address.key:
         client.head_bucket(address.bucket)
-        return {
-            "name": str(address),
-            "type": "folder",
-            "region": client.get_bucket_location(address.bucket),
-        }
+        facts = bucket_facts(client, address.bucket)
+        return {"name": str(address), "type": "folder", **facts}
     try:
-        return _object_document(connections, address, version_id)
+        return _object_document(client, address, None)
     except NotFoundError as error:
-        if version_id is not None:
-            raise
         page = client.list_objects_v2(address.bucket, prefix=address.folder_prefix, max_keys=1)
         if not page.entries:
             raise NotFoundError(f"{address} does not exist", hint=error.hint) from error
@@ -71,11 +90,10 @@ def _document(
 
 
 def _object_document(
-    connections: Connections, address: RemoteAddress, version_id: str | None
+    client: S3Client, address: RemoteAddress, version_id: str | None
 ) -> dict[str, Any]:
     from ingot.cli._objects import iso_time
 
-    client = connections.client(address.alias)
     info = client.head_object(address.bucket, address.key, version_id=version_id)
     document: dict[str, Any] = {
         "name": str(address),
@@ -91,6 +109,7 @@ def _object_document(
         document["versionID"] = info.version_id
     document["metadata"] = {
         **{name.title(): value for name, value in info.content_headers.items()},
+        **{name.title(): value for name, value in info.service_headers.items()},
         **{f"X-Amz-Meta-{name.title()}": value for name, value in info.metadata.items()},
     }
     return document

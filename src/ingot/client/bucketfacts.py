@@ -1,0 +1,58 @@
+"""What is set for a bucket, as far as its service has it and these keys may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ingot.client.publicaccess import access, parse_policy
+from ingot.s3client.client import S3Client
+from ingot.s3client.errors import (
+    ServiceDeniedError,
+    ServiceNotFoundError,
+    ServiceUnsupportedError,
+)
+
+
+def bucket_facts(client: S3Client, bucket: str) -> dict[str, Any]:
+    """Return what is set, by names; what is not, or not told, is left out.
+
+    Raises:
+        ServiceError: the service failed.
+        NetworkError: it went away, or cannot be understood.
+    """
+    questions: tuple[tuple[str, Callable[[], Any]], ...] = (
+        ("region", lambda: client.get_bucket_location(bucket)),
+        ("versioning", lambda: client.get_bucket_versioning(bucket)),
+        ("objectLock", lambda: _lock(client, bucket)),
+        ("encryption", lambda: client.get_bucket_encryption(bucket).algorithm),
+        ("anonymous", lambda: access(parse_policy(client.get_bucket_policy(bucket)), bucket, "")),
+        ("ilmRules", lambda: len(client.get_bucket_lifecycle_configuration(bucket))),
+        ("corsRules", lambda: len(client.get_bucket_cors(bucket))),
+        (
+            "notifications",
+            lambda: len(client.get_bucket_notification_configuration(bucket).hooks),
+        ),
+        ("replicationRules", lambda: len(client.get_bucket_replication(bucket).rules)),
+        ("tagset", lambda: client.get_bucket_tagging(bucket)),
+    )
+    facts: dict[str, Any] = {}
+    for name, ask in questions:
+        try:
+            answer = ask()
+        except (ServiceNotFoundError, ServiceUnsupportedError, ServiceDeniedError):
+            continue
+        if answer:
+            facts[name] = answer
+    return facts
+
+
+def _lock(client: S3Client, bucket: str) -> str | None:
+    found = client.get_object_lock_configuration(bucket)
+    if not found.enabled:
+        return None
+    default = found.default
+    if default is None:
+        return "Enabled"
+    length = f"{default.days}d" if default.days is not None else f"{default.years}y"
+    return f"Enabled, {default.mode} {length}"
