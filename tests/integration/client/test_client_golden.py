@@ -23,6 +23,7 @@ import pytest
 
 from ingot.base.secret import Secret
 from ingot.cli import main
+from ingot.cli.commands import COMMANDS, OBJECTS
 from ingot.client.aliases import Alias
 from ingot.client.connections import Connections
 from ingot.s3.documents.delete import ObjectIdentifier
@@ -149,3 +150,10 @@ def test_commands_say_and_do_what_the_transcript_shows(terminal: Terminal, case:
     if _IS_WRITING:
         path.write_text(shown)
     assert expected == shown
+
+
+def test_every_verb_is_in_a_transcript() -> None:
+    text = "".join((_FOLDER / f"{case}.txt").read_text() for case in _CASES)
+    verbs = [row.name for row in COMMANDS if row.panel == OBJECTS]
+    shown = set(re.findall(r"^\$ ingot (?:--json )?(\S+)", text, re.MULTILINE))
+    assert [verb for verb in verbs if verb not in shown] == []
