@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from ingot.base.errors import Error
+from ingot.cli.main import run
 from ingot.store.errors import RecordDamagedError
 from ingot.store.fences import Versioning
 from ingot.store.manifest import CompletedPart
@@ -221,3 +222,21 @@ def test_damage_hides_no_lock(tmp_path: Path) -> None:
         store.close()
 
     asyncio.run(test())
+
+
+def test_the_scrubber_tells_of_pages_that_cannot_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asyncio.run(fill(tmp_path / "store"))
+    path = tmp_path / "store" / "catalog" / "catalog.sqlite"
+    sound = path.read_bytes()
+    told = set()
+    for page in range(1, len(sound) // 4096):
+        flip(path, page * 4096, 1)  # the kind of a page
+        code = run(["server", "scrub", str(tmp_path / "store"), "--json"])
+        problems = '"type": "problem"' in capsys.readouterr().out
+        told.add((code, problems))
+        path.write_bytes(sound)
+    # Some pages are of no use to the scrubber; where it stumbles it says so and ends in order.
+    assert (1, True) in told
+    assert told <= {(1, True), (0, False)}

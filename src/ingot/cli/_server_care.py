@@ -12,7 +12,8 @@ import click
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
-    from ingot.store.check import Report
+    from ingot.store.check import Problem, Report
+    from ingot.store.verify import Damage
 
 
 @click.command()
@@ -78,9 +79,7 @@ def scrub(printer: Printer, *, directory: Path | None, rate: str) -> None:
         report = ScrubReport(task.advance)
         asyncio.run(scrub_directory(data_dir, report, rate_bytes=rate_bytes))
     for damage in report.damages:
-        where = "/".join(filter(None, (damage.bucket, damage.key)))
-        document = {"type": "problem", "status": "error", **damage._asdict()}
-        printer.data(document, f"{where}: {damage.message}")
+        _print_problem(printer, damage)
     status = "error" if report.problem_count else "success"
     printer.data(
         {
@@ -158,6 +157,12 @@ def _copy(printer: Printer, title: str, source: Path, target: Path, *, link: boo
     _print_report(printer, target, report)
 
 
+def _print_problem(printer: Printer, problem: Problem | Damage) -> None:
+    where = "/".join(filter(None, (problem.bucket, problem.key)))
+    document = {"type": "problem", "status": "error", **problem._asdict()}
+    printer.data(document, f"{where}: {problem.message}" if where else problem.message)
+
+
 def _print_report(printer: Printer, data_dir: Path, report: Report) -> None:
     """Print what a check found.
 
@@ -168,9 +173,7 @@ def _print_report(printer: Printer, data_dir: Path, report: Report) -> None:
     from ingot.base.units import format_size
 
     for problem in report.problems:
-        where = "/".join(filter(None, (problem.bucket, problem.key)))
-        document = {"type": "problem", "status": "error", **problem._asdict()}
-        printer.data(document, f"{where}: {problem.message}" if where else problem.message)
+        _print_problem(printer, problem)
     counts = {name: value for name, value in asdict(report).items() if name != "problems"}
     status = "error" if report.problem_count else "success"
     printer.data(

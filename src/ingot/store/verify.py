@@ -85,15 +85,19 @@ def verify_all(catalog: Catalog, blobs: Blobs, begin: Place = BEGINNING) -> Iter
     Raises:
         StoreFailedError: the catalog cannot be read.
     """
-    for partition in filter(keys.is_bucket_partition, catalog.partitions()):
-        if partition < begin.partition or catalog.get(partition, keys.FENCE) is None:
-            continue  # behind us, or the rest of a deleted bucket
-        here = begin if partition == begin.partition else Place(partition)
-        try:
-            yield from _verify_partition(catalog, blobs, here)
-        except DamagedError as error:
-            damage = Damage(_bucket_of(catalog, partition), "", "", error.message)
-            yield Step(Place(keys.after(partition.encode()).decode()), damage=damage)
+    try:
+        for partition in filter(keys.is_bucket_partition, catalog.partitions()):
+            if partition < begin.partition or catalog.get(partition, keys.FENCE) is None:
+                continue  # behind us, or the rest of a deleted bucket
+            here = begin if partition == begin.partition else Place(partition)
+            try:
+                yield from _verify_partition(catalog, blobs, here)
+            except DamagedError as error:
+                damage = Damage(_bucket_of(catalog, partition), "", "", error.message)
+                yield Step(Place(keys.after(partition.encode()).decode()), damage=damage)
+    except DamagedError as error:
+        # Not even the list of buckets can be read.
+        yield Step(begin, damage=Damage("", "", "", error.message))
 
 
 def _verify_partition(catalog: Catalog, blobs: Blobs, begin: Place) -> Iterator[Step]:
