@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ingot.base.errors import Error, NotFoundError, UsageError
 from ingot.base.limits import COPY_BYTES_MAX
+from ingot.client.addresses import RemoteAddress
 from ingot.client.attributes import FileAttributes
 from ingot.client.connections import Connections
 from ingot.client.crew import Advance, VanishedError
@@ -25,6 +26,7 @@ from ingot.s3.checksums import FULL_OBJECT, ChecksumValue
 from ingot.s3client.client import S3Client
 from ingot.s3client.errors import ServiceError
 from ingot.s3client.results import Attributes, ObjectInfo
+from ingot.s3client.transfer import attributes_of
 
 
 class Copier:
@@ -168,10 +170,7 @@ class Copier:
         transfers = self._connections.transfers(goal.alias)
         attributes = None
         if self._given:
-            info = self.info(source)
-            attributes = self._given.over(
-                Attributes(info.content_headers, info.metadata, info.storage_class)
-            )
+            attributes = self._given.over(self._attributes(source, goal))
         if origin.alias != goal.alias:
             transfers.upload_object(
                 self._connections.client(origin.alias),
@@ -197,6 +196,14 @@ class Copier:
                 origin.bucket, origin.key, goal.bucket, goal.key, attributes=attributes
             )
             advance(entry.size_bytes)
+
+    def _attributes(self, source: ObjectPlace, goal: RemoteAddress) -> Attributes:
+        """Return what the object at `source` has that its copy shall keep."""
+        origin, info = source.address, self.info(source)
+        if origin.alias == goal.alias and info.size_bytes <= COPY_BYTES_MAX:
+            # The service copies the tags itself, unless it is given others.
+            return Attributes(info.content_headers, info.metadata, info.storage_class)
+        return attributes_of(self.client(source), origin.bucket, origin.key, info)
 
     def is_known_same(self, source: Entry, target: Entry) -> bool:
         """Tell whether a file and an object are known to be the same without looking at them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ingot.base.errors import UsageError
@@ -20,7 +21,7 @@ class Given:
 
     Attributes:
         attributes: `Cache-Control=max-age=90;artist=me`: content headers, and metadata.
-        tags: `name=value&name=value`.
+        tags: `name=value&name=value`; empty for none.
         storage_class: as the service calls it.
         content_type: else it is guessed from the name.
     """
@@ -57,8 +58,13 @@ class Given:
             {**base.content_headers, **headers},
             {**base.metadata, **metadata},
             self.storage_class or base.storage_class,
-            base.tags if self.tags is None else parse_tags(self.tags),
+            self._tags(base),
         )
+
+    def _tags(self, base: Attributes) -> Mapping[str, str] | None:
+        if self.tags is None:
+            return base.tags
+        return parse_tags(self.tags) if self.tags else {}
 
     def check(self) -> None:
         """Make sure that what was said can be attributes and tags.

@@ -10,6 +10,7 @@ from typing import Self
 from ingot.base.errors import IntegrityError
 from ingot.s3.checksums import FULL_OBJECT
 from ingot.s3.ranges import ByteRange
+from ingot.s3.tags import TAG_COUNT_HEADER
 from ingot.s3client.body import Advance, FileSource, ObjectSource
 from ingot.s3client.client import S3Client
 from ingot.s3client.download import Download, FileOptions
@@ -132,7 +133,9 @@ class Transfers:
                 version_id=source_version_id,
             )
 
-        kept = attributes or Attributes(info.content_headers, info.metadata)
+        kept = attributes or attributes_of(
+            source_client, source_bucket, source_key, info, version_id=source_version_id
+        )
         made = upload(
             self._client,
             ObjectSource(read, info),
@@ -190,7 +193,9 @@ class Transfers:
             meter(part.length)
             return made
 
-        kept = attributes or Attributes(info.content_headers, info.metadata)
+        kept = attributes or attributes_of(
+            self._client, source_bucket, source_key, info, version_id=source_version_id
+        )
         made = in_parts(
             self._client,
             Target(bucket, key, kept, _ANY),
@@ -253,6 +258,29 @@ class Transfers:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def attributes_of(
+    client: S3Client, bucket: str, key: str, info: ObjectInfo, *, version_id: str | None = None
+) -> Attributes:
+    """Return what a copy of an object must be given to be like it, its tags among that.
+
+    Services count an object's tags for those only who may read them.
+
+    Args:
+        client: the service that has the object.
+        bucket: where it is.
+        key: its name.
+        info: what is known of it.
+        version_id: None for the current version.
+
+    Raises:
+        ServiceError, NetworkError: the service refused or went away.
+    """
+    tags = None
+    if info.service_headers.get(TAG_COUNT_HEADER, "0") != "0":
+        tags = client.get_object_tagging(bucket, key, version_id=version_id)
+    return Attributes(info.content_headers, info.metadata, tags=tags)
 
 
 def _compare(source: ObjectInfo, made: PutResult, subject: str) -> None:

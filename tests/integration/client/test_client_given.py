@@ -63,6 +63,8 @@ class TestAttributes:
         )
         assert copied.code == 0
         head = remote.head("m")
+        assert cli("cp", "--tags", "", f"{remote.address}/k", f"{remote.address}/n").code == 0
+        assert tags_of(remote, "n") == {}
         assert (head["StorageClass"], head["Metadata"]) == (
             "STANDARD_IA",
             {"x": "1", "artist": "you"},
@@ -79,7 +81,16 @@ class TestAttributes:
         assert remote.objects() == {"k": b"1"}
 
     def test_between_services(self, cli: Any, remote: Any, elsewhere: Any) -> None:
-        remote.put("k", b"1", Metadata={"x": "1"})
+        remote.put("k", b"1", Metadata={"x": "1"}, Tagging="old=1", StorageClass="STANDARD_IA")
+        copy = (f"{remote.address}/k", f"{elsewhere.address}/copy")
+        assert cli("cp", *copy).code == 0
+        assert tags_of(elsewhere, "copy") == {"old": "1"}
+        assert cli("cp", "--attr", "y=2", *copy).code == 0
+        assert elsewhere.head("copy")["Metadata"] == {"x": "1", "y": "2"}
+        assert "StorageClass" not in elsewhere.head("copy")
+        assert tags_of(elsewhere, "copy") == {"old": "1"}
+        assert cli("cp", "--tags", "", *copy).code == 0
+        assert tags_of(elsewhere, "copy") == {}
         assert cli("mv", *GIVEN, f"{remote.address}/k", f"{elsewhere.address}/k").code == 0
         assert elsewhere.head("k")["Metadata"] == {"x": "1", "artist": "me"}
         assert tags_of(elsewhere, "k") == {"kind": "page"}

@@ -19,7 +19,9 @@ def given_options(command: _Command) -> _Command:
             metavar="ATTRIBUTES",
             help="Content headers and metadata, as 'Cache-Control=no-cache;artist=me'.",
         ),
-        click.option("--tags", metavar="TAGS", help="Tags, as 'name=value&name=value'."),
+        click.option(
+            "--tags", metavar="TAGS", help="Tags, as 'name=value&name=value'; '' for none."
+        ),
         click.option("--storage-class", metavar="CLASS", help="As the service calls it."),
         click.option("--content-type", metavar="TYPE", help="Else it is guessed from the name."),
     ):
