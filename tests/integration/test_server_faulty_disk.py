@@ -178,6 +178,26 @@ def test_a_full_device_of_packs_is_said(faulty: FaultyServer) -> None:
     assert allocated_bytes < 2 * len(MEDIUM)
 
 
+@pytest.mark.parametrize(("key", "content"), [("large", LARGE), ("medium", MEDIUM)])
+def test_a_body_that_cannot_be_read_is_damage_and_the_rest_goes_on(
+    faulty: FaultyServer, key: str, content: bytes
+) -> None:
+    faulty.start(faulty_disk.READS, errno.EIO, bytes_min=BLOB_WRITE_BYTES_MIN)
+    assert faulty.put(key, content) == (200, "")
+    faulty.break_disk()
+
+    answer = faulty.send("GET", f"/bucket/{key}")
+
+    assert (answer.status, answer.code) == (500, "InternalError")
+    assert f"store.damaged path=b'/bucket/{key}'" in faulty.server.log()
+    assert faulty.send("GET", "/bucket/small").body == SMALL
+    assert faulty.send("HEAD", f"/bucket/{key}").status == 200
+    assert faulty.put("new", content) == (200, "")
+    assert faulty.ready() == 200
+    faulty.restart()
+    assert faulty.send("GET", f"/bucket/{key}").body == content
+
+
 def test_a_full_device_of_blobs_is_said_and_leaves_nothing(faulty: FaultyServer) -> None:
     faulty.start(faulty_disk.BLOB_WRITES, errno.ENOSPC, bytes_min=BLOB_WRITE_BYTES_MIN)
     files = blob_files(faulty.server.data_dir)

@@ -20,6 +20,8 @@ SYNCS = ("fsync", "fdatasync")
 CATALOG_WRITES = ("pwrite64",)
 BLOB_WRITES = ("write",)
 PACK_WRITES = ("pwritev2",)
+# The catalog and blobs read with it, bodies in larger pieces.
+READS = ("pread64",)
 
 _PR_SET_NO_NEW_PRIVS = 38
 _SET_MODE_FILTER = 1
@@ -42,12 +44,12 @@ _ARCHITECTURES = {
     "x86_64": _Architecture(
         0xC000003E,
         317,
-        {"fsync": 74, "fdatasync": 75, "pwrite64": 18, "write": 1, "pwritev2": 328},
+        {"fsync": 74, "fdatasync": 75, "pread64": 17, "pwrite64": 18, "write": 1, "pwritev2": 328},
     ),
     "aarch64": _Architecture(
         0xC00000B7,
         277,
-        {"fsync": 82, "fdatasync": 83, "pwrite64": 68, "write": 64, "pwritev2": 287},
+        {"fsync": 82, "fdatasync": 83, "pread64": 67, "pwrite64": 68, "write": 64, "pwritev2": 287},
     ),
 }
 
