@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from ingot.appliance.outputs import find_outputs
@@ -21,15 +22,19 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench outputs", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--yaml", type=Path, default=ROOT / "examples/store.yml")
+    parser.add_argument("--large-mib", type=int, default=1024, help="file for the second peak")
     options = parser.parse_args(arguments)
-    print("| format | files | seconds | CPU s | MB | on disk MB | peak MB | identical |")
-    print("|---|---|---|---|---|---|---|---|")
+    print(
+        "| format | files | seconds | CPU s | MB | on disk MB | peak MB | large peak | identical |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="bench-outputs-", dir="/tmp") as scratch:
         # Fills the caches.
-        _build(options.yaml, "tar", Path(scratch) / "warm")
+        _build([options.yaml], "tar", Path(scratch) / "warm")
+        large = _large_file(Path(scratch), options.large_mib)
         for name in find_outputs():
             folders = [Path(scratch) / f"{name}-{index}" for index in range(options.rounds)]
-            rounds = [_build(options.yaml, name, folder) for folder in folders]
+            rounds = [_build([options.yaml], name, folder) for folder in folders]
             seconds, cpu_s, peak_mb = (
                 statistics.median(round_[index] for round_ in rounds) for index in range(3)
             )
@@ -37,18 +42,31 @@ def main(arguments: list[str]) -> None:
             size = sum(path.stat().st_size for path in files) / 1e6
             used = sum(path.stat().st_blocks * 512 for path in files) / 1e6
             same = len({(folder / _manifest(folder)).read_bytes() for folder in folders}) == 1
+            *_, large_mb = _build([options.yaml, large], name, Path(scratch) / "large")
+            shutil.rmtree(Path(scratch) / "large")
             print(
                 f"| {name} | {len(files)} | {seconds:.2f} | {cpu_s:.2f} | {size:.1f} | {used:.1f} |"
-                f" {peak_mb:.0f} | {'yes' if same else 'NO'} |",
+                f" {peak_mb:.0f} | {large_mb:.0f} | {'yes' if same else 'NO'} |",
                 flush=True,
             )
             for folder in folders:
                 shutil.rmtree(folder)
 
 
-def _build(yaml: Path, output: str, folder: Path) -> tuple[float, float, float]:
+def _large_file(folder: Path, size_mib: int) -> Path:
+    """Return an appliance file that adds a file which does not compress."""
+    body = folder / "body"
+    with body.open("wb") as file:
+        for _ in range(size_mib):
+            file.write(os.urandom(1 << 20))
+    path = folder / "large.yml"
+    path.write_text(f"files: [{{path: var/lib/large, source: {body}, mode: '0644'}}]\n")
+    return path
+
+
+def _build(yaml: Sequence[Path], output: str, folder: Path) -> tuple[float, float, float]:
     """Build and return seconds, CPU seconds and the largest process in MB, its tools included."""
-    command = [sys.executable, "-m", "ingot", "build", yaml, "--dir", folder, "--format", output]
+    command = [sys.executable, "-m", "ingot", "build", *yaml, "--dir", folder, "--format", output]
     started_s = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
