@@ -94,7 +94,9 @@ def verified_root(plan: Plan, target: Target, filesystem: FileSystem = "squashfs
             write_microcode(plan, file)
             write_early(early_tree(plan, modules, tools), file, level=level)
     content = Content(image.stat().st_size, path=str(image))
-    tree = make_tree(content, identifier)
+    hashes = target.work / f"verified.{filesystem}.tree"
+    hashes.unlink(missing_ok=True)
+    tree = make_tree(content, identifier, hashes)
     first = hashlib.sha256(content.slice(0, BLOCK_BYTES).ljust(BLOCK_BYTES, b"\0")).hexdigest()
     setting = f"ingot.verity={first},{tree.data_blocks},{tree.root_hash},{filesystem}"
     parts = BootParts(
@@ -103,8 +105,8 @@ def verified_root(plan: Plan, target: Target, filesystem: FileSystem = "squashfs
         f"{plan.cmdline.strip()} {setting}".lstrip(),
     )
     data_bytes = tree.data_blocks * BLOCK_BYTES
-    pieces = (Piece(0, content), Piece(data_bytes, Content.of(tree.tree)))
-    return VerifiedRoot(data_bytes + len(tree.tree), pieces, parts)
+    pieces = (Piece(0, content), Piece(data_bytes, tree.tree))
+    return VerifiedRoot(data_bytes + tree.tree.size_bytes, pieces, parts)
 
 
 def _add_drivers(tree: Tree, plan: Plan) -> None:
