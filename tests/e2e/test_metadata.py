@@ -137,3 +137,14 @@ def test_metadata_with_mistakes_stops_the_boot(
     assert result.returncode == 1, result.stdout
     assert reason.replace('"', "'") in result.stderr or reason in result.stderr, result.stderr
     ended(cli, "mistaken")
+
+
+def test_metadata_comes_on_a_cd_where_that_is_asked_for(cli: Cli, image: Path) -> None:
+    """Ours are read by the kernel's own iso9660, and name the machine."""
+    cli(
+        *("run", image, "--name", "told-by-cd", "--data", SECRET, "--data-as", "cd", "--wait"),
+        timeout_s=BOOT_TIMEOUT_S,
+    )
+    assert guest(cli, "told-by-cd", "cat /run/config/userdata") == SECRET
+    assert guest(cli, "told-by-cd", "hostname") == "told-by-cd\n"
+    ended(cli, "told-by-cd")

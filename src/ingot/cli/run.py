@@ -66,6 +66,12 @@ if TYPE_CHECKING:
     "--data-file", metavar="FILE", help="Metadata for the guest, from a file; - is standard input."
 )
 @click.option(
+    "--data-as",
+    "metadata_way",
+    type=click.Choice(["fw-cfg", "cd"]),
+    help="How metadata reaches the guest.  [default: fw-cfg on QEMU, else cd]",
+)
+@click.option(
     "--accel", type=click.Choice(["auto", "kvm", "tcg"]), help="How its processor is run."
 )
 @click.option(
@@ -134,6 +140,7 @@ def _request(
     boot: Any,
     uefi: bool | None,
     data: str | None,
+    metadata_way: Any,
     data_file: str | None,
     reset: bool,
 ) -> Request:
@@ -157,6 +164,7 @@ def _request(
         boot=boot,
         uefi=uefi,
         metadata=_metadata(data, data_file),
+        metadata_way=metadata_way,
         reset=reset,
     )
 

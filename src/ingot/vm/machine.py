@@ -27,6 +27,8 @@ NetworkKind = Literal["user", "tap", "bridge"]
 BootChoice = Literal["kernel", "disk", "iso"]
 ImageFormat = Literal["raw", "qcow2", "vmdk", "vhd", "vdi", "iso"]
 Firmware = Literal["bios", "uefi"]
+MetadataWay = Literal["fw-cfg", "cd"]
+"""How metadata reaches a guest: by a device of QEMU's, or on a CD."""
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9_.-]{0,61}[a-z0-9])?", re.IGNORECASE)
 
@@ -121,6 +123,7 @@ class MachineSpec(msgspec.Struct, frozen=True, kw_only=True):
         boot: which of the build's forms it boots; None is the first that its runner can.
         uefi: whether it has UEFI firmware; None is what the build's form needs.
         has_metadata: whether its guest is given the `metadata` file of the machine's folder.
+        metadata_way: how; None is what its runner likes best.
     """
 
     schema: int = SPEC_SCHEMA
@@ -139,6 +142,7 @@ class MachineSpec(msgspec.Struct, frozen=True, kw_only=True):
     uefi: bool | None = None
     has_metadata: bool = False
     shares: tuple[Share, ...] = ()
+    metadata_way: MetadataWay | None = None
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,8 +165,14 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     networks: tuple[Network, ...]
     address: StaticAddress | None
     has_metadata: bool
+    metadata_way: MetadataWay = "fw-cfg"
     shares: tuple[Share, ...] = ()
     accelerator: Accelerator
+
+
+def on_config_drive(machine: Machine) -> bool:
+    """Tell whether the machine has a CD with its metadata."""
+    return machine.has_metadata and machine.metadata_way == "cd"
 
 
 def check_name(name: str) -> str:

@@ -13,6 +13,7 @@ from ingot.vm.machine import (
     AcceleratorChoice,
     BootChoice,
     MachineSpec,
+    MetadataWay,
     Network,
     PublishedPort,
     RunnerName,
@@ -51,6 +52,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     boot: BootChoice | None = None
     uefi: bool | None = None
     metadata: bytes | None = None
+    metadata_way: MetadataWay | None = None
     shares: tuple[Share, ...] = ()
     reset: bool = False
 
@@ -121,6 +123,7 @@ def apply(
         "accelerator": request.accelerator,
         "runner": request.runner,
         "shares": request.shares or None,
+        "metadata_way": request.metadata_way,
         "boot": request.boot,
         "uefi": request.uefi,
         "has_metadata": None if request.metadata is None else bool(request.metadata),

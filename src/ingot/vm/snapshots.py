@@ -19,8 +19,16 @@ import msgspec
 from ingot.base.atomic import fsync_directory, write_atomically
 from ingot.base.clock import Clock
 from ingot.base.errors import ConflictError, Error, NotFoundError, UsageError
+from ingot.vm.config_drive import CONFIG_DRIVE
 from ingot.vm.copies import copy_sparse
-from ingot.vm.machine import Accelerator, ImageBoot, Machine, MachineSpec, check_name
+from ingot.vm.machine import (
+    Accelerator,
+    ImageBoot,
+    Machine,
+    MachineSpec,
+    check_name,
+    on_config_drive,
+)
 from ingot.vm.runners.contract import Runner, StateRunner
 from ingot.vm.starting import Started, Starter, clear_last_run, refuse_running
 from ingot.vm.state import MachineFolder, Process
@@ -282,6 +290,7 @@ def _files(machine: Machine, folder: MachineFolder) -> tuple[SavedFile, ...]:
     for has, path in (
         (machine.uefi, folder.path / _FIRMWARE),
         (machine.has_metadata, folder.metadata_path),
+        (on_config_drive(machine), folder.path / CONFIG_DRIVE),
     ):
         if has:
             files.append(SavedFile(str(path), path.name))

@@ -14,8 +14,16 @@ from ingot.base.clock import Clock
 from ingot.base.errors import ConflictError, Error, UsageError
 from ingot.vm import accel
 from ingot.vm.build import Build, Wanted, exists, read_build
+from ingot.vm.config_drive import CONFIG_DRIVE, config_drive
 from ingot.vm.disks import prepare
-from ingot.vm.machine import KernelBoot, Machine, MachineSpec, RunnerName
+from ingot.vm.machine import (
+    KernelBoot,
+    Machine,
+    MachineSpec,
+    MetadataWay,
+    RunnerName,
+    on_config_drive,
+)
 from ingot.vm.networks import check_ports_free, overlap
 from ingot.vm.nics import complete
 from ingot.vm.request import Request, apply, machine_name, networks_of
@@ -105,6 +113,7 @@ class Starter:
         folder.write_spec(spec)
         if not spec.has_metadata:
             folder.metadata_path.unlink(missing_ok=True)
+        _write_config_drive(machine, folder)
         if kept is not None and kept.runner != spec.runner:
             self.runners(kept.runner).forget(folder.path)
         clear_last_run(folder)
@@ -128,7 +137,7 @@ class Starter:
             choice = accel.Choice("own", f"{runner.title} has its own")
         else:
             raise UsageError(f"--accel {spec.accelerator}: {runner.title} has its own accelerator")
-        return resolve(spec, build, choice, folder.path), choice
+        return resolve(spec, build, choice, folder.path, runner.metadata_ways[0]), choice
 
     def admit(self, spec: MachineSpec, machine: Machine, folder: MachineFolder) -> None:
         """Make sure that the host has what the machine needs, and no other machine uses it.
@@ -186,7 +195,13 @@ def _refuse_half_restored(folder: MachineFolder) -> None:
     )
 
 
-def resolve(spec: MachineSpec, build: Build, choice: accel.Choice, directory: Path) -> Machine:
+def resolve(
+    spec: MachineSpec,
+    build: Build,
+    choice: accel.Choice,
+    directory: Path,
+    way: MetadataWay = "fw-cfg",
+) -> Machine:
     """Join what was asked for with what the build and the host give."""
     networks = networks_of(spec)
     return Machine(
@@ -203,9 +218,19 @@ def resolve(spec: MachineSpec, build: Build, choice: accel.Choice, directory: Pa
         networks=networks,
         address=complete(spec.address, networks) if spec.address is not None else None,
         has_metadata=spec.has_metadata,
+        metadata_way=spec.metadata_way or way,
         shares=spec.shares,
         accelerator=choice.accelerator,
     )
+
+
+def _write_config_drive(machine: Machine, folder: MachineFolder) -> None:
+    path = folder.path / CONFIG_DRIVE
+    if on_config_drive(machine):
+        drive = config_drive(machine, folder.metadata_path.read_bytes())
+        write_atomically(path, drive, mode=0o600)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _find_build(request: Request, kept: MachineSpec | None) -> Path | None:

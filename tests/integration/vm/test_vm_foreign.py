@@ -56,10 +56,14 @@ def verbs(diary: Path) -> list[str]:
 
 
 def test_virtualbox_registers_a_machine_anew_at_each_start(host: Any, diary: Path) -> None:
-    host.ingot("run", "demo.iso", "--runner", "virtualbox", "--disk", "size=1M", "--detach")
+    host.ingot(
+        "run", "demo.iso", "--runner", "virtualbox", "--disk", "size=1M", "--detach", "--data", "x"
+    )
     row = host.machines()["demo"]
     assert (row["runner"], row["accelerator"]) == ("virtualbox", "own")
     assert (host.folder("demo") / "disk-0.vmdk").read_text().startswith("# Disk DescriptorFile")
+    assert (host.folder("demo") / "config.iso").read_bytes()[0x8001:0x8006] == b"CD001"
+    assert "config.iso" in diary.read_text()
     assert verbs(diary)[:3] == ["unregistervm", "createvm", "modifyvm"]
     assert {"--startvm", "showvminfo"} == set(verbs(diary)[-2:])
     for words in (("wait", "demo"), ("exec", "demo", "demo", "true")):

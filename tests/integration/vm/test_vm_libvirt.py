@@ -121,7 +121,7 @@ def test_a_name_that_is_taken_in_libvirt_is_never_taken_over(libvirt: Any) -> No
 def test_libvirt_understands_each_part_of_a_domain(libvirt: Any) -> None:
     """Against its own schema, and by turning it into a domain, which nothing runs."""
     path = libvirt.home / "domain.xml"
-    for name in ("kernel", "everything", "iso-uefi", "disk"):
+    for name in ("kernel", "everything", "iso-uefi", "disk", "config-drive"):
         text = (GOLDEN / f"libvirt-{name}.txt").read_text()
         xml = text.partition("\n")[2].rpartition("$ virsh")[0]
         # This host may have no KVM.

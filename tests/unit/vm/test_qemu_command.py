@@ -75,6 +75,13 @@ def test_the_plain_machine() -> None:
     ]
 
 
+def test_metadata_can_be_on_a_cd() -> None:
+    words = command(has_metadata=True, metadata_way="cd")
+    assert after(words, "-fw_cfg") == []
+    assert "scsi-cd,bus=config.0,drive=metadata" in after(words, "-device")
+    assert '"filename":"config.iso"' in "".join(after(words, "-blockdev"))
+
+
 def test_shares_are_served_from_shared_memory() -> None:
     shares = (Share("/srv/a", "one"), Share("/srv/b", "two", read_only=True))
     words = command(shares=shares)

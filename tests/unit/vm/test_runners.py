@@ -67,7 +67,7 @@ RICH = msgspec.structs.replace(
 FOREIGN = msgspec.structs.replace(
     RICH,
     accelerator="own",
-    has_metadata=False,
+    metadata_way="cd",
     disks=(RICH.disks[0], Disk("/data/second disk.img")),
     networks=parse_networks(CARDS, UUID),
     address=complete(parse_address("192.168.65.15"), default_networks(UUID)),
@@ -91,6 +91,9 @@ PLANS = {
     "libvirt-everything": lambda: libvirt.LibvirtRunner().plan(RICH),
     "libvirt-iso-uefi": lambda: libvirt.LibvirtRunner().plan(
         booting(PLAIN, "store.iso", uefi=True)
+    ),
+    "libvirt-config-drive": lambda: libvirt.LibvirtRunner().plan(
+        msgspec.structs.replace(PLAIN, has_metadata=True, metadata_way="cd")
     ),
     "libvirt-disk": lambda: libvirt.LibvirtRunner().plan(booting(PLAIN, "store.vhd")),
     "virtualbox-iso": lambda: virtualbox.plan(booting(PLAIN, "store.iso"), ()),
@@ -142,7 +145,7 @@ def test_a_missing_program_is_named_with_what_to_install(
     [
         ({"boot": KERNEL}, "no kernels"),
         ({"arch": "arm64"}, "not arm64"),
-        ({"has_metadata": True}, "--data has no way"),
+        ({"has_metadata": True}, "--data-as fw-cfg is for QEMU"),
         ({"disks": (Disk("/a.qcow2", format="qcow2"),)}, "raw files for disks"),
         ({"disks": (Disk("/dev/sdb"),)}, "raw files for disks"),
         ({"networks": parse_networks(["tap=tap0"], UUID)}, "no cards on a tap"),

@@ -14,7 +14,7 @@ from ingot.vm import lifecycle
 from ingot.vm.accel import Host
 from ingot.vm.build import Medium
 from ingot.vm.lifecycle import PowerDown, last_words, remove, stop_all, wait_ready
-from ingot.vm.machine import ImageBoot, KernelBoot, Machine, RunnerName
+from ingot.vm.machine import ImageBoot, KernelBoot, Machine, MetadataWay, RunnerName
 from ingot.vm.networks import parse_publish
 from ingot.vm.request import Request
 from ingot.vm.runners.contract import Launched, Plan, Runner
@@ -27,6 +27,7 @@ class SleepRunner:
 
     name: RunnerName = "qemu"
     title = "Sleep"
+    metadata_ways: tuple[MetadataWay, ...] = ("fw-cfg", "cd")
     uses_kvm = True
     has_channels = True
     media: tuple[Medium, ...] = ("kernel", "iso")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from ingot.vm.build import Medium
-from ingot.vm.machine import Machine, RunnerName
+from ingot.vm.machine import Machine, MetadataWay, RunnerName
 from ingot.vm.state import Process
 
 
@@ -48,6 +48,8 @@ class Runner(Protocol):
     """Its name for people."""
     media: tuple[Medium, ...]
     """What it boots, in its order of preference."""
+    metadata_ways: tuple[MetadataWay, ...]
+    """How metadata can reach its guests, in its order of preference."""
     uses_kvm: bool
     """Whether the machine's accelerator is ours to choose, KVM or TCG."""
     has_channels: bool

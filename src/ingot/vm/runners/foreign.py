@@ -54,10 +54,10 @@ def validate_foreign(machine: Machine, title: str) -> None:
         raise UsageError(f"{name}: {title} boots disks and CDs, no kernels")
     if machine.arch not in {"amd64", "x86_64"}:
         raise UsageError(f"{name}: {title} runs builds for amd64 here, not {machine.arch}")
-    if machine.has_metadata:
+    if machine.has_metadata and machine.metadata_way != "cd":
         raise UsageError(
-            f"{name}: --data has no way into a guest of {title}",
-            hint="give the guest a CD with a file user-data, or run it on qemu or libvirt",
+            f"{name}: --data-as {machine.metadata_way} is for QEMU; {title} has CDs",
+            hint="use --data-as cd",
         )
     refuse_shares(machine, title)
     for disk in machine.disks:

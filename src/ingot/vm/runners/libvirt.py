@@ -11,7 +11,7 @@ from pathlib import Path
 from ingot.base.atomic import write_atomically
 from ingot.base.errors import Error, NotFoundError, UsageError
 from ingot.vm.build import Medium
-from ingot.vm.machine import Machine, RunnerName
+from ingot.vm.machine import Machine, MetadataWay, RunnerName
 from ingot.vm.runners.contract import Launched, Plan
 from ingot.vm.runners.foreign import refuse_shares
 from ingot.vm.runners.libvirt_domain import domain_xml
@@ -44,6 +44,7 @@ class LibvirtRunner:
     name: RunnerName = "libvirt"
     title = "libvirt"
     media: tuple[Medium, ...] = ("kernel", "qcow2", "raw", "vmdk", "vhd", "vdi", "iso")
+    metadata_ways: tuple[MetadataWay, ...] = ("fw-cfg", "cd")
     uses_kvm = True
     has_channels = True
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from xml.etree.ElementTree import Element, SubElement, indent, register_namespace, tostring
 
 from ingot.vm.agent import SOCKET_NAME as AGENT_SOCKET
+from ingot.vm.config_drive import CONFIG_DRIVE
 from ingot.vm.console import SOCKET_NAME as CONSOLE_SOCKET
-from ingot.vm.machine import Disk, ImageBoot, KernelBoot, Machine, Network
+from ingot.vm.machine import Disk, ImageBoot, KernelBoot, Machine, Network, on_config_drive
 from ingot.vm.runners.qemu_command import (
     OVMF_CODE,
     UEFI_VARIABLES,
@@ -32,7 +33,7 @@ def domain_xml(machine: Machine) -> str:
     _add(domain, "uuid", text=machine.uuid)
     _add(domain, "memory", text=str(machine.memory_mib), unit="MiB")
     _add(domain, "vcpu", text=str(machine.cpus))
-    if machine.has_metadata:
+    if machine.has_metadata and not on_config_drive(machine):
         firmware = _add(domain, "sysinfo", type="fwcfg")
         file = str(machine.directory / METADATA_NAME)
         _add(firmware, "entry", name="opt/ingot/data", file=file)
@@ -48,7 +49,7 @@ def domain_xml(machine: Machine) -> str:
     _add(devices, "controller", type="usb", model="none")
     for index, disk in enumerate(machine.disks):
         _disk(devices, index, disk)
-    _medium(devices, machine.boot)
+    _medium(devices, machine)
     _channels(devices, machine)
     _add(_add(devices, "rng", model="virtio"), "backend", text="/dev/urandom", model="random")
     _add(devices, "memballoon", model="none")
@@ -88,17 +89,24 @@ def _disk(devices: Element, index: int, disk: Disk) -> None:
     _add(element, "serial", text=f"ingot-{index}")
 
 
-def _medium(devices: Element, boot: KernelBoot | ImageBoot) -> None:
-    """Add the disk or CD of the build, which comes after the user's disks."""
+def _medium(devices: Element, machine: Machine) -> None:
+    """Add the disk or CD of the build, which comes after the user's disks, and the metadata's."""
+    boot = machine.boot
+    if on_config_drive(machine):
+        drive = _add(devices, "disk", type="file", device="cdrom")
+        _add(drive, "driver", name="qemu", type="raw")
+        _add(drive, "source", file=str(machine.directory / CONFIG_DRIVE))
+        _add(drive, "target", dev="sdb", bus="scsi")
+        _add(drive, "readonly")
+    is_cd = isinstance(boot, ImageBoot) and boot.format == "iso"
+    if is_cd or on_config_drive(machine):
+        _add(devices, "controller", type="scsi", model="virtio-scsi")
     if isinstance(boot, KernelBoot):
         if boot.root is None:
             return
-        path, kind, is_cd = boot.root, "raw", False
+        path, kind = boot.root, "raw"
     else:
         path, kind = boot.path, _FORMATS.get(boot.format, boot.format)
-        is_cd = boot.format == "iso"
-    if is_cd:
-        _add(devices, "controller", type="scsi", model="virtio-scsi")
     element = _add(devices, "disk", type="file", device="cdrom" if is_cd else "disk")
     _add(element, "driver", name="qemu", type=kind)
     _add(element, "source", file=str(path))

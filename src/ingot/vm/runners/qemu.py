@@ -15,7 +15,7 @@ from ingot.base.errors import ConflictError, Error, MissingToolError, UsageError
 from ingot.vm import qmp
 from ingot.vm.build import COMMAND_LINE_BYTES_MAX, Medium
 from ingot.vm.guest.ports import in_use
-from ingot.vm.machine import KernelBoot, Machine, RunnerName
+from ingot.vm.machine import KernelBoot, Machine, MetadataWay, RunnerName
 from ingot.vm.runners.contract import Launched, Plan
 from ingot.vm.runners.qemu_command import (
     OVMF_CODE,
@@ -44,6 +44,7 @@ class QemuRunner:
 
     name: RunnerName = "qemu"
     title = "QEMU"
+    metadata_ways: tuple[MetadataWay, ...] = ("fw-cfg", "cd")
     uses_kvm = True
     has_channels = True
     media: tuple[Medium, ...] = ("kernel", "qcow2", "raw", "iso")

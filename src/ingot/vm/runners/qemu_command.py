@@ -8,8 +8,9 @@ from pathlib import Path
 
 from ingot.vm import qmp
 from ingot.vm.agent import SOCKET_NAME as AGENT_SOCKET
+from ingot.vm.config_drive import CONFIG_DRIVE
 from ingot.vm.console import SOCKET_NAME as CONSOLE_SOCKET
-from ingot.vm.machine import Disk, ImageBoot, KernelBoot, Machine
+from ingot.vm.machine import Disk, ImageBoot, KernelBoot, Machine, on_config_drive
 from ingot.vm.shares import announcement, socket_name
 from ingot.vm.state import METADATA_NAME
 
@@ -48,7 +49,7 @@ def command(machine: Machine, taps: Sequence[int] = ()) -> list[str]:
         *("-pidfile", "qemu.pid"),
         *(_uefi() if machine.uefi else ()),
         *(_kernel(machine, machine.boot) if isinstance(machine.boot, KernelBoot) else ()),
-        *(_METADATA if machine.has_metadata else ()),
+        *(_METADATA if machine.has_metadata and not on_config_drive(machine) else ()),
         *("-object", "rng-random,id=rng,filename=/dev/urandom"),
         *("-device", "virtio-rng-pci,rng=rng"),
         *_control(),
@@ -56,6 +57,7 @@ def command(machine: Machine, taps: Sequence[int] = ()) -> list[str]:
         *_networks(machine, taps),
         *(word for index, disk in enumerate(machine.disks) for word in _disk(index, disk)),
         *_medium(machine.boot),
+        *(_config_drive() if on_config_drive(machine) else ()),
     ]
 
 
@@ -179,9 +181,15 @@ def _medium(boot: KernelBoot | ImageBoot) -> list[str]:
     return _image(boot)
 
 
-def _read_only(driver: str, path: Path) -> str:
+def _config_drive() -> list[str]:
+    device = ["virtio-scsi-pci,id=config", "scsi-cd,bus=config.0,drive=metadata"]
+    block = _read_only("raw", Path(CONFIG_DRIVE), "metadata")
+    return ["-blockdev", block, *(word for each in device for word in ("-device", each))]
+
+
+def _read_only(driver: str, path: Path, name: str = "boot") -> str:
     file = {"driver": "file", "filename": str(path), "read-only": True}
-    return _json({"driver": driver, "node-name": "boot", "read-only": True, "file": file})
+    return _json({"driver": driver, "node-name": name, "read-only": True, "file": file})
 
 
 def _image(boot: ImageBoot) -> list[str]:

@@ -12,7 +12,15 @@ from pathlib import Path
 
 from ingot.base.errors import Error, MissingToolError, UsageError
 from ingot.vm.build import Medium
-from ingot.vm.machine import ImageBoot, Machine, Network, RunnerName
+from ingot.vm.config_drive import CONFIG_DRIVE
+from ingot.vm.machine import (
+    ImageBoot,
+    Machine,
+    MetadataWay,
+    Network,
+    RunnerName,
+    on_config_drive,
+)
 from ingot.vm.runners.contract import Launched, Plan
 from ingot.vm.runners.foreign import boot_medium, disk_files, disk_sizes, validate_foreign
 from ingot.vm.runners.programs import RefusedError, call, carry_out, require
@@ -36,6 +44,7 @@ class VirtualBoxRunner:
     name: RunnerName = "virtualbox"
     title = "VirtualBox"
     media: tuple[Medium, ...] = ("iso", "raw", "vmdk", "vdi", "vhd")
+    metadata_ways: tuple[MetadataWay, ...] = ("cd",)
     uses_kvm = False
     has_channels = False
 
@@ -141,12 +150,15 @@ def plan(machine: Machine, sizes_bytes: tuple[int, ...]) -> Plan:
             for index, network in enumerate(machine.networks)
         ),
         # The firmware reads the boot medium; a guest's disks are on virtio.
-        ("storagectl", uuid, "--name", "boot", "--add", "sata", "--portcount", "1"),
+        ("storagectl", uuid, "--name", "boot", "--add", "sata", "--portcount", "2"),
         (
             *("storageattach", uuid, "--storagectl", "boot", "--port", "0", "--device", "0"),
             *(*boot, "--medium", str(boot_medium(machine))),
         ),
     ]
+    if on_config_drive(machine):
+        place = ("--storagectl", "boot", "--port", "1", "--device", "0", "--type", "dvddrive")
+        commands.append(("storageattach", uuid, *place, "--medium", str(folder / CONFIG_DRIVE)))
     if machine.disks:
         commands.append(("storagectl", uuid, "--name", "data", "--add", "virtio-scsi"))
     for index in range(len(machine.disks)):

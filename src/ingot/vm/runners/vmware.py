@@ -9,7 +9,15 @@ from pathlib import Path
 
 from ingot.base.errors import UsageError
 from ingot.vm.build import Medium
-from ingot.vm.machine import ImageBoot, Machine, Network, RunnerName
+from ingot.vm.config_drive import CONFIG_DRIVE
+from ingot.vm.machine import (
+    ImageBoot,
+    Machine,
+    MetadataWay,
+    Network,
+    RunnerName,
+    on_config_drive,
+)
 from ingot.vm.runners.contract import Launched, Plan
 from ingot.vm.runners.foreign import boot_medium, disk_files, disk_sizes, validate_foreign
 from ingot.vm.runners.programs import RefusedError, await_process, call, carry_out, require
@@ -29,6 +37,7 @@ class VmwareRunner:
     name: RunnerName = "vmware"
     title = "VMware"
     media: tuple[Medium, ...] = ("iso", "raw", "vmdk")
+    metadata_ways: tuple[MetadataWay, ...] = ("cd",)
     uses_kvm = False
     has_channels = False
 
@@ -136,9 +145,15 @@ def _disks(machine: Machine) -> Iterator[tuple[str, object]]:
         unit = _unit(index)
         yield f"{unit}.present", "TRUE"
         yield f"{unit}.fileName", f"disk-{index}.vmdk"
+    is_cd = isinstance(machine.boot, ImageBoot) and machine.boot.format == "iso"
     path = boot_medium(machine)
-    if isinstance(machine.boot, ImageBoot) and machine.boot.format == "iso":
+    if is_cd or on_config_drive(machine):
         yield "sata0.present", "TRUE"
+    if on_config_drive(machine):
+        yield "sata0:1.present", "TRUE"
+        yield "sata0:1.deviceType", "cdrom-image"
+        yield "sata0:1.fileName", CONFIG_DRIVE
+    if is_cd:
         yield "sata0:0.present", "TRUE"
         yield "sata0:0.deviceType", "cdrom-image"
         yield "sata0:0.fileName", path
