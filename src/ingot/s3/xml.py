@@ -48,7 +48,11 @@ class Element:
 
     def find(self, name: str) -> Element | None:
         """Return the first child of that name, or None."""
-        return next(self.all(name), None)
+        # A loop, not a generator: a page of a listing asks this some 7,000 times.
+        for child in self.children:
+            if child.name == name:
+                return child
+        return None
 
     def get(self, name: str, default: str = "") -> str:
         """Return the text of the first child of that name."""
@@ -100,6 +104,8 @@ class _Reader:
         self._top = Element("")
         self._stack = [self._top]
         self._count = 0
+        # Names without their namespace: a listing has ten of them, thousands of times.
+        self._names: dict[str, str] = {}
         parser = expat.ParserCreate(namespace_separator=" ")
         parser.buffer_text = True
         parser.buffer_size = 64 * KIB
@@ -121,7 +127,10 @@ class _Reader:
         self._count += 1
         if self._count > ELEMENTS_MAX or len(self._stack) > DEPTH_MAX:
             raise S3Error("MalformedXML", "The document has too many elements.")
-        element = Element(name.rpartition(" ")[2])
+        plain = self._names.get(name)
+        if plain is None:
+            plain = self._names[name] = name.rpartition(" ")[2]
+        element = Element(plain)
         self._stack[-1].children.append(element)
         self._stack.append(element)
 
