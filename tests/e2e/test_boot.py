@@ -191,7 +191,12 @@ services:
   - name: job
     image: component:tool
     restart: on-failure
-    command: [/bin/busybox, echo, job done]
+    # 1.4 MB in lines as long as the logger takes them: more than one file of a log holds.
+    command:
+      - /bin/busybox
+      - sh
+      - -c
+      - for i in $(seq 1500); do printf '%0950d\\n' 0; done; echo job done
 """
 
 
@@ -208,6 +213,9 @@ def test_settings_of_services_hold_in_the_guest(
     assert on_the_host(cli, name, "wget -q -O - http://10.0.2.50:8080/page") == "shared\n"
     assert on_the_host(cli, name, "cat /etc/resolv.conf") == "nameserver 10.0.2.3\n"
     assert "job done" in on_the_host(cli, name, "cat /var/log/job/current")
+    sizes = on_the_host(cli, name, "cd /var/log/job && stat -c %s @* current").split()
+    assert len(sizes) == 2, "the log was not rotated"
+    assert all(int(size) <= 1_000_000 for size in sizes)
     assert on_the_host(cli, name, "cat /run/runit/job/stat").startswith("down")
 
     ends(cli, name, keep=True)

@@ -74,6 +74,58 @@ def test_an_encrypted_disk_opens_with_its_key_alone(cli: Cli, tmp_path: Path) ->
     ended(cli, "encrypted")
 
 
+@pytest.mark.slow  # Three boots more.
+def test_an_encrypted_disk_is_never_replaced_nor_half_made(cli: Cli, tmp_path: Path) -> None:
+    image, disk = build(cli, "encrypted", tmp_path), tmp_path / "disk.img"
+    key = told(tmp_path, **{"disk-key": {"content": SECRET}})
+
+    def boot(data: Path | None, *, check: bool = True) -> str:
+        options = ["--data-file", data] if data else ["--data", "{}"]
+        result = cli(
+            *("run", image, "--name", "encrypted", "--disk", disk, "--wait", *options),
+            check=check,
+            timeout_s=BOOT_TIMEOUT_S,
+        )
+        return result.stdout + result.stderr
+
+    # Somebody's disk of the same label, in the clear: neither used nor formatted.
+    with disk.open("wb") as file:
+        file.truncate(64 << 20)
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", "-L", "INGOT-DATA", disk], check=True, env=TOOLS)
+    before = disk.read_bytes()
+    assert "has the label INGOT-DATA and is not encrypted" in boot(key, check=False)
+    ended(cli, "encrypted")
+    assert disk.read_bytes() == before
+
+    # A blank one without a key to make it with.
+    disk.write_bytes(bytes(64 << 20))
+    assert "the machine must be told the file /run/config/disk-key" in boot(None, check=False)
+    ended(cli, "encrypted")
+    assert not any(disk.read_bytes())
+
+    # What a power cut in the middle of encrypting leaves: a header, a mark, no file system.
+    command = [
+        "cryptsetup",
+        "luksFormat",
+        "--batch-mode",
+        "--label",
+        "INGOT-DATA",
+        "--pbkdf",
+        "pbkdf2",
+    ]
+    command += ["--pbkdf-force-iterations", "1000", disk]
+    subprocess.run(command, input=b"a key of before", check=True, env=TOOLS)
+    with disk.open("r+b") as file:
+        file.seek(-4096, 2)
+        file.write(b"INGOT-FORMATTING")
+    boot(key)
+    assert guest(cli, "encrypted", "grep -c /var/data /proc/mounts") == "1\n"
+    ended(cli, "encrypted")
+    with disk.open("rb") as file:
+        file.seek(-4096, 2)
+        assert not any(file.read(16))
+
+
 def test_redis_keeps_its_data(cli: Cli, free_port: Callable[[], int], tmp_path: Path) -> None:
     port = free_port()
 
