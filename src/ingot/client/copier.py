@@ -157,6 +157,7 @@ class Copier:
             address.key,
             path,
             size_bytes=entry.size_bytes,
+            version_id=source.version_id,
             durable=durable,
             advance=advance,
         )
@@ -179,6 +180,7 @@ class Copier:
                 goal.bucket,
                 goal.key,
                 attributes=attributes,
+                source_version_id=source.version_id,
                 advance=advance,
             )
         elif entry.size_bytes > COPY_BYTES_MAX:
@@ -188,12 +190,18 @@ class Copier:
                 goal.bucket,
                 goal.key,
                 attributes=attributes,
+                source_version_id=source.version_id,
                 advance=advance,
             )
         else:
             client = self._connections.client(goal.alias)
             client.copy_object(
-                origin.bucket, origin.key, goal.bucket, goal.key, attributes=attributes
+                origin.bucket,
+                origin.key,
+                goal.bucket,
+                goal.key,
+                attributes=attributes,
+                source_version_id=source.version_id,
             )
             advance(entry.size_bytes)
 
@@ -203,7 +211,9 @@ class Copier:
         if origin.alias == goal.alias and info.size_bytes <= COPY_BYTES_MAX:
             # The service copies the tags itself, unless it is given others.
             return Attributes(info.content_headers, info.metadata, info.storage_class)
-        return attributes_of(self.client(source), origin.bucket, origin.key, info)
+        return attributes_of(
+            self.client(source), origin.bucket, origin.key, info, version_id=source.version_id
+        )
 
     def is_known_same(self, source: Entry, target: Entry) -> bool:
         """Tell whether a file and an object are known to be the same without looking at them."""
@@ -267,7 +277,10 @@ class Copier:
             NotFoundError: there is none.
             NetworkError, DeniedError: the service refused or went away.
         """
-        return self.client(place).head_object(place.address.bucket, place.address.key)
+        address = place.address
+        return self.client(place).head_object(
+            address.bucket, address.key, version_id=place.version_id
+        )
 
 
 class PairMover:

@@ -148,7 +148,7 @@ def _single_copies(
         if isinstance(source, LocalAddress) and isinstance(target, LocalAddress):
             raise UsageError("both sides are local", hint="use cp or rsync for that")
         place, entry = _examine(source, connections)
-        goal = _goal(target, _last_name(source) if into_folder else None)
+        goal = goal_of(target, last_name(source) if into_folder else None)
         if goal in taken:
             raise UsageError(f"{taken[goal]} and {source} would both become {shown(goal)}")
         if goal == place and not in_place:
@@ -166,7 +166,7 @@ def folder_target(source: Address, target: Address) -> Address:
     A bucket always means its contents.
     """
     bucket_itself = isinstance(source, RemoteAddress) and not source.key
-    name = "" if bucket_itself or str(source).endswith("/") else _last_name(source)
+    name = "" if bucket_itself or str(source).endswith("/") else last_name(source)
     if name in ("", ".", ".."):
         return target
     if isinstance(target, RemoteAddress):
@@ -258,7 +258,8 @@ def check_apart(source: Address, target: Address) -> None:
         )
 
 
-def _goal(target: Address, name: str | None) -> Place:
+def goal_of(target: Address, name: str | None) -> Place:
+    """Return the target itself, or the place of a name in it."""
     if isinstance(target, RemoteAddress):
         return ObjectPlace(target if name is None else target.at(target.folder_prefix + name))
     if name is None:
@@ -266,7 +267,8 @@ def _goal(target: Address, name: str | None) -> Place:
     return FilePlace(target.path, name)
 
 
-def _last_name(address: Address) -> str:
+def last_name(address: Address) -> str:
+    """Return the last segment of an address: what it is called in another folder."""
     if isinstance(address, RemoteAddress):
         return posixpath.basename((address.key or address.bucket).rstrip("/"))
     return Path(address.text).name

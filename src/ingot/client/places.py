@@ -23,9 +23,10 @@ class FilePlace:
 
 @dataclass(frozen=True, slots=True)
 class ObjectPlace:
-    """An object."""
+    """An object; to read from, perhaps one of its versions."""
 
     address: RemoteAddress
+    version_id: str | None = None
 
 
 Place = FilePlace | ObjectPlace

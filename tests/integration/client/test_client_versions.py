@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -205,3 +206,67 @@ class TestUndo:
         assert "hint: 'ingot version enable" in done.err
         assert remote.objects() == {"k": b"1"}
         assert cli("undo", remote.address).code == 2
+
+
+class TestCp:
+    @pytest.fixture
+    def changed(self, cli: Any, remote: Any) -> str:
+        """A moment, before everything below `a/` was changed or deleted."""
+        cli("version", "enable", remote.address)
+        remote.put("a/1", b"old", Metadata={"x": "1"}, Tagging="t=1")
+        remote.put("a/b/2", b"gone")
+        time.sleep(1.1)
+        moment = f"{remote.head('a/1')['LastModified']:%Y-%m-%dT%H:%M:%S}.999"
+        remote.put("a/1", b"newer")
+        remote.delete("a/b/2")
+        remote.put("a/3", b"young")
+        return moment
+
+    def test_a_folder_as_it_was(self, cli: Any, remote: Any, changed: str, tmp_path: Path) -> None:
+        past = ("cp", "-r", "--rewind", changed, f"{remote.address}/a/")
+        assert cli(*past, f"{remote.address}/restored/").code == 0
+        assert remote.objects("restored/") == {"1": b"old", "b/2": b"gone"}
+        assert remote.head("restored/1")["Metadata"] == {"x": "1"}
+        assert cli(*past, "down").code == 0
+        assert (tmp_path / "down/b/2").read_bytes() == b"gone"
+        assert (tmp_path / "down/1").read_bytes() == b"old"
+        dry = cli(*past, "--dry-run", "dry")
+        assert (dry.code, len(dry.out.splitlines())) == (0, 2)
+        assert not (tmp_path / "dry").exists()
+        # In place, what was changed and deleted is back, and what came later stays.
+        assert cli(*past, f"{remote.address}/a/").code == 0
+        assert remote.objects("a/") == {"1": b"old", "b/2": b"gone", "3": b"young"}
+        assert cli("cp", "-r", "--rewind", "1d", f"{remote.address}/a/", "none").code == 5
+
+    def test_one_version_to_a_file_an_object_and_another_service(
+        self, cli: Any, remote: Any, elsewhere: Any, changed: str, tmp_path: Path
+    ) -> None:
+        versions = remote.s3.list_object_versions(Bucket=remote.bucket, Prefix="a/1")["Versions"]
+        old = ("cp", "--version-id", versions[1]["VersionId"], f"{remote.address}/a/1")
+        done = cli(*old, "file")
+        assert (done.code, (tmp_path / "file").read_bytes()) == (0, b"old")
+        assert done.out.endswith(") -> file\n")
+        assert cli(*old, f"{remote.address}/copy").code == 0
+        assert remote.objects("copy") == {"": b"old"}
+        assert cli(*old, elsewhere.address).code == 0
+        assert elsewhere.objects() == {"1": b"old"}
+        tags = elsewhere.s3.get_object_tagging(Bucket=elsewhere.bucket, Key="1")["TagSet"]
+        assert tags == [{"Key": "t", "Value": "1"}]
+
+    def test_names_that_cannot_be_files_fail_and_the_rest_comes(
+        self, cli: Any, remote: Any, tmp_path: Path
+    ) -> None:
+        cli("version", "enable", remote.address)
+        remote.put_all({"a/../evil": b"", "a//x": b"", "a/good": b"1"})
+        done = cli("cp", "-r", "--rewind", "0s", f"{remote.address}/a/", "down")
+        assert done.code == 3
+        assert [path.name for path in (tmp_path / "down").rglob("*")] == ["good"]
+
+    def test_what_does_not_go_together(self, cli: Any, remote: Any, tmp_path: Path) -> None:
+        remote.put("k")
+        address = f"{remote.address}/k"
+        assert cli("cp", "--rewind", "1d", "--older-than", "1d", address, "k").code == 2
+        assert cli("cp", "--version-id", "x", address, "-").code == 2
+        assert cli("cp", "--version-id", "x", "-r", address, "k").code == 2
+        (tmp_path / "file").touch()
+        assert cli("cp", "--rewind", "1d", "file", address).code == 2

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ingot.client.copier import Copier
     from ingot.client.entries import Selection
     from ingot.client.execute import Conduct
+    from ingot.client.versions import Choice
 
 
 def parse_sides(sources: Sequence[str], target: str) -> tuple[list[Address], Address]:
@@ -79,4 +80,30 @@ def carry_out(
             reporter.show(job.folders(sources, target, folders, follow_links=follow_links))
         else:
             reporter.show(job.singles(sources, target))
+    reporter.finish(summary=True)
+
+
+def carry_past(
+    printer: Printer,
+    connections: Connections,
+    copier: Copier,
+    conduct: Conduct,
+    *,
+    sources: Sequence[Address],
+    target: Address,
+    choice: Choice,
+    selection: Selection,
+) -> None:
+    """Copy versions and print what happens; see `carry_out` for the arguments.
+
+    Raises:
+        Error: something failed.
+    """
+    from ingot.client.pastcopying import PastCopyJob
+
+    alone = len(sources) == 1 and not choice.recursive
+    reporter = Reporter(printer, dry_run=conduct.dry_run, alone=alone)
+    with printer.progress() as progress:
+        job = PastCopyJob(connections, copier, conduct, progress)
+        reporter.show(job.events(sources, target, choice, selection))
     reporter.finish(summary=True)
