@@ -112,6 +112,11 @@ def early_tree(plan: Plan, modules: Sequence[Entry], tools: Tree) -> Tree:
                 hint="add component:init to `init:`",
             )
         tree.add(Entry(path, "file", mode, content=entry.content))
+    if plan.root.resolve(_OWN_BOOT) is None:
+        raise UsageError(
+            f"{plan.name}: its init does not know how to find a root image",
+            hint="take component:init, or a format whose RAM disk holds the root: kernel+initrd",
+        )
     for index, module in enumerate(modules):
         name = module.path.rpartition("/")[2]
         tree.add(Entry(f"modules/{index:02d}-{name}", "file", 0o644, content=module.content))

@@ -307,6 +307,13 @@ def test_another_init_gets_the_whole_root_as_it_expects_it(plan: Plan, tmp_path:
     assert (tmp_path / "root/init").read_text() == "#!/bin/busybox sh\n"
 
 
+def test_another_init_cannot_start_a_root_on_a_disk(plan: Plan, tmp_path: Path) -> None:
+    plan.root.remove("usr/lib/ingot/boot")
+    with pytest.raises(UsageError, match="does not know how to find a root image"):
+        write(plan, tmp_path, "raw-verity")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_higher_levels_are_smaller(plan: Plan, tmp_path: Path) -> None:
     plan.root.add(file("text", "".join(str(number**3) for number in range(50_000))))
     sizes = []
