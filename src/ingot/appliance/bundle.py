@@ -208,7 +208,7 @@ def _number(value: int | str | None, ids: Mapping[str, int], name: str) -> int:
 
 
 def container_mounts(bundle: Bundle) -> list[Mount]:
-    """Return the container's mounts: the usual ones, overridden by destination, then its own."""
+    """Return the container's mounts, the usual ones overridden by destination, parents first."""
     settings = bundle.settings
     ro = ("ro",) if bundle.readonly else ()
     # Of our own components only: every other image gets the mounts that LinuxKit gives it.
@@ -241,7 +241,12 @@ def container_mounts(bundle: Bundle) -> list[Mount]:
         if mount.destination == "/dev":
             # The host's own /dev comes with everything below it.
             by_destination.pop("/dev/pts", None)
-    return list(by_destination.values())
+    # A mount must not hide one that lies deeper, in whatever order they are listed.
+    return sorted(by_destination.values(), key=_depth)
+
+
+def _depth(mount: Mount) -> int:
+    return len([part for part in mount.destination.split("/") if part not in {"", "."}])
 
 
 def _bind(text: str) -> Mount:

@@ -210,3 +210,10 @@ def test_what_a_locked_up_container_can_write_it_cannot_run(
     assert "noexec" in found["/dev"]
     theirs = options("'/var/a:/a'", reference="docker.io/library/app")
     assert not quiet & (theirs["/a"] | theirs["/tmp"])
+
+
+def test_a_mount_hides_none_that_lies_deeper(bundle: Callable[..., Bundle]) -> None:
+    made = bundle("binds: ['/a:/data/x/y', '/b:/data/x'], tmpfs: [/data], mounts: [{type: mqueue}]")
+    places = [mount["destination"] for mount in document(made)["mounts"]]
+    assert places.index("/data") < places.index("/data/x") < places.index("/data/x/y")
+    assert places.index("/dev") < places.index("/dev/mqueue")
