@@ -1,7 +1,7 @@
 """The trees of LinuxKit-shaped appliances, entry by entry: its rules, and golden lists.
 
 The rules are applied here to the YAML as PyYAML reads it, so that nothing of ours vouches for
-itself. `INGOT_WRITE_GOLDEN=1` writes the lists anew; read them before they are kept.
+itself. `INGOT_GOLDEN=write` writes the lists anew; read them before they are kept.
 """
 
 import json
@@ -305,6 +305,6 @@ def listed(plan: Plan) -> str:
 @EACH
 def test_the_tree_is_golden(plans: dict[str, Plan], name: str) -> None:
     path = FOLDER / f"{name}.tree"
-    if os.environ.get("INGOT_WRITE_GOLDEN"):
+    if os.environ.get("INGOT_GOLDEN") == "write":
         path.write_text(listed(plans[name]))
     assert listed(plans[name]) == path.read_text()
