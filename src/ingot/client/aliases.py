@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import fcntl
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from ingot.base.atomic import write_atomically
 from ingot.base.errors import ConflictError, Error, NotFoundError, UsageError
+from ingot.base.locking import exclusive
 from ingot.base.paths import config_dir
 from ingot.base.secret import Secret
 
@@ -145,13 +145,14 @@ class AliasBook:
         """Store `alias` in our file, durably; replaces one of the same name."""
         self.put_all([alias], replace=True)
 
+    # Two `alias set` at once must not lose one another's entry: hence the locks.
     def put_all(self, aliases: Iterable[Alias], *, replace: bool) -> None:
         """Store all of them in our file, durably, or none.
 
         Raises:
             ConflictError: our file has another one of that name, and `replace` is false.
         """
-        with self._locked():
+        with exclusive(self._path):
             document = self._read_own()
             own = document["aliases"]
             for alias in aliases:
@@ -170,7 +171,7 @@ class AliasBook:
         Raises:
             NotFoundError: our file has none of that name.
         """
-        with self._locked():
+        with exclusive(self._path):
             document = self._read_own()
             if document["aliases"].pop(name, None) is None:
                 raise self._cannot_remove(name)
@@ -235,17 +236,6 @@ class AliasBook:
         data = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
         write_atomically(self._path, data.encode(), mode=0o600)
         self._found = None
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        # Two `alias set` at once must not lose one another's entry.
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
 
 
 def is_placeholder(alias: Alias) -> bool:

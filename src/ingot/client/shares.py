@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from ingot.base.atomic import write_atomically
 from ingot.base.errors import Error
+from ingot.base.locking import exclusive
 from ingot.base.paths import state_dir
 
 FILE_NAME = "shares.json"
@@ -53,7 +51,7 @@ class ShareBook:
             Error: the file cannot be read or written.
         """
         try:
-            with self._locked():
+            with exclusive(self._path):
                 kept = [*self._read(now_ns), *shares][-SHARES_MAX:]
                 document = {"schema": SCHEMA, "shares": [share._asdict() for share in kept]}
                 data = json.dumps(document, ensure_ascii=False, indent=1).encode() + b"\n"
@@ -83,16 +81,6 @@ class ShareBook:
                 f"{self._path} is damaged: {error}", hint="remove it; it is only a list of links"
             ) from error
         return [share for share in shares if share.expires_ns > now_ns]
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(f"{self._path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(lock)
 
 
 def _share(item: dict[str, Any]) -> Share:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 from ingot.base.errors import (
     ConflictError,
@@ -15,6 +16,8 @@ from ingot.base.errors import (
 )
 from ingot.s3.documents.error import ErrorDocument
 from ingot.s3.errors import ERRORS
+
+_Answer = TypeVar("_Answer")
 
 
 class ServiceError(Error):
@@ -146,3 +149,21 @@ def service_error(document: ErrorDocument, status: int, subject: str) -> Service
     made.request_id = document.request_id
     made.fields = dict(document.fields)
     return made
+
+
+def unless_absent(ask: Callable[[], _Answer], *codes: str) -> _Answer | None:
+    """Return an answer, or None where the service says that there is no such thing.
+
+    Args:
+        ask: asks the service.
+        codes: how services say so; other things that are missing stay errors.
+
+    Raises:
+        ServiceError: the service refused.
+    """
+    try:
+        return ask()
+    except ServiceNotFoundError as error:
+        if error.code not in codes:
+            raise
+        return None

@@ -1,4 +1,4 @@
-"""The options of a lifecycle rule, and the wish they make."""
+"""The options of rules: what one does, and which of them goes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from ingot.cli.printer import Printer
 
 if TYPE_CHECKING:
     from ingot.client.lifecycle import Wish
@@ -102,3 +104,30 @@ def wish_of(**said: Any) -> Wish:
         noncurrent_transition_class=said["noncurrent_transition_tier"],
         abort_days=said["abort_days"],
     )
+
+
+def removal_options(command: _Command) -> _Command:
+    """Give a command the options that say which rule of a bucket goes."""
+    for option in (
+        click.option("--force", is_flag=True, help="With --all: do not ask."),
+        click.option("--all", "every", is_flag=True, help="All of them."),
+        click.option("--id", "rule_id", help="Which rule."),
+    ):
+        command = option(command)
+    return command
+
+
+def check_removal(
+    printer: Printer, target: str, rule_id: str | None, *, every: bool, force: bool
+) -> None:
+    """Make sure that it is said which rule goes, and that all of them may.
+
+    Raises:
+        UsageError: it is not, or they may not.
+    """
+    from ingot.base.errors import UsageError
+
+    if (rule_id is None) != every:
+        raise UsageError("which rule?", hint="give --id ID, or --all")
+    if every and not printer.confirm(f"Remove all rules of {target}?", yes=force):
+        raise UsageError("nothing was removed", hint="add --force to remove without asking")

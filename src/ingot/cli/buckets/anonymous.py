@@ -179,14 +179,10 @@ def links(printer: Printer, *, target: str, recursive: bool) -> None:
 
 def _policy(client: S3Client, address: RemoteAddress) -> Policy:
     from ingot.client.publicaccess import parse_policy
-    from ingot.s3client.errors import ServiceNotFoundError
+    from ingot.s3client.errors import unless_absent
 
-    try:
-        return parse_policy(client.get_bucket_policy(address.bucket))
-    except ServiceNotFoundError as error:
-        if error.code != "NoSuchBucketPolicy":
-            raise
-        return parse_policy(b"")
+    found = unless_absent(lambda: client.get_bucket_policy(address.bucket), "NoSuchBucketPolicy")
+    return parse_policy(found or b"")
 
 
 @contextmanager

@@ -72,16 +72,10 @@ def info(printer: Printer, *, targets: tuple[str, ...]) -> None:
     Examples:
       ingot encrypt info store/photos
     """
-    from ingot.s3client.errors import ServiceNotFoundError
+    from ingot.s3client.errors import unless_absent
 
     def show(client: S3Client, address: RemoteAddress) -> None:
-        setting: BucketEncryption | None
-        try:
-            setting = client.get_bucket_encryption(address.bucket)
-        except ServiceNotFoundError as error:
-            if error.code != _NEVER_SET:
-                raise
-            setting = None
+        setting = unless_absent(lambda: client.get_bucket_encryption(address.bucket), _NEVER_SET)
         printer.data(_document("info", address, setting), _words(address, setting))
 
     on_buckets(printer, targets, show)

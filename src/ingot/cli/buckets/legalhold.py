@@ -69,18 +69,16 @@ def info(printer: Printer, *, target: str, **which: Any) -> None:
     Examples:
       ingot legalhold info store/ledger/2026.csv
     """
-    from ingot.s3client.errors import ServiceNotFoundError
+    from ingot.s3client.errors import unless_absent
 
     def show(client: S3Client, item: Chosen) -> None:
-        try:
-            on = client.get_object_legal_hold(
+        on = unless_absent(
+            lambda: client.get_object_legal_hold(
                 item.address.bucket, item.address.key, version_id=item.version_id
-            )
-        except ServiceNotFoundError as error:
-            if error.code not in _NOTHING:
-                raise
-            on = False
-        _tell(printer, item, on=on)
+            ),
+            *_NOTHING,
+        )
+        _tell(printer, item, on=bool(on))
 
     on_versions(printer, [target], choice_of(**which), show)
 

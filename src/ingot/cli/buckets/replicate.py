@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingot.cli._completion import complete_remote
+from ingot.cli.buckets._rules import check_removal, removal_options
 from ingot.cli.buckets._settings import on_buckets
 from ingot.cli.printer import Printer, output_options
 
@@ -152,9 +153,7 @@ def update(printer: Printer, *, target: str, rule_id: str, state: str | None, **
 
 @replicate.command()
 @click.argument("target", shell_complete=complete_remote)
-@click.option("--id", "rule_id", help="Which rule.")
-@click.option("--all", "every", is_flag=True, help="All of them.")
-@click.option("--force", is_flag=True, help="With --all: do not ask.")
+@removal_options
 @output_options
 def rm(printer: Printer, *, target: str, rule_id: str | None, every: bool, force: bool) -> None:
     """Remove a rule of the bucket TARGET, or all.
@@ -163,13 +162,9 @@ def rm(printer: Printer, *, target: str, rule_id: str | None, every: bool, force
     Examples:
       ingot replicate rm --id 3f9c… store/photos
     """
-    from ingot.base.errors import UsageError
     from ingot.client.replication import without
 
-    if (rule_id is None) != every:
-        raise UsageError("which rule?", hint="give --id ID, or --all")
-    if every and not printer.confirm(f"Remove all rules of {target}?", yes=force):
-        raise UsageError("nothing was removed", hint="add --force to remove without asking")
+    check_removal(printer, target, rule_id, every=every, force=force)
 
     def change(client: S3Client, address: RemoteAddress) -> None:
         rest = None
@@ -237,11 +232,9 @@ def import_(printer: Printer, *, target: str, file: str) -> None:
 
 
 def _now(client: S3Client, address: RemoteAddress) -> Replication | None:
-    from ingot.s3client.errors import ServiceNotFoundError
+    from ingot.s3client.errors import unless_absent
 
-    try:
-        return client.get_bucket_replication(address.bucket)
-    except ServiceNotFoundError as error:
-        if error.code != "ReplicationConfigurationNotFoundError":
-            raise
-        return None
+    return unless_absent(
+        lambda: client.get_bucket_replication(address.bucket),
+        "ReplicationConfigurationNotFoundError",
+    )

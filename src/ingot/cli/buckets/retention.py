@@ -149,7 +149,7 @@ def info(printer: Printer, *, target: str, default: bool, **which: Any) -> None:
       ingot retention info --default store/ledger
       ingot retention info --recursive --versions store/ledger/
     """
-    from ingot.s3client.errors import ServiceNotFoundError
+    from ingot.s3client.errors import unless_absent
 
     if default:
         _check_default(bypass=False, **which)
@@ -163,14 +163,12 @@ def info(printer: Printer, *, target: str, default: bool, **which: Any) -> None:
         return
 
     def show(client: S3Client, item: Chosen) -> None:
-        try:
-            value = client.get_object_retention(
+        value = unless_absent(
+            lambda: client.get_object_retention(
                 item.address.bucket, item.address.key, version_id=item.version_id
-            )
-        except ServiceNotFoundError as error:
-            if error.code not in _NOTHING:
-                raise
-            value = None
+            ),
+            *_NOTHING,
+        )
         document = {**_document("info", item), **_values(value)}
         printer.data(document, f"{visible(str(item))} {_words(value)}")
 

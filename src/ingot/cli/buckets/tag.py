@@ -73,19 +73,15 @@ def list_(printer: Printer, *, target: str, **which: Any) -> None:
       ingot tag list store/photos/cat.jpg
       ingot tag list --json --versions store/photos/cat.jpg
     """
-    from ingot.s3client.errors import ServiceNotFoundError
+    from ingot.s3client.errors import unless_absent
 
     def show(client: S3Client, item: Chosen) -> None:
         bucket, key = item.address.bucket, item.address.key
         if key:
             tags = client.get_object_tagging(bucket, key, version_id=item.version_id)
         else:
-            try:
-                tags = client.get_bucket_tagging(bucket)
-            except ServiceNotFoundError as error:
-                if error.code != "NoSuchTagSet":
-                    raise
-                tags = {}
+            found = unless_absent(lambda: client.get_bucket_tagging(bucket), "NoSuchTagSet")
+            tags = found or {}
         printer.data({**_document(item), "tagset": tags}, table(str(item), sorted(tags.items())))
 
     _on(printer, target, which, show)
