@@ -79,7 +79,7 @@ class Appliance:
         ids: numbers of the containers' names, for `uid: NAME`.
         warnings: what is accepted and has no effect.
         yaml_text: the file itself, merged and with templates resolved.
-        json_text: the same as JSON.
+        json_text: the same as JSON, if a file is to hold it.
     """
 
     name: str
@@ -130,11 +130,12 @@ def parse_appliance(documents: Sequence[Document], *, name: str) -> Appliance:
         warnings=_trust(reader, nodes["trust"]) if "trust" in nodes else (),
     )
     reader.finish()
+    wants_json = any(entry.metadata == "json" for entry in appliance.files)
     return replace(
         appliance,
         warnings=(*appliance.warnings, *hidden_files(appliance.files)),
         yaml_text=render_yaml(root),
-        json_text=render_json(reader, root),
+        json_text=render_json(reader, root) if wants_json else "",
     )
 
 

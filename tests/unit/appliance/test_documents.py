@@ -125,7 +125,10 @@ def test_a_template_that_cannot_be_resolved_is_a_mistake() -> None:
 
 
 def test_the_merged_text_reads_as_the_same_appliance() -> None:
-    later = "services: [{name: shell, remove: true}]\nkernel: {cmdline: '0644', binary: 1.10}\n"
+    later = (
+        "services: [{name: shell, remove: true}]\nkernel: {cmdline: '0644', binary: 1.10}\n"
+        "files: [{path: etc/x.json, metadata: json}]\n"
+    )
     merged = read(BASE, later)
     again = read(merged.yaml_text)
     assert again == merged
