@@ -12,7 +12,8 @@ from typing import Generic, TypeVar
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-WORKERS_DEFAULT = 8
+# A service that gathers small writes has more to gather; threads that wait cost little.
+WORKERS_DEFAULT = 32
 WORKERS_MAX = 64
 # How long a stop waits for transfers to abort; they look at the flag at every chunk.
 STOP_PATIENCE_S = 30.0

@@ -77,7 +77,7 @@ class TransportOptions:
 
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 60.0
-    connections_max: int = 32
+    connections_max: int = 64
     tls: TlsOptions = field(default_factory=TlsOptions)
     backoff: Backoff = field(default_factory=Backoff)
     environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
