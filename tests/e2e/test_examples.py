@@ -126,6 +126,7 @@ def test_an_encrypted_disk_is_never_replaced_nor_half_made(cli: Cli, tmp_path: P
         assert not any(file.read(16))
 
 
+@pytest.mark.slow  # Another service like the store, two boots.
 def test_redis_keeps_its_data(cli: Cli, free_port: Callable[[], int], tmp_path: Path) -> None:
     port = free_port()
 
@@ -151,6 +152,7 @@ def test_redis_keeps_its_data(cli: Cli, free_port: Callable[[], int], tmp_path: 
     ended(cli, "redis")
 
 
+@pytest.mark.slow  # The heaviest of the examples.
 def test_a_registry_keeps_images_in_the_store(
     cli: Cli, free_port: Callable[[], int], tmp_path: Path
 ) -> None:
