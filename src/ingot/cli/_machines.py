@@ -12,7 +12,7 @@ from ingot.base.errors import UsageError
 from ingot.vm import accel
 from ingot.vm.runners.choice import runner_named
 from ingot.vm.runners.contract import Runner
-from ingot.vm.runners.qemu_command import PROGRAM
+from ingot.vm.runners.qemu_boards import PC
 from ingot.vm.snapshots import Snapshots
 from ingot.vm.starting import Starter
 from ingot.vm.state import MachineFolder, Machines, boot_id
@@ -54,7 +54,7 @@ def starter() -> Starter:
         cpuinfo=Path("/proc/cpuinfo"),
         device=Path("/dev/kvm"),
         boot_id=boot_id(),
-        program=PROGRAM,
+        program=PC.program,
         cache=paths.cache_dir() / "kvm-probe.json",
         kernel=Path(f"/boot/vmlinuz-{os.uname().release}"),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import time
@@ -18,10 +19,12 @@ from typing import NamedTuple
 import msgspec
 
 from ingot.base.atomic import write_atomically
+from ingot.base.errors import UsageError
 from ingot.vm.machine import Accelerator, AcceleratorChoice
 
 PROBE_TIMEOUT_S = 8.0
 _POLL_S = 0.02
+_DEBIAN_NAMES = {"x86_64": "amd64", "aarch64": "arm64"}
 _FLAGS = re.compile(r"^flags\s*:.*\b(vmx|svm)\b", re.MULTILINE)
 _MARKER = b"Linux version"
 _INCAPABLE = "the CPU shows neither vmx nor svm"
@@ -73,8 +76,8 @@ def choose(requested: AcceleratorChoice, kernel: Path | None, host: Host) -> Cho
         return Choice("kvm", "as asked" if capable else f"as asked, though {_INCAPABLE}")
     if not capable:
         return Choice("tcg", _INCAPABLE)
-    if not os.access(host.device, os.R_OK | os.W_OK):
-        return Choice("tcg", f"{host.device} is missing or not open to this user")
+    if not os.access(host.device, os.R_OK | os.W_OK) or shutil.which(host.program) is None:
+        return Choice("tcg", _why_not(host))
     probe = _cached(host)
     if probe is None:
         if kernel is None and not os.access(host.kernel, os.R_OK):
@@ -84,6 +87,26 @@ def choose(requested: AcceleratorChoice, kernel: Path | None, host: Host) -> Cho
         host.cache.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(host.cache, msgspec.json.encode(probe))
     return Choice("kvm" if probe.works else "tcg", probe.reason)
+
+
+def foreign(requested: AcceleratorChoice, arch: str) -> Choice | None:
+    """Choose for a build that is made for another processor than this host's; None if it is not.
+
+    Raises:
+        UsageError: KVM was asked for.
+    """
+    own = os.uname().machine
+    if arch in {own, _DEBIAN_NAMES.get(own)}:
+        return None
+    if requested == "kvm":
+        raise UsageError(f"--accel kvm: the build is for {arch}, and this host is {own}")
+    return Choice("tcg", f"the build is for {arch}, and this host is {own}")
+
+
+def _why_not(host: Host) -> str:
+    if os.access(host.device, os.R_OK | os.W_OK):
+        return f"{host.program} is not installed"
+    return f"{host.device} is missing or not open to this user"
 
 
 def _cached(host: Host) -> _Probe | None:

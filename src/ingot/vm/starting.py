@@ -28,6 +28,7 @@ from ingot.vm.networks import check_ports_free, overlap
 from ingot.vm.nics import complete
 from ingot.vm.request import Request, apply, machine_name, networks_of
 from ingot.vm.runners.contract import Launched, Runner
+from ingot.vm.runners.qemu_boards import needs_uefi
 from ingot.vm.shares import check_shares
 from ingot.vm.state import MachineFolder, Machines, Process, boot_id, start_ticks
 from ingot.vm.taps import check_interfaces
@@ -132,7 +133,9 @@ class Starter:
         build = read_build(Path(spec.prefix), Wanted(runner.media, spec.boot, spec.uefi))
         kernel = build.boot.kernel if isinstance(build.boot, KernelBoot) else None
         if runner.uses_kvm:
-            choice = accel.choose(spec.accelerator, kernel, self._host)
+            choice = accel.foreign(spec.accelerator, build.arch) or accel.choose(
+                spec.accelerator, kernel, self._host
+            )
         elif spec.accelerator == "auto":
             choice = accel.Choice("own", f"{runner.title} has its own")
         else:
@@ -210,7 +213,7 @@ def resolve(
         directory=directory,
         arch=build.arch,
         boot=build.boot,
-        uefi=build.uefi,
+        uefi=build.uefi or needs_uefi(build.arch),
         cpus=spec.cpus or 1,
         memory_mib=spec.memory_mib or build.memory_mib,
         disks=spec.disks,

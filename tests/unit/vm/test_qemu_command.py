@@ -8,7 +8,7 @@ from ingot.base.errors import MissingToolError, UsageError
 from ingot.vm.machine import Disk, ImageBoot, KernelBoot, Machine, PublishedPort, Share
 from ingot.vm.networks import parse_address
 from ingot.vm.nics import complete, default_networks, parse_networks
-from ingot.vm.runners import qemu, qemu_command
+from ingot.vm.runners import qemu_boards, qemu_command
 from ingot.vm.runners.qemu import QemuRunner
 
 KERNEL = KernelBoot(
@@ -80,6 +80,23 @@ def test_metadata_can_be_on_a_cd() -> None:
     assert after(words, "-fw_cfg") == []
     assert "scsi-cd,bus=config.0,drive=metadata" in after(words, "-device")
     assert '"filename":"config.iso"' in "".join(after(words, "-blockdev"))
+
+
+def test_an_arm_is_another_machine_with_uefi(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    words = command(arch="arm64", uefi=True)
+    assert words[0] == "qemu-system-aarch64"
+    assert after(words, "-machine") == ["virt,pflash0=uefi,pflash1=uefi-vars"]
+    assert after(words, "-cpu") == ["max,pauth-impdef=on"]
+    assert after(words, "-append") == ["console=ttyS0 quiet panic=-1 console=ttyAMA0"]
+    assert "AAVMF_CODE.fd" in after(words, "-blockdev")[0]
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "qemu-system-x86_64").touch(mode=0o755)
+    QemuRunner().available()
+    with pytest.raises(MissingToolError, match="qemu-system-aarch64 is not installed") as caught:
+        QemuRunner().validate(changed(arch="arm64", uefi=True))
+    assert caught.value.hint == "install the Debian package qemu-system-arm"
 
 
 def test_shares_are_served_from_shared_memory() -> None:
@@ -246,7 +263,8 @@ def test_metadata_comes_by_a_file() -> None:
 
 
 def test_uefi_needs_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(qemu, "OVMF_CODE", tmp_path / "absent.fd")
+    absent = qemu_boards.PC._replace(firmware=tmp_path / "absent.fd")
+    monkeypatch.setitem(qemu_boards.BOARDS, "amd64", absent)
     QemuRunner().validate(MACHINE)
     with pytest.raises(MissingToolError) as caught:
         QemuRunner().validate(changed(uefi=True))
@@ -271,8 +289,8 @@ def test_nothing_in_the_command_is_longer_than_a_socket_name_may_be() -> None:
 
 
 def test_other_architectures_are_refused() -> None:
-    with pytest.raises(UsageError, match="amd64 here, not arm64"):
-        QemuRunner().validate(msgspec.structs.replace(MACHINE, arch="arm64"))
+    with pytest.raises(UsageError, match="amd64 and arm64, not riscv64"):
+        QemuRunner().validate(msgspec.structs.replace(MACHINE, arch="riscv64"))
 
 
 def test_a_command_line_the_kernel_would_cut_is_refused() -> None:

@@ -24,6 +24,7 @@ from ingot.vm.runners.programs import (
     require,
 )
 from ingot.vm.runners.qemu import QemuRunner, prepare_variables
+from ingot.vm.runners.qemu_boards import PC, board
 from ingot.vm.state import MachineFolder, Process
 
 DOMAIN = "domain.xml"
@@ -62,6 +63,11 @@ class LibvirtRunner:
         """Refuse what QEMU cannot do, and sockets whose paths are too long."""
         QemuRunner().validate(machine)
         refuse_shares(machine, self.title)
+        if board(machine.arch) is not PC:
+            raise UsageError(
+                f"machine {machine.name!r}: libvirt runs builds for amd64 here, not {machine.arch}",
+                hint="run it on qemu",
+            )
         for name in _SOCKETS:
             path = os.fsencode(machine.directory / name)
             if len(path) > _SOCKET_PATH_BYTES_MAX:
@@ -78,7 +84,7 @@ class LibvirtRunner:
     def run(self, machine: Machine) -> Launched:
         """Have libvirt start the domain; its daemon's process outlives this one."""
         if machine.uefi:
-            prepare_variables(machine.directory)
+            prepare_variables(machine)
         uri = _default_uri()
         write_atomically(machine.directory / CONNECTION, uri.encode(), mode=0o600)
         _await_gone(machine, uri)

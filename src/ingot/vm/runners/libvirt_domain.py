@@ -10,8 +10,8 @@ from ingot.vm.agent import SOCKET_NAME as AGENT_SOCKET
 from ingot.vm.config_drive import CONFIG_DRIVE
 from ingot.vm.console import SOCKET_NAME as CONSOLE_SOCKET
 from ingot.vm.machine import Disk, ImageBoot, KernelBoot, Machine, Network, on_config_drive
+from ingot.vm.runners.qemu_boards import PC
 from ingot.vm.runners.qemu_command import (
-    OVMF_CODE,
     UEFI_VARIABLES,
     kernel_command_line,
     user_network,
@@ -72,7 +72,7 @@ def _system(domain: Element, machine: Machine) -> None:
     system = _add(domain, "os")
     _add(system, "type", text="hvm", arch="x86_64", machine="q35")
     if machine.uefi:
-        _add(system, "loader", text=str(OVMF_CODE), readonly="yes", type="pflash")
+        _add(system, "loader", text=str(PC.firmware), readonly="yes", type="pflash")
         _add(system, "nvram", text=str(machine.directory / UEFI_VARIABLES))
     if isinstance(machine.boot, KernelBoot):
         _add(system, "kernel", text=str(machine.boot.kernel))

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingot.base.atomic import write_atomically
 from ingot.base.errors import ConflictError, Error, MissingToolError, UsageError
 from ingot.vm import qmp
 from ingot.vm.build import COMMAND_LINE_BYTES_MAX, Medium
+from ingot.vm.copies import copy_sparse
 from ingot.vm.guest.ports import in_use
 from ingot.vm.machine import KernelBoot, Machine, MetadataWay, RunnerName
 from ingot.vm.runners.contract import Launched, Plan
+from ingot.vm.runners.qemu_boards import BOARDS, PC, Board, board
 from ingot.vm.runners.qemu_command import (
-    OVMF_CODE,
-    OVMF_VARIABLES,
-    PROGRAM,
     UEFI_VARIABLES,
     command,
     kernel_command_line,
@@ -29,13 +28,11 @@ from ingot.vm.shares import served
 from ingot.vm.state import MachineFolder, Process, kill
 from ingot.vm.taps import open_bridge_tap
 
-PACKAGE = "qemu-system-x86"
-
-_ARCHES = ("amd64", "x86_64")
 _START_TIMEOUT_S = 60.0
 _START_POLL_S = 0.02
 _LOG_TAIL_BYTES = 4096
 _FIRST_DESCRIPTOR = 3
+_PROGRAM = re.compile(r"qemu-system-\w+: ")
 _TIMEOUT_S = 30.0
 
 
@@ -50,21 +47,22 @@ class QemuRunner:
     media: tuple[Medium, ...] = ("kernel", "qcow2", "raw", "iso")
 
     def available(self) -> None:
-        """Make sure that QEMU is installed."""
-        if shutil.which(PROGRAM) is None:
-            raise MissingToolError(
-                f"{PROGRAM} is not installed", hint=f"install the Debian package {PACKAGE}"
-            )
+        """Make sure that a QEMU is installed; which one it needs is up to the machine."""
+        if not any(shutil.which(kind.program) for kind in BOARDS.values()):
+            raise _missing(PC)
 
     def validate(self, machine: Machine) -> None:
         """Refuse other architectures, and what the machine has no way to tell its guest."""
         name = f"machine {machine.name!r}"
-        if machine.arch not in _ARCHES:
-            raise UsageError(f"{name}: QEMU runs builds for amd64 here, not {machine.arch}")
-        if machine.uefi and not (OVMF_CODE.is_file() and OVMF_VARIABLES.is_file()):
+        kind = BOARDS.get(machine.arch)
+        if kind is None:
+            raise UsageError(f"{name}: QEMU runs builds for amd64 and arm64, not {machine.arch}")
+        if shutil.which(kind.program) is None:
+            raise _missing(kind)
+        if machine.uefi and not (kind.firmware.is_file() and kind.variables.is_file()):
             raise MissingToolError(
-                f"{name} needs UEFI firmware, and {OVMF_CODE} is not there",
-                hint="install the Debian package ovmf",
+                f"{name} needs UEFI firmware, and {kind.firmware} is not there",
+                hint=f"install the Debian package {kind.firmware_package}",
             )
         if isinstance(machine.boot, KernelBoot):
             text = kernel_command_line(machine, machine.boot)
@@ -94,7 +92,11 @@ class QemuRunner:
     def version(self) -> str:
         """Return QEMU's version, packaging included."""
         result = subprocess.run(
-            [PROGRAM, "--version"], capture_output=True, text=True, check=True, timeout=_TIMEOUT_S
+            [PC.program, "--version"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=_TIMEOUT_S,
         )
         return result.stdout.partition("\n")[0].removeprefix("QEMU emulator version ")
 
@@ -135,7 +137,7 @@ class QemuRunner:
     def _start(self, machine: Machine, *options: str) -> subprocess.Popen[bytes]:
         folder = MachineFolder(machine.directory)
         if machine.uefi:
-            prepare_variables(machine.directory)
+            prepare_variables(machine)
         with (
             folder.hypervisor_log.open("wb") as log,
             _bridge_taps(machine) as taps,
@@ -171,12 +173,21 @@ class QemuRunner:
         """Do nothing: QEMU keeps nothing of a machine."""
 
 
-def prepare_variables(directory: Path) -> None:
+def prepare_variables(machine: Machine) -> None:
     """Give a machine a store of UEFI variables of its own, once."""
-    variables = directory / UEFI_VARIABLES
+    variables = machine.directory / UEFI_VARIABLES
     if not variables.exists():
         # What the firmware keeps, such as boot entries and keys, is the machine's own.
-        write_atomically(variables, OVMF_VARIABLES.read_bytes(), mode=0o600)
+        unfinished = variables.with_name(f".{UEFI_VARIABLES}.new")
+        unfinished.unlink(missing_ok=True)
+        copy_sparse(board(machine.arch).variables, unfinished)
+        os.replace(unfinished, variables)
+
+
+def _missing(kind: Board) -> MissingToolError:
+    return MissingToolError(
+        f"{kind.program} is not installed", hint=f"install the Debian package {kind.package}"
+    )
 
 
 @contextlib.contextmanager
@@ -212,4 +223,4 @@ def _said(log: Path) -> str:
     with log.open("rb") as file:
         file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_TAIL_BYTES))
         text = file.read().decode("utf-8", "replace").strip()
-    return text.replace(f"{PROGRAM}: ", "") or "QEMU said nothing"
+    return _PROGRAM.sub("", text) or "QEMU said nothing"

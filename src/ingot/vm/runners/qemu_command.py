@@ -11,12 +11,10 @@ from ingot.vm.agent import SOCKET_NAME as AGENT_SOCKET
 from ingot.vm.config_drive import CONFIG_DRIVE
 from ingot.vm.console import SOCKET_NAME as CONSOLE_SOCKET
 from ingot.vm.machine import Disk, ImageBoot, KernelBoot, Machine, on_config_drive
+from ingot.vm.runners.qemu_boards import board
 from ingot.vm.shares import announcement, socket_name
 from ingot.vm.state import METADATA_NAME
 
-PROGRAM = "qemu-system-x86_64"
-OVMF_CODE = Path("/usr/share/OVMF/OVMF_CODE_4M.fd")
-OVMF_VARIABLES = Path("/usr/share/OVMF/OVMF_VARS_4M.fd")
 UEFI_VARIABLES = "uefi-vars.fd"
 """The machine's own copy of the variable store, in its folder."""
 
@@ -40,14 +38,14 @@ def command(machine: Machine, taps: Sequence[int] = ()) -> list[str]:
         taps: the descriptors of the taps of its bridge networks, in their order.
     """
     return [
-        PROGRAM,
+        board(machine.arch).program,
         *("-name", machine.name, "-uuid", machine.uuid),
         *("-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),
         *("-machine", ",".join(_board(machine))),
         *(*_processor(machine), "-m", str(machine.memory_mib)),
         *_SANDBOX,
         *("-pidfile", "qemu.pid"),
-        *(_uefi() if machine.uefi else ()),
+        *(_uefi(machine) if machine.uefi else ()),
         *(_kernel(machine, machine.boot) if isinstance(machine.boot, KernelBoot) else ()),
         *(_METADATA if machine.has_metadata and not on_config_drive(machine) else ()),
         *("-object", "rng-random,id=rng,filename=/dev/urandom"),
@@ -65,13 +63,15 @@ def kernel_command_line(machine: Machine, boot: KernelBoot) -> str:
     """Return the build's command line and what the machine adds to it.
 
     `panic=-1` makes a panicked kernel reboot, which `-no-reboot` turns into the end of QEMU, so
-    that a dead machine is seen as such. `no_timer_check`: an emulated timer on a busy host may
-    tick too late for the kernel's check at start, which then panics ("IO-APIC + timer doesn't
-    work"); seen once in some hundred boots.
+    that a dead machine is seen as such.
     """
+    kind = board(machine.arch)
     words = [boot.command_line, "panic=-1"]
+    if kind.console is not None:
+        # The last console is the machine's.
+        words.append(f"console={kind.console}")
     if machine.accelerator != "kvm":
-        words.append("no_timer_check")
+        words += kind.words
     if machine.address is not None:
         static = machine.address
         beside = f",{static.gateway or ''},{static.dns or ''}".rstrip(",")
@@ -80,7 +80,7 @@ def kernel_command_line(machine: Machine, boot: KernelBoot) -> str:
 
 
 def _board(machine: Machine) -> Iterator[str]:
-    yield "q35"
+    yield board(machine.arch).machine
     if machine.uefi:
         yield from ("pflash0=uefi", "pflash1=uefi-vars")
     if machine.shares:
@@ -102,10 +102,16 @@ def _shares(machine: Machine) -> Iterator[str]:
 def _processor(machine: Machine) -> tuple[str, ...]:
     if machine.accelerator == "kvm":
         return ("-accel", "kvm", "-cpu", "host", "-smp", str(machine.cpus))
-    # One thread is as fast as several for one processor; `max` has RDRAND, without which the
-    # guest waits seconds for randomness.
+    # One thread is as fast as several for one processor.
     threads = "single" if machine.cpus == 1 else "multi"
-    return ("-accel", f"tcg,thread={threads}", "-cpu", "max", "-smp", str(machine.cpus))
+    return (
+        "-accel",
+        f"tcg,thread={threads}",
+        "-cpu",
+        board(machine.arch).emulated,
+        "-smp",
+        str(machine.cpus),
+    )
 
 
 def _control() -> list[str]:
@@ -158,8 +164,9 @@ def user_network(machine: Machine, *, first: bool) -> list[str]:
     return words
 
 
-def _uefi() -> list[str]:
-    code = {"driver": "file", "node-name": "uefi", "filename": str(OVMF_CODE), "read-only": True}
+def _uefi(machine: Machine) -> list[str]:
+    firmware = str(board(machine.arch).firmware)
+    code = {"driver": "file", "node-name": "uefi", "filename": firmware, "read-only": True}
     store = {"driver": "file", "node-name": "uefi-vars", "filename": UEFI_VARIABLES}
     return [*("-blockdev", _json(code)), *("-blockdev", _json(store))]
 
