@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 
 from ingot.base.limits import LIST_KEYS_MAX
 from ingot.s3.documents import listing as documents
+from ingot.s3.documents.common import Owner
 from ingot.s3.errors import S3Error
 from ingot.s3.headers import parse_count
 from ingot.server.handlers.common import OWNER
@@ -32,7 +34,7 @@ async def list_objects(request: Request, service: Service) -> Response:
                 max_keys=limit,
                 encoding_type=parameters.get("encoding-type"),
                 is_truncated=page.truncated,
-                entries=[_entry(listed, with_owner=True) for listed in page.objects],
+                entries=_entries(page.objects, OWNER),
                 common_prefixes=page.prefixes,
                 marker=marker,
                 # Amazon says it only with a delimiter; saying it always spares clients a rule.
@@ -65,7 +67,7 @@ async def list_objects_v2(request: Request, service: Service) -> Response:
                 max_keys=limit,
                 encoding_type=parameters.get("encoding-type"),
                 is_truncated=page.truncated,
-                entries=[_entry(listed, with_owner=with_owner) for listed in page.objects],
+                entries=_entries(page.objects, OWNER if with_owner else None),
                 common_prefixes=page.prefixes,
                 continuation_token=token,
                 next_continuation_token=_token(page.next_after) if page.truncated else None,
@@ -136,17 +138,19 @@ def _page(request: Request, service: Service, *, after: str) -> tuple[Page, int]
     return page, limit
 
 
-def _entry(listed: ListedObject, *, with_owner: bool) -> documents.Entry:
-    record = listed.record
-    return documents.Entry(
-        listed.key,
-        record.modified_ns,
-        record.etag,
-        record.size_bytes,
-        listed.storage_class,
-        OWNER if with_owner else None,
-        next(iter(record.checksums), None),
-    )
+def _entries(objects: Sequence[ListedObject], owner: Owner | None) -> list[documents.Entry]:
+    return [
+        documents.Entry(
+            listed.key,
+            (record := listed.record).modified_ns,
+            record.etag,
+            record.size_bytes,
+            listed.storage_class,
+            owner,
+            next(iter(record.checksums)) if record.checksums else None,
+        )
+        for listed in objects
+    ]
 
 
 def _version(listed: ListedVersion) -> documents.VersionEntry:
