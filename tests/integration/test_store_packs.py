@@ -129,6 +129,26 @@ def test_a_sync_that_failed_is_final(tmp_path, monkeypatch):
     blobs.close()
 
 
+def test_a_pack_whose_name_cannot_be_synced_is_left_to_the_sweep(tmp_path, monkeypatch):
+    blobs = FileBlobs(tmp_path)
+
+    def fail(path):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("ingot.store.blobs.syncs.fsync_directory", fail)
+    with pytest.raises(StoreFailedError):
+        store_whole(blobs, CONTENT)
+    monkeypatch.undo()
+    blobs.close(settled=True)
+    other = FileBlobs(tmp_path)
+    (session,) = other.ended_sessions()
+    with other.claim(session):
+        assert other.sweep([session], lambda: iter(())) == 0
+        other.settle(session)
+    assert packs(tmp_path) == []
+    other.close(settled=True)
+
+
 def test_short_writes_of_a_pack_are_written_on(tmp_path, monkeypatch):
     pwritev = os.pwritev
 

@@ -179,8 +179,8 @@ def _print_report(printer: Printer, data_dir: Path, report: Report) -> None:
     printer.data(
         {"type": "summary", "status": status, **counts},
         f"{report.buckets} buckets, {report.versions} objects and versions, {report.parts} parts"
-        f" of unfinished uploads, {report.blobs} files, {format_size(report.verified_bytes)}"
-        f" verified; {report.unnamed_blobs} files without a record,"
+        f" of unfinished uploads, {report.blobs} blobs, {format_size(report.verified_bytes)}"
+        f" verified; {report.unnamed_blobs} blobs without a record,"
         f" {report.problem_count} problems",
     )
     if report.problem_count:

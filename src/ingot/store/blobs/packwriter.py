@@ -158,6 +158,7 @@ class PackWriter:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
             self._syncs.folder(self._directory)
         except BaseException:
+            self.tidy = False
             os.close(descriptor)
             raise
         self._pack, self._descriptor, self._end_block = pack, descriptor, 0
