@@ -73,8 +73,9 @@ class BodyWriter:
 
     Up to `inline_max` bytes stay in memory and are hashed on the spot. More go to a blob: while
     worker threads hash and write about `TRANSFER_CHUNK_BYTES`, the next ones are received; then
-    `write` waits, so that a body holds twice that much memory whatever its size. MD5 takes longer
-    than all the rest: while there are processors for it, it has a thread of its own.
+    `write` waits, so that a body holds twice that much memory, and the engine's buffer, whatever
+    its size. MD5 takes longer than all the rest: while there are processors for it, it has a thread
+    of its own.
     """
 
     def __init__(

@@ -21,6 +21,7 @@ from ingot.base import failpoints
 from ingot.base.units import KIB, MIB
 from ingot.store.blobs import holes
 from ingot.store.blobs.contract import READ_BYTES_MAX, BlobRef, BlobWriter, Named, PieceBytes
+from ingot.store.blobs.direct import DirectFile
 from ingot.store.blobs.frames import FrameSums, read_frames
 from ingot.store.blobs.packs import Packs, Place
 from ingot.store.blobs.packwriter import PackWriter
@@ -35,6 +36,8 @@ from ingot.store.space import Space
 _ID = re.compile(r"[0-9a-f]{12}\.[0-9a-f]{10}")
 _FOLDER_DIGITS = 7
 _WRITE_BACK_BYTES = 16 * MIB
+# Measured: docs/decisions/0011-direct-writes.md.
+_DIRECT_BYTES_MIN = 4 * MIB
 # Measured: docs/decisions/0010-packs.md.
 _PACKED_BYTES_MAX = 256 * KIB
 # How many files are compared with the catalog in one pass over it.
@@ -79,7 +82,8 @@ class FileBlobs:
         """Begin a blob."""
         self._space.check_body(size_hint or 0)
         blob_id, path = self._new_path()
-        return _FileWriter(blob_id, path, self._syncs)
+        direct = size_hint is not None and size_hint >= _DIRECT_BYTES_MIN
+        return _FileWriter(blob_id, path, self._syncs, direct=direct)
 
     def store(self, content: bytes) -> Awaitable[BlobRef]:
         """Append a blob to the session's pack."""
@@ -282,18 +286,22 @@ class FileBlobs:
 class _FileWriter:
     """Writes under the final name: a blob exists for readers when a record names it.
 
-    While a large body arrives, the kernel is told to begin with what it has of it: the device
-    would idle until the sync else, and the sync at the end last as long as writing everything.
+    Large ones go to the device directly. Of one whose size was not known the kernel is told, while
+    it arrives, to begin with what it has: the device would idle until the sync else, and the sync
+    at the end last as long as writing everything.
     """
 
-    def __init__(self, blob_id: str, path: Path, syncs: Syncs) -> None:
+    def __init__(self, blob_id: str, path: Path, syncs: Syncs, *, direct: bool) -> None:
         self._syncs = syncs
         self._blob_id = blob_id
         self._path = path
         self._sums = FrameSums()
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         with full_device():
-            self._descriptor = os.open(path, flags, 0o600)
+            self._direct = DirectFile(path) if direct else None
+            self._descriptor = (
+                os.open(path, flags, 0o600) if self._direct is None else self._direct.descriptor
+            )
         self._begun_bytes = 0
 
     def append(self, data: bytes | bytearray | memoryview) -> None:
@@ -301,7 +309,7 @@ class _FileWriter:
         self._sums.update(data)
         self._write(data)
         waiting_bytes = self._sums.size_bytes - self._begun_bytes
-        if waiting_bytes >= _WRITE_BACK_BYTES:
+        if self._direct is None and waiting_bytes >= _WRITE_BACK_BYTES:
             # On Linux this begins to write dirty pages and drops clean ones: there are none here.
             # What fails then is reported by the sync.
             advice = os.POSIX_FADV_DONTNEED
@@ -312,6 +320,9 @@ class _FileWriter:
         """Write the footer and sync the file and its folder."""
         footer, seal = self._sums.footer()
         self._write(footer)
+        if self._direct is not None:
+            with full_device():
+                self._direct.finish()
         failpoints.reach("blob.written")
         self._syncs.file(self._descriptor)
         self._syncs.folder(self._path.parent)
@@ -327,11 +338,16 @@ class _FileWriter:
 
     def _write(self, data: bytes | bytearray | memoryview) -> None:
         with full_device():
-            write(self._descriptor, data)
+            if self._direct is None:
+                write(self._descriptor, data)
+            else:
+                self._direct.write(data)
 
     def _close(self) -> None:
         os.close(self._descriptor)
         self._descriptor = -1
+        if self._direct is not None:
+            self._direct.release()
 
 
 def _place(data: Path, blob_id: str) -> Path:
