@@ -39,7 +39,15 @@ def require_channels(folder: MachineFolder, what: str) -> None:
         UsageError: its hypervisor has none; `what` needs them.
         NotFoundError: there is no such machine.
     """
-    runner = runner_of(folder)
+    refuse_without_channels(folder, runner_of(folder), what)
+
+
+def refuse_without_channels(folder: MachineFolder, runner: Runner, what: str) -> None:
+    """Make sure that guests of a hypervisor have ports to the host.
+
+    Raises:
+        UsageError: they have none; `what` needs them.
+    """
     if not runner.has_channels:
         raise UsageError(
             f"{what} needs ports between guest and host, and {runner.title} has none"

@@ -116,12 +116,30 @@ def run(
     if timeout_s is None and not detach:
         _run_attached(printer, request)
         return
+    if timeout_s is not None:
+        _check_wait(request)
     started = starter().start(request)
     introduce(printer, started)
     if timeout_s is None:
         report(printer, started.folder, started.process, "running")
     else:
         await_ready(printer, started.folder, started.process, timeout_s)
+
+
+def _check_wait(request: Request) -> None:
+    """Make sure, before anything starts, that the guest can say when it is ready.
+
+    Raises:
+        UsageError: its hypervisor gives it no port to say so.
+    """
+    from ingot.cli._machines import machines, refuse_without_channels
+    from ingot.vm.request import machine_name
+    from ingot.vm.runners.choice import runner_named
+
+    folder = machines().folder(machine_name(request))
+    kept = folder.read_spec().runner if folder.exists() else "qemu"
+    runner = runner_named(request.runner or kept)
+    refuse_without_channels(folder, runner, "waiting until services are ready")
 
 
 def _request(

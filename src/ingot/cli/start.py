@@ -34,6 +34,7 @@ def start(
     """
     import time
 
+    from ingot.cli._machines import require_channels
     from ingot.cli._several import Tally, chosen
     from ingot.cli._started import await_ready, report, wait_timeout_s
 
@@ -43,6 +44,8 @@ def start(
     running: list[tuple[MachineFolder, Process]] = []
     for folder in folders:
         with tally.one():
+            if timeout_s is not None:
+                require_channels(folder, "waiting until services are ready")
             process = _start(printer, folder)
             running.append((folder, process))
             if timeout_s is None:

@@ -71,6 +71,9 @@ def test_virtualbox_registers_a_machine_anew_at_each_start(host: Any, diary: Pat
 
     stopped = json.loads(host.ingot("stop", "demo", "--json").stdout)
     assert stopped["how"] == "powered-off"
+    for words in (("start", "--wait", "demo"), ("run", "demo", "--wait")):
+        assert "VirtualBox has none" in host.ingot(*words, code=2).stderr
+        assert host.machines()["demo"]["state"] == "stopped", "nothing was started for it"
     assert diary.read_text().splitlines()[-1].endswith(" acpipowerbutton")
     diary.unlink()
     host.ingot("start", "demo")
