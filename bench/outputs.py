@@ -22,7 +22,9 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m bench outputs", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--yaml", type=Path, default=ROOT / "examples/store.yml")
-    parser.add_argument("--large-mib", type=int, default=1024, help="file for the second peak")
+    parser.add_argument(
+        "--large-mib", type=int, default=1024, help="file for the second peak, or 0"
+    )
     options = parser.parse_args(arguments)
     print(
         "| format | files | seconds | CPU s | MB | on disk MB | peak MB | large peak | identical |"
@@ -42,11 +44,14 @@ def main(arguments: list[str]) -> None:
             size = sum(path.stat().st_size for path in files) / 1e6
             used = sum(path.stat().st_blocks * 512 for path in files) / 1e6
             same = len({(folder / _manifest(folder)).read_bytes() for folder in folders}) == 1
-            *_, large_mb = _build([options.yaml, large], name, Path(scratch) / "large")
-            shutil.rmtree(Path(scratch) / "large")
+            large_mb = "-"
+            if options.large_mib:
+                *_, peak = _build([options.yaml, large], name, Path(scratch) / "large")
+                large_mb = f"{peak:.0f}"
+                shutil.rmtree(Path(scratch) / "large")
             print(
                 f"| {name} | {len(files)} | {seconds:.2f} | {cpu_s:.2f} | {size:.1f} | {used:.1f} |"
-                f" {peak_mb:.0f} | {large_mb:.0f} | {'yes' if same else 'NO'} |",
+                f" {peak_mb:.0f} | {large_mb} | {'yes' if same else 'NO'} |",
                 flush=True,
             )
             for folder in folders:
