@@ -5,6 +5,7 @@ Source: Amazon S3 API reference, "Authenticating Requests (AWS Signature Version
 
 from __future__ import annotations
 
+import functools
 import hmac
 import re
 from collections.abc import Mapping
@@ -32,6 +33,8 @@ from ingot.s3.sigv4 import (
 )
 
 SIGNED_HEADERS_MAX = 128
+_CREDENTIALS_REMEMBERED_MAX = 1024
+_CREDENTIAL_REMEMBERED_LENGTH_MAX = 256
 
 _SIGNED_CHUNKS = "STREAMING-AWS4-"
 
@@ -278,6 +281,12 @@ def verify(
 
 
 def _parse_credential(credential: str, code: str) -> tuple[str, str, str]:
+    # Only what may be one is remembered: whoever sends garbage must not fill memory with it.
+    short = len(credential) <= _CREDENTIAL_REMEMBERED_LENGTH_MAX
+    return (_remembered_credential if short else _split_credential)(credential, code)
+
+
+def _split_credential(credential: str, code: str) -> tuple[str, str, str]:
     # An access key may itself hold slashes, so the scope is cut off from the right.
     parts = credential.rsplit("/", 4)
     if len(parts) != 5 or not parts[0]:
@@ -292,6 +301,10 @@ def _parse_credential(credential: str, code: str) -> tuple[str, str, str]:
             code, f'The Credential must end in "/{SERVICE}/{TERMINATOR}", not "{service}/…".'
         )
     return access_key, date, region
+
+
+# The requests of a client carry the same one all day.
+_remembered_credential = functools.lru_cache(_CREDENTIALS_REMEMBERED_MAX)(_split_credential)
 
 
 def _parse_expires(text: str) -> int:

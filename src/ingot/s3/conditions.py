@@ -35,6 +35,7 @@ class Conditions(NamedTuple):
 
 
 _NONE = Conditions()
+_NAMES = frozenset({"if-match", "if-none-match", "if-modified-since", "if-unmodified-since"})
 
 
 def parse_conditions(headers: Mapping[str, str], *, prefix: str = "") -> Conditions:
@@ -46,6 +47,8 @@ def parse_conditions(headers: Mapping[str, str], *, prefix: str = "") -> Conditi
 
     Dates that cannot be read are ignored, as RFC 9110 asks.
     """
+    if not prefix and _NAMES.isdisjoint(headers):
+        return _NONE
     return Conditions(
         _etags(headers.get(f"{prefix}if-match")),
         _etags(headers.get(f"{prefix}if-none-match")),

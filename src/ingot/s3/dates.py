@@ -72,8 +72,12 @@ def format_amz_date(time_ns: int) -> str:
 
 def parse_amz_date(text: str) -> int | None:
     """Read SigV4's instant as seconds since the epoch, or None when it is none."""
-    if not _AMZ_DATE.fullmatch(text):
-        return None
+    return _parse_amz_date(text) if _AMZ_DATE.fullmatch(text) else None
+
+
+# The requests of one second carry the same one.
+@lru_cache(SECONDS_CACHED)
+def _parse_amz_date(text: str) -> int | None:
     try:
         at = datetime(
             int(text[:4]),

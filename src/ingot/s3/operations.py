@@ -195,6 +195,9 @@ _ALL_SELECTORS = {
 }
 
 
+_NOTHING = frozenset[str]()
+
+
 def match(
     method: str, scope: Scope, query_names: Iterable[str], header_names: Container[str]
 ) -> Operation:
@@ -213,7 +216,7 @@ def match(
     subresources = _INDEX.get((method, scope))
     if subresources is None:
         raise S3Error("MethodNotAllowed", Method=method, ResourceType=scope.upper())
-    chosen = _SELECTORS[method, scope].intersection(query_names)
+    chosen = _SELECTORS[method, scope].intersection(query_names) if query_names else _NOTHING
     rows = subresources.get(chosen)
     if rows is None:
         raise _no_such(method, scope, chosen)

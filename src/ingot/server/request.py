@@ -17,6 +17,14 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 HEADERS_MAX = 256
+# Looking a name up is cheaper than decoding it; these come with nearly every request.
+_KNOWN_NAMES = {
+    name.encode(): name
+    for name in (
+        *("accept-encoding", "authorization", "connection", "content-length", "content-type"),
+        *("host", "range", "user-agent", "x-amz-content-sha256", "x-amz-date"),
+    )
+}
 
 
 class Request:
@@ -113,7 +121,10 @@ def decode_headers(raw: list[tuple[bytes, bytes]]) -> dict[str, str]:
     """
     if len(raw) > HEADERS_MAX:
         raise S3Error("InvalidRequest", f"The request has more than {HEADERS_MAX} headers.")
-    headers = {str(name, "latin-1"): str(value, "latin-1") for name, value in raw}
+    known = _KNOWN_NAMES
+    headers = {
+        known.get(name) or str(name, "latin-1"): str(value, "latin-1") for name, value in raw
+    }
     if len(headers) != len(raw):
         headers.clear()
         for raw_name, raw_value in raw:

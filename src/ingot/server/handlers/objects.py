@@ -35,6 +35,8 @@ from ingot.store.records import ObjectRecord
 from ingot.store.stored import StoredObject
 
 _NOTHING = ByteRange(0, 0)
+_GET = f"{ACCESSED}Get"
+_HEAD = f"{ACCESSED}Head"
 
 
 async def put_object(request: Request, service: Service) -> Response:
@@ -67,7 +69,8 @@ async def put_object(request: Request, service: Service) -> Response:
 async def get_object(request: Request, service: Service) -> Response:
     """Answer an object's bytes, or a range of them."""
     response, found, part = _head(request, service)
-    note_object(f"{ACCESSED}Get", request, service, found.record)
+    if service.events.wanted:
+        note_object(_GET, request, service, found.record)
     if not part.length:
         return response
     if found.body is not None:
@@ -81,7 +84,8 @@ async def get_object(request: Request, service: Service) -> Response:
 async def head_object(request: Request, service: Service) -> Response:
     """Answer what GetObject would, without the bytes."""
     response, found, _ = _head(request, service)
-    note_object(f"{ACCESSED}Head", request, service, found.record)
+    if service.events.wanted:
+        note_object(_HEAD, request, service, found.record)
     return response
 
 
