@@ -165,6 +165,6 @@ def _wait_for_end(machine: "subprocess.Popen[bytes]", console: Path, status: Pat
         ended = machine.poll() is not None or time.monotonic() > deadline
         texts = [path.read_text(errors="replace") for path in (console, status) if path.exists()]
         said = "".join(texts)
-        if ended or '{"event":"ready"}' in said or "ingot: boot stopped" in said:
+        if ended or '"event":"ready"' in said or "ingot: boot stopped" in said:
             return said
         time.sleep(0.2)

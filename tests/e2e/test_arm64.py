@@ -100,7 +100,7 @@ def test_a_medium_boots(
             *(word for device in devices for word in ("-device", device)),
         ]
     )
-    assert '{"event":"ready"}' in said
+    assert '"event":"ready"' in said
 
 
 @pytest.mark.slow
@@ -113,4 +113,4 @@ def test_a_kernel_boots_with_its_ram_disk(built: Path, boot_machine: BootMachine
             *("-append", "console=ttyAMA0 panic=-1"),
         ]
     )
-    assert '{"event":"ready"}' in said
+    assert '"event":"ready"' in said

@@ -140,7 +140,7 @@ def test_a_medium_boots(
     # The card that the formats' hypervisor has.
     card = "vmxnet3" if name.endswith((".ova", ".vmdk")) else "virtio-net-pci"
     said = boots(built, firmware, built.folder / name, device, card=card)
-    assert '{"event":"ready"}' in said
+    assert '"event":"ready"' in said
 
 
 def root_partition(disk: Path) -> tuple[int, int]:
@@ -177,7 +177,7 @@ def test_one_flipped_byte_in_the_root_stops_the_boot(
         file.write(bytes([byte ^ 1]))
     said = boots(built, "uefi", disk, DISK)
     assert reason in said
-    assert '{"event":"ready"}' not in said
+    assert '"event":"ready"' not in said
 
 
 @pytest.mark.slow
@@ -209,7 +209,7 @@ def test_a_kernel_drives_the_devices_of_hypervisors(
     disk = (*IDE, *devices)
     said = boots(built, "bios", tmp_path / "hello.ova", disk, card=card, data=True)
     assert "ingot: format: formatting the blank disk" in said
-    assert '{"event":"ready"}' in said
+    assert '"event":"ready"' in said
 
 
 @pytest.mark.slow
