@@ -36,9 +36,9 @@ from ingot.store.space import Space
 _ID = re.compile(r"[0-9a-f]{12}\.[0-9a-f]{10}")
 _FOLDER_DIGITS = 7
 _WRITE_BACK_BYTES = 16 * MIB
-# Measured: docs/decisions/0011-direct-writes.md.
+# Measured: docs/decisions/0008-direct-writes.md.
 _DIRECT_BYTES_MIN = 4 * MIB
-# Measured: docs/decisions/0010-packs.md.
+# Measured: docs/decisions/0007-packs.md.
 _PACKED_BYTES_MAX = 256 * KIB
 # How many files are compared with the catalog in one pass over it.
 _FILES_PER_PASS = 100_000
