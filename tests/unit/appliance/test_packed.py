@@ -34,7 +34,7 @@ def write(plan: Plan, folder: Path, output: str) -> Path:
 
 def members(path: Path) -> Mapping[str, bytes]:
     with tarfile.open(path) as archive:
-        return {member.name: archive.extractfile(member).read() for member in archive}  # type: ignore[union-attr]
+        return {member.name: archive.extractfile(member).read() for member in archive}
 
 
 def test_an_ova_holds_descriptor_digests_and_disk_in_this_order(

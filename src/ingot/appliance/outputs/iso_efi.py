@@ -19,7 +19,7 @@ class IsoEfi:
     arches = ARCHES
 
     def write(self, plan: Plan, target: Target) -> list[OutputFile]:
-        """Write NAME-efi.iso."""
+        """Write the CD."""
         file_name = f"{target.name}{self.suffixes[0]}"
         memory_mib = write_cd(plan, target, target.folder / file_name, bios=False)
         return [OutputFile("iso", file_name, ("uefi",), memory_mib)]
