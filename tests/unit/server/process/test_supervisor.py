@@ -14,11 +14,16 @@ from ingot.server.process.supervisor import READY, Supervisor
 def say(text):
     os.write(1, f"{text}\\n".encode())
 
-def wait_for_stop(alive):
-    # What a worker's event loop does: stop on SIGTERM, or when the supervisor's pipe ends.
-    import select
+def listen():
+    # A stop may come right after the announcement: who says READY first may be ended by it.
     stopped = []
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))
+    return stopped
+
+def wait_for_stop(alive, stopped=None):
+    # What a worker's event loop does: stop on SIGTERM, or when the supervisor's pipe ends.
+    import select
+    stopped = listen() if stopped is None else stopped
     while not stopped:
         if select.select([alive], [], [], 0.02)[0]:
             return "orphaned"
@@ -40,9 +45,10 @@ def test_all_workers_are_ready_before_the_announcement_and_stop_on_sigterm() -> 
     result = run("""
         def work(index, ready, alive):
             time.sleep(0.1 * index)
+            stopped = listen()
             say(f"up {index}")
             os.write(ready, READY)
-            say(f"{wait_for_stop(alive)} {index}")
+            say(f"{wait_for_stop(alive, stopped)} {index}")
             return 0
 
         def announce():
