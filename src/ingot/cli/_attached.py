@@ -12,13 +12,14 @@ from ingot.base.errors import Error
 from ingot.cli._machines import runner_of
 from ingot.cli.logs import LogOutput
 from ingot.cli.printer import Printer
-from ingot.vm.console import LogFollower, Terminal, attached, raw_terminal
-from ingot.vm.lifecycle import STOP_TIMEOUT_S, PowerDown, last_words
-from ingot.vm.state import wait_for_end
-from ingot.vm.status import read_status
+from ingot.vm.guest.console import LogFollower, Terminal, attached, raw_terminal
+from ingot.vm.guest.status import read_status
+from ingot.vm.lifecycle.stopping import STOP_TIMEOUT_S, PowerDown
+from ingot.vm.lifecycle.waiting import last_words
+from ingot.vm.state.processes import wait_for_end
 
 if TYPE_CHECKING:
-    from ingot.vm.starting import Started
+    from ingot.vm.lifecycle.starting import Started
 
 _POLL_S = 0.05
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -9,13 +9,14 @@ from pathlib import Path
 from ingot.base import paths
 from ingot.base.clock import SystemClock
 from ingot.base.errors import UsageError
-from ingot.vm import accel
+from ingot.vm.lifecycle.snapshots import Snapshots
+from ingot.vm.lifecycle.starting import Starter
+from ingot.vm.runners import accel
 from ingot.vm.runners.choice import runner_named
 from ingot.vm.runners.contract import Runner
 from ingot.vm.runners.qemu_boards import PC
-from ingot.vm.snapshots import Snapshots
-from ingot.vm.starting import Starter
-from ingot.vm.state import MachineFolder, Machines, boot_id
+from ingot.vm.state.folders import MachineFolder, Machines
+from ingot.vm.state.processes import boot_id
 
 
 def machines() -> Machines:

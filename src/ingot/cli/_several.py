@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ingot.base.errors import Error, PartialError, UsageError
 from ingot.cli._machines import machines
 from ingot.cli.printer import Printer
-from ingot.vm.state import MachineFolder
+from ingot.vm.state.folders import MachineFolder
 
 
 def chosen(names: tuple[str, ...], *, every: bool, running: bool) -> list[MachineFolder]:

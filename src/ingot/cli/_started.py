@@ -9,8 +9,9 @@ import click
 from ingot.cli.printer import Printer
 
 if TYPE_CHECKING:
-    from ingot.vm.starting import Started
-    from ingot.vm.state import MachineFolder, Process
+    from ingot.vm.lifecycle.starting import Started
+    from ingot.vm.state.folders import MachineFolder
+    from ingot.vm.state.processes import Process
 
 
 _KINDS = {"kvm": "KVM", "tcg": "TCG, without hardware virtualisation", "own": "accelerated"}
@@ -34,7 +35,7 @@ def wait_timeout_s(*, wait: bool, wait_timeout: str | None) -> float | None:
         UsageError: the time is no duration.
     """
     from ingot.base.units import parse_duration
-    from ingot.vm.lifecycle import READY_TIMEOUT_S
+    from ingot.vm.lifecycle.waiting import READY_TIMEOUT_S
 
     if wait_timeout is not None:
         return parse_duration(wait_timeout)
@@ -93,7 +94,7 @@ def await_ready(
     import time
 
     from ingot.cli._machines import require_channels
-    from ingot.vm.lifecycle import wait_ready
+    from ingot.vm.lifecycle.waiting import wait_ready
 
     require_channels(folder, "waiting until services are ready")
     began_s = time.monotonic()

@@ -16,7 +16,7 @@ from ingot.cli.printer import Printer, output_options
 if TYPE_CHECKING:
     from ingot.appliance.plan import Plan
     from ingot.debian.session import Session
-    from ingot.vm.services import Guest
+    from ingot.vm.guest.services import Guest
 
 _TRIAL_TIMEOUT_S = 40.0
 _COMMAND_TIMEOUT_S = 120.0
@@ -107,11 +107,12 @@ def _booted(printer: Printer, prefix: str, options: dict[str, Any]) -> Iterator[
     """Boot the build as a machine that is gone afterwards."""
     from ingot.cli._machines import runner_of, starter
     from ingot.cli._started import introduce
-    from ingot.vm.lifecycle import READY_TIMEOUT_S, remove, wait_ready, wait_stopped
+    from ingot.vm.guest.services import Guest
+    from ingot.vm.lifecycle.stopping import remove
+    from ingot.vm.lifecycle.waiting import READY_TIMEOUT_S, wait_ready, wait_stopped
     from ingot.vm.machine import parse_memory_mib
-    from ingot.vm.networks import parse_publishes
+    from ingot.vm.networks.ports import parse_publishes
     from ingot.vm.request import Request
-    from ingot.vm.services import Guest
 
     data = options["data_file"]
     request = Request(

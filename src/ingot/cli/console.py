@@ -28,8 +28,8 @@ def console(printer: Printer, *, name: str) -> None:
 
     from ingot.base.errors import UsageError
     from ingot.cli._machines import machines, require_channels
-    from ingot.vm.console import Terminal, attached, raw_terminal, tail
-    from ingot.vm.state import wait_for_end
+    from ingot.vm.guest.console import Terminal, attached, raw_terminal, tail
+    from ingot.vm.state.processes import wait_for_end
 
     folder = machines().folder(name)
     require_channels(folder, "a console that takes keys")

@@ -12,7 +12,7 @@ import click
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
-    from ingot.vm.services import Guest
+    from ingot.vm.guest.services import Guest
 
 _AGENT_TIMEOUT_S = 30.0
 
@@ -45,7 +45,7 @@ def exec_(printer: Printer, *, name: str, words: tuple[str, ...], host: bool, **
     """
     from ingot.base.errors import UsageError
     from ingot.cli._machines import machines, require_channels, runner_of
-    from ingot.vm.services import Guest
+    from ingot.vm.guest.services import Guest
 
     if len(words) < (1 if host else 2):
         raise UsageError(
@@ -104,7 +104,7 @@ def _run(
         }
         printer.data(document, None)
     else:
-        from ingot.vm.console import write_all
+        from ingot.vm.guest.console import write_all
 
         write_all(1, outcome.stdout)
         write_all(2, outcome.stderr)
@@ -114,7 +114,7 @@ def _run(
 
 
 def _piped_input() -> bytes:
-    from ingot.vm.agent import INPUT_BYTES_MAX
+    from ingot.vm.guest.agent import INPUT_BYTES_MAX
 
     return sys.stdin.buffer.read(INPUT_BYTES_MAX + 1) if _is_piped() else b""
 

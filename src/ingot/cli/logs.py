@@ -12,7 +12,7 @@ from ingot.cli.printer import Printer, output_options
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ingot.vm.state import MachineFolder
+    from ingot.vm.state.folders import MachineFolder
 
 
 @click.command()
@@ -85,13 +85,13 @@ class LogOutput:
         self._printer.data({"type": "console", "line": text}, None)
 
     def _put(self, data: bytes) -> None:
-        from ingot.vm.console import write_all
+        from ingot.vm.guest.console import write_all
 
         write_all(1, data)
 
 
 def _offset(path: Path, lines: int | None) -> int:
-    from ingot.vm.console import tail
+    from ingot.vm.guest.console import tail
 
     if lines is None:
         return 0
@@ -101,8 +101,8 @@ def _offset(path: Path, lines: int | None) -> int:
 def _follow(folder: MachineFolder, path: Path, offset: int, output: LogOutput) -> None:
     import time
 
-    from ingot.vm.console import follow as follow_log
-    from ingot.vm.state import wait_for_end
+    from ingot.vm.guest.console import follow as follow_log
+    from ingot.vm.state.processes import wait_for_end
 
     process = folder.process()
 

@@ -25,7 +25,7 @@ def port(printer: Printer, *, name: str, guest_port: str | None) -> None:
 
     from ingot.base.errors import NotFoundError
     from ingot.cli._machines import machines
-    from ingot.vm.networks import parse_guest_port
+    from ingot.vm.networks.ports import parse_guest_port
 
     ports = machines().folder(name).read_spec().ports
     if guest_port is not None:

@@ -10,7 +10,7 @@ from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
     from ingot.vm.machine import MachineSpec
-    from ingot.vm.state import MachineFolder
+    from ingot.vm.state.folders import MachineFolder
 
 _COLUMNS = ("machine", "state", "pid", "uptime", "ip", "ports", "accel")
 
@@ -53,8 +53,8 @@ def _row(folder: MachineFolder) -> dict[str, Any]:
     import msgspec
 
     from ingot.base.clock import SystemClock
+    from ingot.vm.guest.status import read_status
     from ingot.vm.request import networks_of
-    from ingot.vm.status import read_status
 
     spec = folder.read_spec()
     process = folder.process()
@@ -86,7 +86,7 @@ def _row(folder: MachineFolder) -> dict[str, Any]:
 
 def _address(spec: MachineSpec) -> str | None:
     """Return the address of the first card, if the host knows it."""
-    from ingot.vm.networks import DEFAULT_GUEST_ADDRESS
+    from ingot.vm.networks.addresses import DEFAULT_GUEST_ADDRESS
     from ingot.vm.request import networks_of
 
     if spec.address is not None:

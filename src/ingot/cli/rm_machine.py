@@ -9,7 +9,7 @@ import click
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
-    from ingot.vm.state import MachineFolder
+    from ingot.vm.state.folders import MachineFolder
 
 
 @click.command("rm-machine")
@@ -31,8 +31,8 @@ def rm_machine(printer: Printer, *, names: tuple[str, ...], yes: bool) -> None:
     """
     from ingot.base.errors import UsageError
     from ingot.cli._machines import machines, runner_of
-    from ingot.vm.lifecycle import remove
-    from ingot.vm.snapshots import names as snapshot_names
+    from ingot.vm.lifecycle.snapshots import names as snapshot_names
+    from ingot.vm.lifecycle.stopping import remove
 
     for name in names:
         folder = machines().folder(name)

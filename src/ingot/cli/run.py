@@ -162,10 +162,11 @@ def _request(
     data_file: str | None,
     reset: bool,
 ) -> Request:
+    from ingot.vm.disks.shares import parse_shares
     from ingot.vm.machine import parse_cpus, parse_memory_mib
-    from ingot.vm.networks import parse_address, parse_publishes
+    from ingot.vm.networks.addresses import parse_address
+    from ingot.vm.networks.ports import parse_publishes
     from ingot.vm.request import Request
-    from ingot.vm.shares import parse_shares
 
     return Request(
         prefix=prefix,

@@ -9,7 +9,7 @@ import click
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
-    from ingot.vm.snapshots import Snapshot
+    from ingot.vm.lifecycle.snapshots import Snapshot
 
 _COLUMNS = ("snapshot", "created", "size")
 
@@ -68,8 +68,8 @@ def restore(printer: Printer, *, name: str, snapshot_name: str, yes: bool) -> No
     from ingot.base.errors import UsageError
     from ingot.cli._machines import machines, snapshots
     from ingot.cli._started import introduce, report
-    from ingot.vm.snapshots import read
-    from ingot.vm.status import read_status
+    from ingot.vm.guest.status import read_status
+    from ingot.vm.lifecycle.snapshots import read
 
     folder = machines().folder(name)
     disks = read(folder, snapshot_name).spec.disks
@@ -97,7 +97,7 @@ def list_(printer: Printer, *, name: str) -> None:
     from ingot.base.errors import Error
     from ingot.base.units import format_size
     from ingot.cli._machines import machines, table
-    from ingot.vm.snapshots import names, read
+    from ingot.vm.lifecycle.snapshots import names, read
 
     folder = machines().folder(name)
     documents = []
@@ -127,7 +127,7 @@ def remove(printer: Printer, *, name: str, snapshot_names: tuple[str, ...]) -> N
       ingot snapshot rm store fresh
     """
     from ingot.cli._machines import machines
-    from ingot.vm.snapshots import remove as remove_snapshot
+    from ingot.vm.lifecycle.snapshots import remove as remove_snapshot
 
     folder = machines().folder(name)
     for each in snapshot_names:

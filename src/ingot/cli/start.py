@@ -10,7 +10,8 @@ from ingot.cli._started import WaitCommand
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
-    from ingot.vm.state import MachineFolder, Process
+    from ingot.vm.state.folders import MachineFolder
+    from ingot.vm.state.processes import Process
 
 
 @click.command(cls=WaitCommand)

@@ -11,8 +11,8 @@ from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
     from ingot.cli._several import Tally
-    from ingot.vm.state import MachineFolder
-    from ingot.vm.stats import Usage
+    from ingot.vm.lifecycle.stats import Usage
+    from ingot.vm.state.folders import MachineFolder
 
 _COLUMNS = ("machine", "cpu", "cpu time", "memory", "of", "read", "written")
 _INTERVAL_S = 1.0
@@ -59,7 +59,7 @@ def stats(printer: Printer, *, names: tuple[str, ...], interval: str | None) -> 
 
 
 def _measure(folders: list[MachineFolder], tally: Tally, interval_s: float) -> list[dict[str, Any]]:
-    from ingot.vm.stats import read_usage
+    from ingot.vm.lifecycle.stats import read_usage
 
     before: list[tuple[MachineFolder, float, Usage]] = []
     for folder in folders:

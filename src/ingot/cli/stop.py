@@ -10,7 +10,7 @@ from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
     from ingot.cli._several import Tally
-    from ingot.vm.lifecycle import Ending, PowerDown
+    from ingot.vm.lifecycle.stopping import Ending, PowerDown
 
 
 @click.command()
@@ -37,7 +37,7 @@ def stop(
       ingot stop --all
     """
     from ingot.base.units import parse_duration
-    from ingot.vm.lifecycle import STOP_TIMEOUT_S
+    from ingot.vm.lifecycle.stopping import STOP_TIMEOUT_S
 
     timeout_s = parse_duration(timeout) if timeout else STOP_TIMEOUT_S
     stop_machines(printer, names, every=every, timeout_s=None if kill else timeout_s)
@@ -53,7 +53,7 @@ def stop_machines(
     """
     from ingot.cli._machines import runner_of
     from ingot.cli._several import Tally, chosen
-    from ingot.vm.lifecycle import PowerDown, stop_all
+    from ingot.vm.lifecycle.stopping import PowerDown, stop_all
 
     folders = chosen(names, every=every, running=True)
     tally = Tally(printer, len(folders))

@@ -10,7 +10,7 @@ import click
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
-    from ingot.vm.state import MachineFolder
+    from ingot.vm.state.folders import MachineFolder
 
 
 @click.command()
@@ -43,7 +43,7 @@ def wait(
     from ingot.base.units import parse_duration
     from ingot.cli._several import Tally, chosen
     from ingot.cli._started import await_ready
-    from ingot.vm.lifecycle import READY_TIMEOUT_S
+    from ingot.vm.lifecycle.waiting import READY_TIMEOUT_S
 
     began_s = time.monotonic()
     timeout_s = None if timeout is None else parse_duration(timeout)
@@ -65,7 +65,7 @@ def _await_end(
 ) -> None:
     from ingot.base.errors import Error
     from ingot.base.units import format_duration
-    from ingot.vm.lifecycle import wait_stopped
+    from ingot.vm.lifecycle.waiting import wait_stopped
 
     folder.read_spec()
     process = folder.process()

@@ -1,1 +1,1 @@
-"""Machines: specification, disks, networks, consoles, state."""
+"""Machines: what they are, what they are plugged into, who runs them, and their life."""

@@ -8,7 +8,7 @@ import msgspec
 
 from ingot.base.errors import UsageError
 from ingot.vm.build import is_image
-from ingot.vm.disks import parse_disks
+from ingot.vm.disks.files import parse_disks
 from ingot.vm.machine import (
     AcceleratorChoice,
     BootChoice,
@@ -21,7 +21,7 @@ from ingot.vm.machine import (
     StaticAddress,
     check_name,
 )
-from ingot.vm.nics import check_networks, default_networks, parse_networks
+from ingot.vm.networks.cards import check_networks, default_networks, parse_networks
 
 METADATA_BYTES_MAX = 1 << 20
 """Of what a guest is told; it holds all of it in memory."""

@@ -5,7 +5,7 @@ import pytest
 
 from ingot.base.errors import UsageError
 from ingot.vm.machine import Disk, MachineSpec, PublishedPort
-from ingot.vm.networks import parse_address
+from ingot.vm.networks.addresses import parse_address
 from ingot.vm.request import Request, apply, machine_name, networks_of
 
 HERE = Path("/machines/store")

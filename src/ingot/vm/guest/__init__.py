@@ -1,1 +1,1 @@
-"""Commands in a running guest whose input and output flow while they run."""
+"""The inside of a running machine: its console, status and agent, and commands in it."""

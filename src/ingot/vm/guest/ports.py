@@ -18,8 +18,8 @@ import msgspec
 from qemu import qmp as library
 
 from ingot.base.errors import ConflictError, Error
-from ingot.vm import qmp
-from ingot.vm.state import start_ticks
+from ingot.vm.control import qmp
+from ingot.vm.state.processes import start_ticks
 
 LABEL = "exec"
 """How the names of these ports begin; then come the host's process and its start."""

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ingot.base.errors import Error, NotFoundError
-from ingot.vm.agent import GuestAgent, Outcome
-from ingot.vm.console import write_all
 from ingot.vm.guest import scripts
+from ingot.vm.guest.agent import GuestAgent, Outcome
+from ingot.vm.guest.console import write_all
 from ingot.vm.guest.ports import plugged
 
 TAIL_BYTES = 4096

@@ -15,9 +15,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ingot.base.errors import ConflictError, Error
-from ingot.vm.agent import GuestAgent, Outcome
-from ingot.vm.console import ESCAPE, raw_terminal, write_all
 from ingot.vm.guest import scripts
+from ingot.vm.guest.agent import GuestAgent, Outcome
+from ingot.vm.guest.console import ESCAPE, raw_terminal, write_all
 from ingot.vm.guest.ports import clear, plugged
 from ingot.vm.guest.streams import explain
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from ingot.vm.build import Medium
 from ingot.vm.machine import Machine, MetadataWay, RunnerName
-from ingot.vm.state import Process
+from ingot.vm.state.processes import Process
 
 
 class Plan(NamedTuple):

@@ -25,7 +25,8 @@ from ingot.vm.runners.programs import (
 )
 from ingot.vm.runners.qemu import QemuRunner, prepare_variables
 from ingot.vm.runners.qemu_boards import PC, board
-from ingot.vm.state import MachineFolder, Process
+from ingot.vm.state.folders import MachineFolder
+from ingot.vm.state.processes import Process
 
 DOMAIN = "domain.xml"
 CONNECTION = "libvirt-uri"

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from xml.etree.ElementTree import Element, SubElement, indent, register_namespace, tostring
 
-from ingot.vm.agent import SOCKET_NAME as AGENT_SOCKET
-from ingot.vm.config_drive import CONFIG_DRIVE
-from ingot.vm.console import SOCKET_NAME as CONSOLE_SOCKET
+from ingot.vm.disks.config_drive import CONFIG_DRIVE
+from ingot.vm.guest.agent import SOCKET_NAME as AGENT_SOCKET
+from ingot.vm.guest.console import SOCKET_NAME as CONSOLE_SOCKET
 from ingot.vm.machine import Disk, ImageBoot, KernelBoot, Machine, Network, on_config_drive
 from ingot.vm.runners.qemu_boards import PC
 from ingot.vm.runners.qemu_command import (
@@ -16,7 +16,7 @@ from ingot.vm.runners.qemu_command import (
     kernel_command_line,
     user_network,
 )
-from ingot.vm.state import METADATA_NAME
+from ingot.vm.state.folders import METADATA_NAME
 
 _QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
 register_namespace("qemu", _QEMU)

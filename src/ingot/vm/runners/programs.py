@@ -14,7 +14,7 @@ from ingot.base.atomic import write_atomically
 from ingot.base.errors import Error, MissingToolError
 from ingot.vm.machine import Machine
 from ingot.vm.runners.contract import Plan
-from ingot.vm.state import MachineFolder
+from ingot.vm.state.folders import MachineFolder
 
 _TIMEOUT_S = 120.0
 _PROCESS_TIMEOUT_S = 20.0

@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ingot.base.errors import ConflictError, Error, MissingToolError, UsageError
-from ingot.vm import qmp
 from ingot.vm.build import COMMAND_LINE_BYTES_MAX, Medium
-from ingot.vm.copies import copy_sparse
+from ingot.vm.control import qmp
+from ingot.vm.disks.copies import copy_sparse
+from ingot.vm.disks.shares import served
 from ingot.vm.guest.ports import in_use
 from ingot.vm.machine import KernelBoot, Machine, MetadataWay, RunnerName
+from ingot.vm.networks.taps import open_bridge_tap
 from ingot.vm.runners.contract import Launched, Plan
 from ingot.vm.runners.qemu_boards import BOARDS, PC, Board, board
 from ingot.vm.runners.qemu_command import (
@@ -24,9 +26,8 @@ from ingot.vm.runners.qemu_command import (
     command,
     kernel_command_line,
 )
-from ingot.vm.shares import served
-from ingot.vm.state import MachineFolder, Process, kill
-from ingot.vm.taps import open_bridge_tap
+from ingot.vm.state.folders import MachineFolder
+from ingot.vm.state.processes import Process, kill
 
 _START_TIMEOUT_S = 60.0
 _START_POLL_S = 0.02

@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ingot.vm import qmp
-from ingot.vm.agent import SOCKET_NAME as AGENT_SOCKET
-from ingot.vm.config_drive import CONFIG_DRIVE
-from ingot.vm.console import SOCKET_NAME as CONSOLE_SOCKET
+from ingot.vm.control import qmp
+from ingot.vm.disks.config_drive import CONFIG_DRIVE
+from ingot.vm.disks.shares import announcement, socket_name
+from ingot.vm.guest.agent import SOCKET_NAME as AGENT_SOCKET
+from ingot.vm.guest.console import SOCKET_NAME as CONSOLE_SOCKET
 from ingot.vm.machine import Disk, ImageBoot, KernelBoot, Machine, on_config_drive
 from ingot.vm.runners.qemu_boards import board
-from ingot.vm.shares import announcement, socket_name
-from ingot.vm.state import METADATA_NAME
+from ingot.vm.state.folders import METADATA_NAME
 
 UEFI_VARIABLES = "uefi-vars.fd"
 """The machine's own copy of the variable store, in its folder."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ingot.base.errors import Error, MissingToolError, UsageError
 from ingot.vm.build import Medium
-from ingot.vm.config_drive import CONFIG_DRIVE
+from ingot.vm.disks.config_drive import CONFIG_DRIVE
 from ingot.vm.machine import (
     ImageBoot,
     Machine,
@@ -24,7 +24,8 @@ from ingot.vm.machine import (
 from ingot.vm.runners.contract import Launched, Plan
 from ingot.vm.runners.foreign import boot_medium, disk_files, disk_sizes, validate_foreign
 from ingot.vm.runners.programs import RefusedError, call, carry_out, require
-from ingot.vm.state import MachineFolder, Process
+from ingot.vm.state.folders import MachineFolder
+from ingot.vm.state.processes import Process
 
 SETTINGS = "virtualbox"
 """The folder in a machine's folder where VirtualBox keeps what it knows of it."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ingot.base.errors import UsageError
 from ingot.vm.build import Medium
-from ingot.vm.config_drive import CONFIG_DRIVE
+from ingot.vm.disks.config_drive import CONFIG_DRIVE
 from ingot.vm.machine import (
     ImageBoot,
     Machine,
@@ -21,7 +21,7 @@ from ingot.vm.machine import (
 from ingot.vm.runners.contract import Launched, Plan
 from ingot.vm.runners.foreign import boot_medium, disk_files, disk_sizes, validate_foreign
 from ingot.vm.runners.programs import RefusedError, await_process, call, carry_out, require
-from ingot.vm.state import Process
+from ingot.vm.state.processes import Process
 
 CONFIGURATION = "machine.vmx"
 

@@ -1,0 +1,1 @@
+"""What a machine keeps and is given: disks, shared folders, the CD with its metadata."""

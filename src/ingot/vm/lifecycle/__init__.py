@@ -1,0 +1,1 @@
+"""A machine's life: started, waited for, measured, saved, stopped, removed."""

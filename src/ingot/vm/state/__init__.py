@@ -1,0 +1,1 @@
+"""What is kept of machines on this host: their folders and processes."""
