@@ -115,13 +115,21 @@ def parse_bucket(text: str, book: AliasBook) -> RemoteAddress:
     return address
 
 
-def check_intended_local(address: LocalAddress, book: AliasBook) -> None:
-    """Refuse a local target that looks like a misspelt alias.
+def check_intended_local(
+    address: LocalAddress, book: AliasBook, *, is_source_local: bool = False
+) -> None:
+    """Refuse a local target that looks like a misspelt or missing alias.
 
     Copying to `loacl/bucket` would otherwise fill a new local folder and report success.
 
+    Args:
+        address: the target.
+        book: the aliases.
+        is_source_local: then nothing else says that a service was not meant.
+
     Raises:
-        UsageError: the first folder does not exist and is nearly an alias's name.
+        UsageError: the first folder does not exist and is nearly an alias's name; or the source is
+            local, too.
     """
     name, separator, rest = address.text.partition("/")
     if address.is_stream or name in ("", ".", "..", "~") or os.path.lexists(name):
@@ -131,6 +139,11 @@ def check_intended_local(address: LocalAddress, book: AliasBook) -> None:
         raise UsageError(
             f"there is no alias {name!r}, and no local folder of that name",
             hint=f"did you mean {near}/{rest}? For a new local folder write ./{address.text}",
+        )
+    if is_source_local and separator and rest:
+        raise UsageError(
+            f"there is no alias {name!r}, and no local folder of that name",
+            hint=f"for a new local folder write ./{address.text}",
         )
 
 

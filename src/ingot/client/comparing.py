@@ -38,11 +38,9 @@ def open_compared(
 
     Raises:
         NotFoundError: one does not exist.
-        UsageError: both are local, or one names no bucket.
+        UsageError: one names no bucket.
     """
     local = [isinstance(side, LocalAddress) for side in (first, second)]
-    if all(local):
-        raise UsageError("both sides are local", hint="use 'diff -r' for that")
     trees = [
         _opened(side, connections, selection, against_files=any(local)) for side in (first, second)
     ]

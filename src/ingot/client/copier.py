@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,9 +15,11 @@ from ingot.client.connections import Connections
 from ingot.client.crew import Advance, VanishedError
 from ingot.client.digests import ContentDigests, multipart_count
 from ingot.client.entries import Entry, Stamp
+from ingot.client.fileattributes import attributes_of_file, restore
+from ingot.client.filecopy import Keeping, copy_file, prepared_path, same_bytes
 from ingot.client.given import Given, content_headers_of
 from ingot.client.journal import Identity, Journal
-from ingot.client.localnames import prepare_local_path, printable
+from ingot.client.localnames import printable
 from ingot.client.places import FilePlace, ObjectPlace, Place
 from ingot.client.trees import Tree
 from ingot.s3 import checksums
@@ -56,9 +57,14 @@ class Copier:
         self._journal = journal
 
     @property
-    def changes_attributes(self) -> bool:
-        """Whether a copy is more than its source, so that one in place makes sense."""
+    def gives_attributes(self) -> bool:
+        """Whether objects get something that their sources do not have."""
         return bool(self._given)
+
+    @property
+    def changes_attributes(self) -> bool:
+        """Whether a copy in place makes sense."""
+        return self.gives_attributes
 
     def copy(
         self,
@@ -84,15 +90,15 @@ class Copier:
             SourceChangedError: the source changed while it was read.
             Error: anything else.
         """
-        match source, target:
-            case FilePlace(), ObjectPlace():
+        if isinstance(source, FilePlace):
+            if isinstance(target, FilePlace):
+                self._copy_file(source, target, advance, durable=durable)
+            else:
                 self._upload(source, target, advance)
-            case ObjectPlace(), FilePlace():
-                self._download(source, target, entry, advance, durable=durable)
-            case ObjectPlace(), ObjectPlace():
-                self._copy_object(source, target, entry, advance)
-            case _:
-                raise UsageError("both sides are local", hint="use cp or rsync for that")
+        elif isinstance(target, FilePlace):
+            self._download(source, target, entry, advance, durable=durable)
+        else:
+            self._copy_object(source, target, entry, advance)
 
     def is_same(self, source: Place, target: Place, entries: tuple[Entry, Entry]) -> bool:
         """Compare the contents of two places whose sizes are equal and whose ETags are not.
@@ -105,25 +111,24 @@ class Copier:
             Error: one of them cannot be read.
         """
         first, second = entries
-        match source, target:
-            case FilePlace(), ObjectPlace():
-                with _vanishing(source):
-                    return self._file_is_object(source.path, target, second.etag or "")
-            case ObjectPlace(), FilePlace():
-                return self._file_is_object(target.path, source, first.etag or "")
-            case ObjectPlace(), ObjectPlace():
-                return self._objects_are_same(source, target)
-            case _:
-                return False
+        if isinstance(source, FilePlace):
+            with vanishing(source):
+                if isinstance(target, FilePlace):
+                    return self._files_are_same(source.path, target.path)
+                return self._file_is_object(source.path, target, second.etag or "")
+        if isinstance(target, FilePlace):
+            return self._file_is_object(target.path, source, first.etag or "")
+        return self._objects_are_same(source, target)
 
     def _upload(self, source: FilePlace, target: ObjectPlace, advance: Advance) -> None:
         address = target.address
         transfers = self._connections.transfers(address.alias)
-        with _vanishing(source), ExitStack() as stack:
-            metadata = _attributes_of(source.path).metadata() if self._keep_times else {}
+        with vanishing(source), ExitStack() as stack:
+            status = os.stat(source.path)
+            metadata = attributes_of_file(status).metadata() if self._keep_times else {}
             attributes = self._given.over(Attributes(content_headers_of(source.name), metadata))
             memory = None
-            stamp = Stamp.of(os.stat(source.path))
+            stamp = Stamp.of(status)
             if self._journal and transfers.splits(stamp.size_bytes):
                 identity = _identity(source.path, target, attributes)
                 memory = stack.enter_context(self._journal.entry(identity))
@@ -148,10 +153,7 @@ class Copier:
         durable: bool,
     ) -> None:
         address = source.address
-        try:
-            path = prepare_local_path(target.root, target.name)
-        except OSError as error:
-            raise Error(f"cannot write {target.path}: {error.strerror}") from error
+        path = prepared_path(target)
         info = self._connections.transfers(address.alias).download_file(
             address.bucket,
             address.key,
@@ -162,7 +164,15 @@ class Copier:
             advance=advance,
         )
         if self._keep_times:
-            _restore(path, FileAttributes.parse(info.metadata))
+            restore(path, FileAttributes.parse(info.metadata), name=path)
+
+    def _copy_file(
+        self, source: FilePlace, target: FilePlace, advance: Advance, *, durable: bool
+    ) -> None:
+        keeping = Keeping(attributes=self._keep_times, durable=durable)
+        path = prepared_path(target)
+        with vanishing(source):
+            copy_file(source.path, path, keeping, advance)
 
     def _copy_object(
         self, source: ObjectPlace, target: ObjectPlace, entry: Entry, advance: Advance
@@ -216,7 +226,9 @@ class Copier:
         )
 
     def is_known_same(self, source: Entry, target: Entry) -> bool:
-        """Tell whether a file and an object are known to be the same without looking at them."""
+        """Tell whether two contents are known to be the same without looking at them."""
+        if source.stamp is not None and target.stamp is not None:
+            return self._digests.knows_same(source.stamp, target.stamp)
         file, other = (source, target) if source.stamp is not None else (target, source)
         if file.stamp is None or not other.etag:
             return False
@@ -243,6 +255,22 @@ class Copier:
         if checksum is not None and checksum.type == FULL_OBJECT:
             return self._digests.checksum(path, checksum.algorithm) == checksum.value
         return self._digests.etag_matches(path, etag) is True
+
+    def _files_are_same(self, source: Path, target: Path) -> bool:
+        try:
+            stamps = Stamp.of(os.stat(source)), Stamp.of(os.stat(target))
+            if stamps[0][:2] == stamps[1][:2]:
+                return True
+            digest = same_bytes(source, target)
+            if digest is None:
+                return False
+            for path, stamp in zip((source, target), stamps, strict=True):
+                self._digests.note_content(path, stamp, digest)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise Error(f"cannot compare {source} and {target}: {error.strerror}") from error
+        return True
 
     def _objects_are_same(self, source: ObjectPlace, target: ObjectPlace) -> bool:
         first, second = self.info(source), self.info(target)
@@ -313,7 +341,7 @@ class PairMover:
 
 
 @contextmanager
-def _vanishing(source: FilePlace) -> Iterator[None]:
+def vanishing(source: FilePlace) -> Iterator[None]:
     """Tell a source that is gone from a bucket that is."""
     try:
         yield
@@ -352,27 +380,3 @@ def _identity(path: Path, target: ObjectPlace, attributes: Attributes) -> Identi
         "modified_ns": status.st_mtime_ns,
         "attributes": repr(attributes),
     }
-
-
-def _attributes_of(path: Path) -> FileAttributes:
-    status = os.stat(path)
-    mode = stat.S_IMODE(status.st_mode)
-    return FileAttributes(status.st_mtime_ns, mode, status.st_uid, status.st_gid)
-
-
-def _restore(path: Path, attributes: FileAttributes) -> None:
-    """Give a file what was kept of the one it comes from; an owner only if we may.
-
-    Raises:
-        Error: the file system refuses.
-    """
-    try:
-        # The owner first: changing it takes permission bits away.
-        if os.geteuid() == 0 and attributes.uid is not None and attributes.gid is not None:
-            os.chown(path, attributes.uid, attributes.gid)
-        if attributes.mode is not None:
-            os.chmod(path, attributes.mode)
-        if attributes.modified_ns is not None:
-            os.utime(path, ns=(attributes.modified_ns, attributes.modified_ns))
-    except OSError as error:
-        raise Error(f"cannot set the attributes of {path}: {error.strerror}") from error

@@ -22,7 +22,7 @@ from ingot.client.crew import Advance, Crew, Task
 from ingot.client.entries import Entry, Selection
 from ingot.client.events import Copied, Event
 from ingot.client.execute import Conduct
-from ingot.client.localnames import describe, printable
+from ingot.client.localnames import are_apart, describe, printable
 from ingot.client.localtree import LocalTree
 from ingot.client.mirror import Mirror, Pair
 from ingot.client.places import FilePlace, ObjectPlace, Place
@@ -73,9 +73,9 @@ class CopyJob:
 
         Raises:
             NotFoundError: a source does not exist.
-            UsageError: a source is a folder, two would go to one place, or both sides are local.
+            UsageError: a source is a folder, or two would go to one place.
         """
-        check_bucket(target)
+        self._check_target(target)
         into_folder = into_folder or len(sources) > 1 or target.names_folder
         copies = _single_copies(
             sources,
@@ -107,7 +107,7 @@ class CopyJob:
             NotFoundError: a source does not exist.
             UsageError: as `singles`.
         """
-        check_bucket(target)
+        self._check_target(target)
         folders = [source for source in sources if _is_folder(source, self._connections)]
         singles = [source for source in sources if source not in folders]
         pairs = [
@@ -128,6 +128,14 @@ class CopyJob:
         if singles:
             yield from self.singles(singles, target, into_folder=bool(folders))
 
+    def _check_target(self, target: Address) -> None:
+        check_bucket(target)
+        if isinstance(target, LocalAddress) and self._copier.gives_attributes:
+            raise UsageError(
+                f"{target} is a file or folder of this machine: it has no object's attributes",
+                hint="leave out --attr, --tags, --storage-class and --content-type",
+            )
+
     def _single(self, copy: SingleCopy, advance: Advance) -> list[Event]:
         if not self._conduct.dry_run:
             self._copier.copy(copy.source, copy.target, copy.entry, advance)
@@ -145,8 +153,6 @@ def _single_copies(
     copies = []
     taken: dict[Place, str] = {}
     for source in sources:
-        if isinstance(source, LocalAddress) and isinstance(target, LocalAddress):
-            raise UsageError("both sides are local", hint="use cp or rsync for that")
         place, entry = _examine(source, connections)
         goal = goal_of(target, last_name(source) if into_folder else None)
         if goal in taken:
@@ -187,16 +193,18 @@ def open_pair(
 
     Raises:
         NotFoundError: the source, or the target's bucket, does not exist.
-        UsageError: both are local, one lies in the other, or one names no bucket.
+        UsageError: one lies in the other, or one names no bucket.
     """
     check_bucket(source)
     check_bucket(target)
     check_apart(source, target)
     if isinstance(source, LocalAddress):
-        if isinstance(target, LocalAddress):
-            raise UsageError("both sides are local", hint="use cp or rsync for that")
-        tree = LocalTree(source.path, selection, follow_links=follow_links)
+        other_root = target.path if isinstance(target, LocalAddress) else None
+        tree = LocalTree(source.path, selection, follow_links=follow_links, avoid=other_root)
         tree.check()
+        if isinstance(target, LocalAddress):
+            folder = LocalTree(target.path, selection, may_be_missing=True)
+            return Pair(tree, folder, PairMover(copier, tree, folder))
         goal = BucketTree(connections.client(target.alias), target, selection, against_files=True)
         return Pair(tree, goal, PairMover(copier, tree, goal))
     to_files = isinstance(target, LocalAddress)
@@ -247,6 +255,13 @@ def check_apart(source: Address, target: Address) -> None:
     Raises:
         UsageError: one does.
     """
+    if isinstance(source, LocalAddress) and isinstance(target, LocalAddress):
+        if not are_apart(source.path, target.path):
+            raise UsageError(
+                f"{source} and {target} are the same folder, or one lies in the other",
+                hint="copy to a place beside the source",
+            )
+        return
     if not (isinstance(source, RemoteAddress) and isinstance(target, RemoteAddress)):
         return
     if (source.alias, source.bucket) != (target.alias, target.bucket):

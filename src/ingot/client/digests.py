@@ -21,6 +21,8 @@ from ingot.client.entries import Stamp
 REMEMBERED_MAX = 100_000
 # The coarsest clock of a file system in use is FAT's, two seconds.
 _SETTLED_NS = 2_000_000_000
+# Stands in a memory's place for the number of parts: no ETag, but the SHA-256 of all bytes.
+_WHOLE_CONTENT = -1
 _MULTIPART_ETAG = re.compile(r"[0-9a-f]{32}-([1-9][0-9]{0,4})")
 
 # Part sizes that clients use: 8 (aws cli, boto3), 16 (mc, ours), 5 (minimum, rclone, SDKs),
@@ -53,7 +55,7 @@ def likely_part_sizes(size_bytes: int, part_count: int) -> list[int]:
 
 
 class Memory(Protocol):
-    """Remembers ETags of files beyond the end of the process."""
+    """Remembers ETags of files, and digests of their contents, beyond the end of the process."""
 
     def etag(self, stamp: Stamp, parts: int) -> str | None:
         """Return the ETag of so many parts that was noted for a file that looks like this."""
@@ -89,16 +91,35 @@ class ContentDigests:
             return False
         return self._memory.etag(stamp, multipart_count(etag) or 0) == etag
 
+    def knows_same(self, first: Stamp, second: Stamp) -> bool:
+        """Tell whether files that look like these are known to have the same bytes."""
+        if self._memory is None:
+            return False
+        digest = self._memory.etag(first, _WHOLE_CONTENT)
+        return digest is not None and digest == self._memory.etag(second, _WHOLE_CONTENT)
+
     def note(self, path: Path, stamp: Stamp, etag: str) -> None:
         """Remember that the file had this ETag when it looked like this, if it still does.
 
         Raises:
             OSError: it is gone.
         """
-        if self._memory is None or not etag or Stamp.of(os.stat(path)) != stamp:
+        if etag:
+            self._note(path, stamp, multipart_count(etag) or 0, etag)
+
+    def note_content(self, path: Path, stamp: Stamp, digest: str) -> None:
+        """Remember that the file had this SHA-256 when it looked like this, if it still does.
+
+        Raises:
+            OSError: it is gone.
+        """
+        self._note(path, stamp, _WHOLE_CONTENT, digest)
+
+    def _note(self, path: Path, stamp: Stamp, parts: int, digest: str) -> None:
+        if self._memory is None or Stamp.of(os.stat(path)) != stamp:
             return
         if self._is_long_ago(max(stamp.modified_ns, stamp.changed_ns)):
-            self._memory.note(stamp, multipart_count(etag) or 0, etag)
+            self._memory.note(stamp, parts, digest)
 
     def etag_matches(self, path: Path, etag: str) -> bool | None:
         """Tell whether the file's bytes have this ETag; None if the ETag does not let itself check.

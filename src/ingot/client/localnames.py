@@ -56,6 +56,29 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def are_apart(first: Path, second: Path) -> bool:
+    """Tell whether neither of two folders lies in the other, by whatever links and mounts.
+
+    A folder that is not there yet lies where it would be made.
+    """
+    one, other = _lineage(first), _lineage(second)
+    return one[0] not in other and other[0] not in one
+
+
+def _lineage(folder: Path) -> list[tuple[int, int] | Path]:
+    """Return what tells the folder, and those that it lies in, from all others."""
+    known: list[tuple[int, int] | Path] = []
+    real = Path(os.path.realpath(folder))
+    for path in (real, *real.parents):
+        try:
+            status = os.stat(path)
+        except OSError:
+            known.append(path)
+        else:
+            known.append((status.st_dev, status.st_ino))
+    return known
+
+
 def prepare_local_path(root: Path, name: str) -> Path:
     """Return the path of `name` below `root`, with every folder above it made.
 
@@ -107,7 +130,12 @@ def remove_local_file(root: Path, name: str) -> None:
         os.unlink(path)
     except (FileNotFoundError, IsADirectoryError):
         return
-    for parent in path.parents:
+    remove_empty_folders(root, name)
+
+
+def remove_empty_folders(root: Path, name: str) -> None:
+    """Delete the folders above `name` that are empty, up to the root, which stays."""
+    for parent in (root / name).parents:
         if parent == root:
             return
         try:

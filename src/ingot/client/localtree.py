@@ -35,6 +35,7 @@ class LocalTree:
         selection: names that do not pass are as if they were not there.
         follow_links: take what links lead to, files and folders; loops are cut.
         may_be_missing: a folder that does not exist yet is an empty one (as a target).
+        avoid: a folder that no link leads into: what is being written is not read again.
     """
 
     is_file_tree = True
@@ -46,6 +47,7 @@ class LocalTree:
         *,
         follow_links: bool = False,
         may_be_missing: bool = False,
+        avoid: Path | None = None,
     ) -> None:
         self.root = root
         self._root_text = str(root)
@@ -54,6 +56,7 @@ class LocalTree:
         self._selection = selection or Selection()
         self._follow_links = follow_links
         self._may_be_missing = may_be_missing
+        self._avoid = avoid if follow_links else None
         self._identity: tuple[int, int] | None = None
 
     def check(self) -> None:
@@ -196,8 +199,8 @@ class LocalTree:
                 continue
             try:
                 stack.append(self._open(name, self.root / name, frame.ancestors))
-            except _LoopError:
-                yield Obstacle(name, "is a link to a folder above it", is_failure=False)
+            except _LoopError as loop:
+                yield Obstacle(name, str(loop), is_failure=False)
             except FileNotFoundError:
                 continue  # it vanished between the two reads, as any file may
             except OSError as error:
@@ -207,7 +210,9 @@ class LocalTree:
         status = os.stat(folder)
         identity = (status.st_dev, status.st_ino)
         if identity in ancestors:
-            raise _LoopError
+            raise _LoopError("is a link to a folder above it")
+        if self._avoid is not None and _is_at(identity, self._avoid):
+            raise _LoopError("is the folder that is written to")
         names = []
         with os.scandir(folder) as scan:
             for item in scan:
@@ -266,7 +271,15 @@ class _Frame:
 
 
 class _LoopError(Exception):
-    """A link leads to a folder that is being walked."""
+    """A link leads to a folder that is being walked, or written to."""
+
+
+def _is_at(identity: tuple[int, int], path: Path) -> bool:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return False
+    return identity == (status.st_dev, status.st_ino)
 
 
 def _link_above(root: Path, name: str) -> str | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 
 from ingot.base.errors import ConflictError, Error
-from ingot.client.copier import Copier
+from ingot.client.copier import Copier, vanishing
 from ingot.client.crew import Advance
 from ingot.client.entries import Entry
+from ingot.client.filecopy import move_file
 from ingot.client.localnames import remove_local_file
 from ingot.client.places import FilePlace, ObjectPlace, Place
 
@@ -33,9 +34,14 @@ class MovingCopier(Copier):
 
         Raises:
             ConflictError: it was copied, but the source stays: it changed meanwhile, or it may be
-                the target itself under another name.
+                the target itself under another name; or both are one file.
             Error: as `Copier.copy`; or it was copied, but the source cannot be removed.
         """
+        if isinstance(source, FilePlace) and isinstance(target, FilePlace):
+            with vanishing(source):
+                if move_file(source, target):
+                    advance(entry.size_bytes)
+                    return
         # Whoever asks: the source goes only after the copy is where no power cut takes it from.
         super().copy(source, target, entry, advance)
         try:

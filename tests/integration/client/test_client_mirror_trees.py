@@ -169,6 +169,22 @@ def test_a_prefix_becomes_like_another(
     assert world.objects("to/") == source
 
 
+@settings(max_examples=_EXAMPLES)
+@given(source=_TREES.map(as_files), target=_TREES.map(as_files))
+@example(source={"a": b"1"}, target={"a/b": b"1"})
+@example(source={"a/b": b"1"}, target={"a": b"1"})
+def test_a_folder_becomes_like_another(
+    world: World, source: dict[str, bytes], target: dict[str, bytes]
+) -> None:
+    with tempfile.TemporaryDirectory() as root:
+        one, other = Path(root, "one"), Path(root, "other")
+        one.mkdir()
+        write(one, source)
+        write(other, target)
+        check(world, LocalAddress(str(one)), LocalAddress(str(other)), source)
+        assert read(other) == source
+
+
 @given(tree=_TREES.map(as_files))
 def test_a_folder_is_walked_in_the_order_of_keys(tree: dict[str, bytes]) -> None:
     with tempfile.TemporaryDirectory() as root:

@@ -30,9 +30,11 @@ def parse_sides(sources: Sequence[str], target: str) -> tuple[list[Address], Add
 
     book = AliasBook.default()
     goal = parse_address(target, book)
+    parsed = [parse_address(source, book) for source in sources]
     if isinstance(goal, LocalAddress):
-        check_intended_local(goal, book)
-    return [parse_address(source, book) for source in sources], goal
+        are_local = all(isinstance(source, LocalAddress) for source in parsed)
+        check_intended_local(goal, book, is_source_local=are_local)
+    return parsed, goal
 
 
 def any_stream(sides: Sequence[Address]) -> bool:

@@ -96,7 +96,7 @@ class Wishes(TypedDict):
 @transfer_options
 @output_options
 def mirror(printer: Printer, **wishes: Unpack[Wishes]) -> None:
-    """Make TARGET like SOURCE: a folder and a bucket, or two buckets.
+    """Make TARGET like SOURCE, each a local folder or a bucket.
 
     Contents are compared, not times. Nothing is replaced without --overwrite, and nothing is
     deleted without --remove. With --watch this runs until it is interrupted (exit code 130, or
@@ -199,7 +199,7 @@ def _pair(connections: Connections, wishes: Wishes, stack: ExitStack) -> Pair:
     book = AliasBook.default()
     origin, goal = parse_address(wishes["source"], book), parse_address(wishes["target"], book)
     if isinstance(goal, LocalAddress):
-        check_intended_local(goal, book)
+        check_intended_local(goal, book, is_source_local=isinstance(origin, LocalAddress))
     memory = None if wishes["reread"] else stack.enter_context(DigestStore(cache_dir()))
     journal = Journal(state_dir() / "uploads")
     journal.prune()
