@@ -122,6 +122,64 @@ def test_the_null_version(s3: Any, bucket: str) -> None:
     assert read_version_id(s3, bucket) == kept
 
 
+def shown_version(answer: dict[str, Any]) -> str | None:
+    return answer.get("VersionId")
+
+
+def reads(s3: Any, bucket: str) -> set[str | None]:
+    """Return what the answers of all operations that read the current object call its version.
+
+    Each is asked for several times, so that both workers answer.
+    """
+    key = {"Bucket": bucket, "Key": "key"}
+    shown = set()
+    for _ in range(6):
+        answer = s3.get_object(**key)
+        answer["Body"].read()
+        shown |= {
+            shown_version(answer),
+            shown_version(s3.head_object(**key)),
+            shown_version(s3.get_object_tagging(**key)),
+            shown_version(s3.get_object_attributes(**key, ObjectAttributes=["ETag"])),
+        }
+    return shown
+
+
+def test_a_current_null_version_is_named_once_there_were_versions(s3: Any, bucket: str) -> None:
+    # As recorded of Amazon: reads name it, writes do not.
+    s3.put_object(Bucket=bucket, Key="key", Body=b"before")
+    assert reads(s3, bucket) == {None}
+    set_versioning(s3, bucket, "Enabled")
+    assert reads(s3, bucket) == {"null"}
+    etag = s3.head_object(Bucket=bucket, Key="key")["ETag"]
+    status, _, headers = failure(s3.get_object, Bucket=bucket, Key="key", IfNoneMatch=etag)
+    assert (status, headers["x-amz-version-id"]) == (304, "null")
+    tags = {"TagSet": [{"Key": "a", "Value": "b"}]}
+    tagged = s3.put_object_tagging(Bucket=bucket, Key="key", Tagging=tags)
+    assert tagged["VersionId"] == "null"
+    assert s3.delete_object_tagging(Bucket=bucket, Key="key")["VersionId"] == "null"
+
+    kept = put(s3, bucket, b"kept")
+    assert reads(s3, bucket) == {kept}
+    set_versioning(s3, bucket, "Suspended")
+    assert reads(s3, bucket) == {kept}
+    assert "VersionId" not in s3.put_object(Bucket=bucket, Key="key", Body=b"suspended")
+    assert reads(s3, bucket) == {"null"}
+    copied = s3.copy_object(Bucket=bucket, Key="copy", CopySource={"Bucket": bucket, "Key": "key"})
+    assert "CopySourceVersionId" not in copied
+
+    removed = s3.delete_object(Bucket=bucket, Key="key", VersionId="null")
+    assert removed["VersionId"] == "null"
+    assert "DeleteMarker" not in removed
+    assert reads(s3, bucket) == {kept}
+
+
+def test_without_versions_the_null_version_is_named_to_who_names_it(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="key", Body=b"x")
+    assert read_version_id(s3, bucket, VersionId="null") == "null"
+    assert "VersionId" not in s3.delete_object(Bucket=bucket, Key="key")
+
+
 def test_many_versions_are_deleted_at_once(s3: Any, versioned: str) -> None:
     ids = [put(s3, versioned, b"%d" % index) for index in range(4)]
     marker = s3.delete_object(Bucket=versioned, Key="key")["VersionId"]

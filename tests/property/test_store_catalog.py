@@ -57,6 +57,8 @@ def test_both_catalogs_agree(groups):
                 for name, _ in rows:
                     found = catalog.get_with_attachment(partition, name)
                     assert found == model.get_with_attachment(partition, name)
+                    beside = catalog.get_beside(partition, name, b"a")
+                    assert beside == model.get_beside(partition, name, b"a")
         attachments = catalog._select("SELECT count(*) FROM attachment", ())[0][0]
         referenced = catalog._select(
             "SELECT count(*) FROM record WHERE attachment_id IS NOT NULL", ()

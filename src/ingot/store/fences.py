@@ -41,6 +41,11 @@ class Rules(NamedTuple):
     lockable: bool = False
     lock_rule: LockRule | None = None
 
+    @property
+    def versioned(self) -> bool:
+        """Whether versions are kept, or were once."""
+        return self.versioning is not Versioning.OFF
+
 
 def encode_fence(rules: Rules) -> bytes:
     """Write a fence: `open`, `enabled`, `suspended`, `locked`, or `locked` and the rule as JSON."""

@@ -62,28 +62,34 @@ class Objects:
         if version_id is not None:
             return self._version(bucket, key, version_id)
         object_key = keys.object_key(key)
-        stored = self._catalog.get_with_attachment(self._buckets.partition(bucket), object_key)
-        if stored is None:
+        place = self._buckets.place(bucket)
+        found = self._catalog.get_beside(place.partition, object_key, keys.FENCE)
+        if found is None:
             # The remembered partition may be that of a bucket which was deleted and made anew.
-            partition = self._buckets.refresh(bucket).partition
-            stored = self._catalog.get_with_attachment(partition, object_key)
-            if stored is None:
-                newest = self._changes.versions.newest(partition, key)
+            place = self._buckets.refresh(bucket)
+            found = self._catalog.get_beside(place.partition, object_key, keys.FENCE)
+            if found is None:
+                newest = self._changes.versions.newest(place.partition, key)
                 if newest is not None and newest.delete_marker:
                     raise DeletedError(bucket, key, newest.version_id)
                 raise NoSuchKeyError(bucket, key)
-        return StoredObject(bucket, key, open_object(key, *stored), stored[1])
+        value, attachment, fence = found
+        if fence != place.fence.expected:
+            place = self._buckets.refresh(bucket)
+        record = open_object(key, value, attachment)
+        return StoredObject(bucket, key, record, attachment, versioned=place.rules.versioned)
 
     def _version(self, bucket: str, key: str, version_id: str) -> StoredObject:
-        partition = self._buckets.refresh(bucket).partition
-        found = self._changes.versions.find(partition, key, version_id)
+        place = self._buckets.refresh(bucket)
+        found = self._changes.versions.find(place.partition, key, version_id)
         if found is None:
             raise NoSuchVersionError(bucket, key, version_id)
         stored = found.stored
         record = open_object(key, *stored)
         if record.delete_marker:
             raise DeleteMarkerError(bucket, key, version_id, record.modified_ns)
-        return StoredObject(bucket, key, record, stored.attachment)
+        versioned = place.rules.versioned
+        return StoredObject(bucket, key, record, stored.attachment, versioned=versioned)
 
     def read(
         self, stored: StoredObject, start: int = 0, length: int | None = None

@@ -13,16 +13,24 @@ class StoredObject:
         bucket: the bucket's name.
         key: the object's key.
         record: what is known about it.
+        versioned: whether the bucket keeps versions, or did once.
     """
 
-    __slots__ = ("_attachment", "bucket", "key", "record")
+    __slots__ = ("_attachment", "bucket", "key", "record", "versioned")
 
     def __init__(
-        self, bucket: str, key: str, record: ObjectRecord, attachment: bytes | None
+        self,
+        bucket: str,
+        key: str,
+        record: ObjectRecord,
+        attachment: bytes | None,
+        *,
+        versioned: bool,
     ) -> None:
         self.bucket = bucket
         self.key = key
         self.record = record
+        self.versioned = versioned
         self._attachment = attachment
 
     @property

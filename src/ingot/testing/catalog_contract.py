@@ -61,6 +61,16 @@ class CatalogContract:
 
         run_with(open_catalog, test)
 
+    def test_two_keys_are_read_at_once(self, open_catalog: OpenCatalog) -> None:
+        async def test(catalog: Catalog) -> None:
+            await catalog.commit(P, puts=[Put(b"k", b"v", b"attached"), Put(b"l", b"w")])
+            assert catalog.get_beside(P, b"k", b"l") == (b"v", b"attached", b"w")
+            assert catalog.get_beside(P, b"l", b"m") == (b"w", None, None)
+            assert catalog.get_beside(P, b"m", b"l") is None
+            assert catalog.get_beside("other", b"k", b"l") is None
+
+        run_with(open_catalog, test)
+
     def test_commits_survive_closing(self, open_catalog: OpenCatalog) -> None:
         if not self.DURABLE:
             return

@@ -12,6 +12,7 @@ from ingot.store.catalog import sqlite, statements, transaction
 STATEMENTS = {
     "get": statements.GET,
     "get with attachment": statements.GET_WITH_ATTACHMENT,
+    "get beside": statements.GET_BESIDE,
     "next partition": statements.NEXT_PARTITION,
     "any": transaction._ANY,
     **{f"scan {kind}": text for kind, text in statements.SCANS.items()},

@@ -10,7 +10,7 @@ from ingot.server.handlers.common import (
     checksum_of,
     checksum_value,
     last_modified,
-    version_headers,
+    shown_version,
     version_id_of,
 )
 from ingot.server.request import Request
@@ -40,7 +40,10 @@ async def get_object_attributes(request: Request, service: Service) -> Response:
             )
         )
     )
-    response.headers += [last_modified(record), *version_headers(record.version_id)]
+    response.headers += [
+        last_modified(record),
+        *shown_version(record.version_id, versioned=found.versioned),
+    ]
     return response
 
 

@@ -26,7 +26,8 @@ from ingot.server.request import Request
 from ingot.server.response import Headers, header
 from ingot.store.changes import Precondition
 from ingot.store.keys import NULL_VERSION
-from ingot.store.records import Attributes, ListedRecord, ObjectRecord
+from ingot.store.records import Attributes, ListedRecord
+from ingot.store.stored import StoredObject
 
 # Everything belongs to one account; its canonical id has the form that Amazon's have.
 OWNER = Owner(id="696e676f74" + "0" * 54, display_name="ingot")
@@ -81,6 +82,14 @@ def version_headers(version_id: str) -> Headers:
     return [] if version_id == NULL_VERSION else [header(VERSION_ID_HEADER, version_id)]
 
 
+def shown_version(version_id: str, *, versioned: bool) -> Headers:
+    """Return the header that names a version which was found.
+
+    The null version is named where there are versions, or were once.
+    """
+    return [header(VERSION_ID_HEADER, version_id)] if versioned else version_headers(version_id)
+
+
 def attributes_of(request: Request) -> Attributes:
     """Return what the object keeps of the request's headers.
 
@@ -104,10 +113,11 @@ def precondition_of(request: Request) -> Precondition | None:
     return lambda found: check_write(conditions, None if found is None else found.etag)
 
 
-def object_headers(record: ObjectRecord, *, with_checksums: bool) -> Headers:
+def object_headers(found: StoredObject, *, with_checksums: bool) -> Headers:
     """Return the headers that GET and HEAD answer for an object, but for its length."""
+    record = found.record
     headers = validators(record)
-    if record.version_id != NULL_VERSION:
+    if found.versioned:
         headers.append(header(VERSION_ID_HEADER, record.version_id))
     lock = record.lock
     if lock is not None:
@@ -133,12 +143,13 @@ def object_headers(record: ObjectRecord, *, with_checksums: bool) -> Headers:
     return headers
 
 
-def not_modified_headers(record: ObjectRecord) -> Headers:
+def not_modified_headers(found: StoredObject) -> Headers:
     """Return the headers of an answer 304: what a cache brings up to date (RFC 9110 §15.4.5)."""
+    record = found.record
     stored = record.attributes.headers
     return [
         *validators(record),
-        *version_headers(record.version_id),
+        *shown_version(record.version_id, versioned=found.versioned),
         *(header(name, stored[name]) for name in _CACHE_HEADERS if name in stored),
     ]
 

@@ -96,13 +96,13 @@ def _head(request: Request, service: Service) -> tuple[Response, StoredObject, B
     found = service.store.objects.get(request.bucket, request.key, version_id=version_id)
     record = found.record
     if not _modified(record, asked):
-        return Response(304, not_modified_headers(record)), found, _NOTHING
+        return Response(304, not_modified_headers(found)), found, _NOTHING
     size_bytes = record.size_bytes
     part = _wanted_range(request, found)
     with_checksums = part is None and asked.get("x-amz-checksum-mode", "").upper() == "ENABLED"
-    headers = object_headers(record, with_checksums=with_checksums)
+    headers = object_headers(found, with_checksums=with_checksums)
     if parameters:
-        if version_id == NULL_VERSION:
+        if version_id == NULL_VERSION and not found.versioned:
             headers.append(header(VERSION_ID_HEADER, version_id))
         overrides = {n.encode(): header(n, v) for n, v in _overrides(request).items()}
         headers = [pair for pair in headers if pair[0] not in overrides] + [*overrides.values()]

@@ -7,7 +7,7 @@ from ingot.s3.errors import S3Error
 from ingot.s3.tags import BUCKET_TAGS_MAX, OBJECT_TAGS_MAX
 from ingot.server.body import read_document
 from ingot.server.events.notes import CREATED, note_object
-from ingot.server.handlers.common import version_headers, version_id_of
+from ingot.server.handlers.common import shown_version, version_id_of
 from ingot.server.request import Request
 from ingot.server.response import Response, document, empty
 from ingot.server.service import Service
@@ -19,7 +19,7 @@ async def get_object_tagging(request: Request, service: Service) -> Response:
         request.bucket, request.key, version_id=version_id_of(request)
     )
     response = document(documents.render(found.record.attributes.tags))
-    response.headers += version_headers(found.record.version_id)
+    response.headers += shown_version(found.record.version_id, versioned=found.versioned)
     return response
 
 
@@ -64,5 +64,7 @@ async def _set_tags(
     change = "Put" if tags else "Delete"
     note_object(f"{CREATED}{change}Tagging", request, service, record)
     response = empty(status)
-    response.headers += version_headers(record.version_id)
+    # The place by whose rules this was just written.
+    versioned = service.store.buckets.place(request.bucket).rules.versioned
+    response.headers += shown_version(record.version_id, versioned=versioned)
     return response

@@ -94,6 +94,18 @@ class Catalog(Protocol):
         """Return a key's value and attachment as one commit wrote them, `None` if no such key."""
         ...
 
+    def get_beside(
+        self, partition: str, key: bytes, other: bytes
+    ) -> tuple[bytes, bytes | None, bytes | None] | None:
+        """Return what `get_with_attachment` does, and the value of another key at that moment.
+
+        Args:
+            partition: that of both keys.
+            key: the key; nothing is returned if there is no such key.
+            other: the other one, whose value is `None` if it does not exist.
+        """
+        ...
+
     def scan(
         self, partition: str, start: bytes, stop: bytes, *, limit: int, reverse: bool = False
     ) -> list[tuple[bytes, bytes]]:

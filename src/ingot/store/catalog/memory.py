@@ -62,6 +62,13 @@ class MemoryCatalog:
         found = self._partitions.get(partition)
         return None if found is None else found.stored.get(key)
 
+    def get_beside(
+        self, partition: str, key: bytes, other: bytes
+    ) -> tuple[bytes, bytes | None, bytes | None] | None:
+        """Return a key's value and attachment, and another key's value."""
+        stored = self.get_with_attachment(partition, key)
+        return None if stored is None else (*stored, self.get(partition, other))
+
     def scan(
         self, partition: str, start: bytes, stop: bytes, *, limit: int, reverse: bool = False
     ) -> list[tuple[bytes, bytes]]:

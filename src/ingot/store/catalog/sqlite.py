@@ -119,6 +119,14 @@ class SqliteCatalog:
         rows = self._select(statements.GET_WITH_ATTACHMENT, (partition, key))
         return rows[0] if rows else None
 
+    def get_beside(
+        self, partition: str, key: bytes, other: bytes
+    ) -> tuple[bytes, bytes | None, bytes | None] | None:
+        """Return a key's value and attachment, and another key's value, from one moment."""
+        rows: list[tuple[bytes, bytes | None, bytes | None]]
+        rows = self._select(statements.GET_BESIDE, (partition, other, partition, key))
+        return rows[0] if rows else None
+
     def scan(
         self, partition: str, start: bytes, stop: bytes, *, limit: int, reverse: bool = False
     ) -> list[tuple[bytes, bytes]]:
