@@ -37,6 +37,7 @@ def port(printer: Printer, *, name: str, guest_port: str | None) -> None:
                 hint=f"'ingot port {name}' lists what it publishes",
             )
     for one in ports:
-        where = f"{one.host_address}:{one.host_port}"
-        text = where if guest_port else f"{one.guest_port}/{one.protocol} -> {where}"
+        text = one.endpoint
+        if guest_port is None:
+            text = f"{one.guest_port}/{one.protocol} -> {one.endpoint}"
         printer.data({"type": "port", "name": name, **msgspec.structs.asdict(one)}, text)

@@ -65,6 +65,7 @@ def _row(folder: MachineFolder) -> dict[str, Any]:
         "state": status.state if process else "stopped",
         "running": process is not None,
         "ip": _address(spec),
+        "ip6": spec.address6.address if spec.address6 else None,
         "networks": [msgspec.structs.asdict(network) for network in networks_of(spec)],
         "ports": [msgspec.structs.asdict(port) for port in spec.ports],
         "shares": [msgspec.structs.asdict(share) for share in spec.shares],
@@ -85,7 +86,7 @@ def _row(folder: MachineFolder) -> dict[str, Any]:
 
 
 def _address(spec: MachineSpec) -> str | None:
-    """Return the address of the first card, if the host knows it."""
+    """Return the IPv4 address of the first card, if the host knows it."""
     from ingot.vm.networks.addresses import DEFAULT_GUEST_ADDRESS
     from ingot.vm.request import networks_of
 
@@ -99,18 +100,17 @@ def _address(spec: MachineSpec) -> str | None:
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     from ingot.base.units import format_duration
+    from ingot.vm.machine import PublishedPort
 
-    ports = ", ".join(
-        f"{port['host_address']}:{port['host_port']}->{port['guest_port']}/{port['protocol']}"
-        for port in row["ports"]
-    )
+    ports = ", ".join(str(PublishedPort(**port)) for port in row["ports"])
+    addresses = ", ".join(filter(None, (row["ip"], row["ip6"])))
     uptime = format_duration(row["uptime_s"]) if row["running"] else "-"
     return (
         row["name"],
         row["state"],
         str(row.get("pid", "-")),
         uptime,
-        row["ip"] or "-",
+        addresses or "-",
         ports or "-",
         row.get("accelerator", "-"),
     )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     "publishes",
     multiple=True,
     metavar="[ADDRESS:]HOST:GUEST[/udp]",
-    help="Let a port of the guest answer on 127.0.0.1, or on ADDRESS. Repeatable.",
+    help="Let a port of the guest answer on 127.0.0.1, or on ADDRESS, as [::1]. Repeatable.",
 )
 @click.option(
     "--network",
@@ -42,9 +42,10 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--ip",
-    "address",
+    "addresses",
+    multiple=True,
     metavar="A[/PREFIX][,gateway=G][,dns=D]",
-    help="The fixed IPv4 address of the guest's first card.",
+    help="A fixed address of the guest's first card; one for IPv4, one for IPv6.",
 )
 @click.option(
     "--boot",
@@ -107,6 +108,8 @@ def run(
       ingot run web --share ./site:site:ro --wait
       ingot run store --runner libvirt --detach
       ingot run store --network bridge=br0 --ip 10.1.2.3/24,gateway=10.1.2.1 --detach
+      ingot run store --network tap=tap0 --ip fd00:1::5/64 --ip 10.1.2.3/24 --detach
+      ingot run store --publish [::1]:9000:9000 --publish 5353:53/udp --detach
     """
     from ingot.cli._machines import starter
     from ingot.cli._started import await_ready, introduce, report, wait_timeout_s
@@ -151,7 +154,7 @@ def _request(
     disks: tuple[str, ...],
     publishes: tuple[str, ...],
     networks: tuple[str, ...],
-    address: str | None,
+    addresses: tuple[str, ...],
     accel: Any,
     runner: Any,
     shares: tuple[str, ...],
@@ -164,7 +167,7 @@ def _request(
 ) -> Request:
     from ingot.vm.disks.shares import parse_shares
     from ingot.vm.machine import parse_cpus, parse_memory_mib
-    from ingot.vm.networks.addresses import parse_address
+    from ingot.vm.networks.addresses import parse_addresses
     from ingot.vm.networks.ports import parse_publishes
     from ingot.vm.request import Request
 
@@ -176,7 +179,7 @@ def _request(
         disks=disks,
         ports=parse_publishes(publishes),
         networks=networks,
-        address=None if address is None else parse_address(address),
+        addresses=parse_addresses(addresses),
         accelerator=accel,
         runner=runner,
         shares=parse_shares(shares),

@@ -48,15 +48,26 @@ class Disk(msgspec.Struct, frozen=True):
 
 
 class PublishedPort(msgspec.Struct, frozen=True):
-    """A port of the guest that answers on an IPv4 address of the host."""
+    """A port of the guest that answers on an address of the host."""
 
     host_address: str
     host_port: int
     guest_port: int
     protocol: Protocol = "tcp"
 
+    @property
+    def is_ipv6(self) -> bool:
+        """Whether it answers on an IPv6 address."""
+        return ":" in self.host_address
+
+    @property
+    def endpoint(self) -> str:
+        """Where it answers, as in a URL."""
+        address = f"[{self.host_address}]" if self.is_ipv6 else self.host_address
+        return f"{address}:{self.host_port}"
+
     def __str__(self) -> str:
-        return f"{self.host_address}:{self.host_port}->{self.guest_port}/{self.protocol}"
+        return f"{self.endpoint}->{self.guest_port}/{self.protocol}"
 
 
 class Network(msgspec.Struct, frozen=True):
@@ -81,13 +92,21 @@ class Share(msgspec.Struct, frozen=True):
 
 
 class StaticAddress(msgspec.Struct, frozen=True):
-    """The fixed IPv4 address of the guest's first card, with its gateway and name server if any."""
+    """A fixed address of the guest's first card, with its gateway and name server if any."""
 
     address: str
     prefix_length: int
     network: str
     gateway: str | None = None
     dns: str | None = None
+
+    @property
+    def is_ipv6(self) -> bool:
+        """Whether it is an IPv6 address."""
+        return ":" in self.address
+
+    def __str__(self) -> str:
+        return f"{self.address}/{self.prefix_length}"
 
 
 class KernelBoot(msgspec.Struct, frozen=True):
@@ -120,6 +139,8 @@ class MachineSpec(msgspec.Struct, frozen=True, kw_only=True):
         memory_mib: RAM; None takes what the build's manifest says.
         uuid: identity that the guest sees, fixed for the machine's life.
         networks: its network cards; None is one on the user network.
+        address: its fixed IPv4 address.
+        address6: its fixed IPv6 address.
         boot: which of the build's forms it boots; None is the first that its runner can.
         uefi: whether it has UEFI firmware; None is what the build's form needs.
         has_metadata: whether its guest is given the `metadata` file of the machine's folder.
@@ -136,6 +157,7 @@ class MachineSpec(msgspec.Struct, frozen=True, kw_only=True):
     ports: tuple[PublishedPort, ...] = ()
     networks: tuple[Network, ...] | None = None
     address: StaticAddress | None = None
+    address6: StaticAddress | None = None
     accelerator: AcceleratorChoice = "auto"
     runner: RunnerName = "qemu"
     boot: BootChoice | None = None
@@ -164,10 +186,16 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     ports: tuple[PublishedPort, ...]
     networks: tuple[Network, ...]
     address: StaticAddress | None
+    address6: StaticAddress | None = None
     has_metadata: bool
     metadata_way: MetadataWay = "fw-cfg"
     shares: tuple[Share, ...] = ()
     accelerator: Accelerator
+
+
+def addresses_of(machine: MachineSpec | Machine) -> tuple[StaticAddress, ...]:
+    """Return the fixed addresses, IPv4 first."""
+    return tuple(each for each in (machine.address, machine.address6) if each is not None)
 
 
 def on_config_drive(machine: Machine) -> bool:

@@ -46,7 +46,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     disks: tuple[str, ...] = ()
     ports: tuple[PublishedPort, ...] = ()
     networks: tuple[str, ...] = ()
-    address: StaticAddress | None = None
+    addresses: tuple[StaticAddress, ...] = ()
     accelerator: AcceleratorChoice | None = None
     runner: RunnerName | None = None
     boot: BootChoice | None = None
@@ -119,7 +119,6 @@ def apply(
         "disks": parse_disks(request.disks, directory) or None,
         "ports": request.ports or None,
         "networks": parse_networks(request.networks, base.uuid) if request.networks else None,
-        "address": request.address,
         "accelerator": request.accelerator,
         "runner": request.runner,
         "shares": request.shares or None,
@@ -130,6 +129,9 @@ def apply(
     }
     given = {key: value for key, value in changes.items() if value is not None}
     spec = msgspec.structs.replace(base, **given)
+    if request.addresses:
+        by_kind = {address.is_ipv6: address for address in request.addresses}
+        spec = msgspec.structs.replace(spec, address=by_kind.get(False), address6=by_kind.get(True))
     check_networks(spec, networks_of(spec))
     return spec
 

@@ -369,7 +369,7 @@ def test_a_build_elsewhere_is_said(host: Any) -> None:
         (["run", "demo", "--disk", "size=no"], 2, "not a size"),
         (["run", "demo", "--disk", "absent.img"], 5, "absent.img does not exist"),
         (["run", "demo", "--publish", "80"], 2, "HOST:GUEST is missing"),
-        (["run", "demo", "--ip", "300.1.1.1"], 2, "not an IPv4 address"),
+        (["run", "demo", "--ip", "300.1.1.1"], 2, "is no IP address"),
         (["run", "demo", "--wait=soon"], 2, "not a duration"),
         (["console", "absent"], 5, "no machine 'absent'"),
         (["logs", "absent"], 5, "no machine 'absent'"),

@@ -102,5 +102,13 @@ def test_ports_and_addresses_need_a_network_that_has_them() -> None:
     with pytest.raises(UsageError, match="--publish needs a user network"):
         change(Request(prefix="store", networks=("tap=tap0",)))
     kept = msgspec.structs.replace(KEPT, ports=())
-    with pytest.raises(UsageError, match=r"10\.0\.0\.9: the machine has no network"):
+    with pytest.raises(UsageError, match=r"10\.0\.0\.9/24: the machine has no network"):
         change(Request(prefix="store", networks=("none",)), kept)
+
+
+def test_addresses_given_again_replace_those_kept_of_both_kinds() -> None:
+    spec = change(Request(name="store", addresses=(parse_address("fd00::5"),)))
+    assert (spec.address, spec.address6) == (None, parse_address("fd00::5"))
+    again = change(Request(name="store", addresses=(parse_address("10.0.0.8"),)), kept=spec)
+    assert (again.address, again.address6) == (parse_address("10.0.0.8"), None)
+    assert change(Request(name="store", cpus=3), kept=spec).address6 == parse_address("fd00::5")

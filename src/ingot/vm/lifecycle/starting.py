@@ -25,7 +25,7 @@ from ingot.vm.machine import (
     on_config_drive,
 )
 from ingot.vm.networks.cards import complete
-from ingot.vm.networks.ports import check_ports_free, overlap
+from ingot.vm.networks.ports import check_ports_free, overlap, written
 from ingot.vm.networks.taps import check_interfaces
 from ingot.vm.request import Request, apply, machine_name, networks_of
 from ingot.vm.runners import accel
@@ -208,6 +208,7 @@ def resolve(
 ) -> Machine:
     """Join what was asked for with what the build and the host give."""
     networks = networks_of(spec)
+    address, address6 = complete(spec, networks)
     return Machine(
         name=spec.name,
         uuid=spec.uuid,
@@ -220,7 +221,8 @@ def resolve(
         disks=spec.disks,
         ports=spec.ports,
         networks=networks,
-        address=complete(spec.address, networks) if spec.address is not None else None,
+        address=address,
+        address6=address6,
         has_metadata=spec.has_metadata,
         metadata_way=spec.metadata_way or way,
         shares=spec.shares,
@@ -262,7 +264,7 @@ def _refuse_shared(spec: MachineSpec, theirs: MachineSpec) -> None:
     for port in spec.ports:
         if any(overlap(port, taken) for taken in theirs.ports):
             raise ConflictError(
-                f"--publish {port.host_port}:{port.guest_port}: host port {port.host_port} is"
+                f"--publish {written(port)}: host port {port.host_port} is"
                 f" published by machine {theirs.name!r}",
                 hint=f"publish another host port, or stop it: ingot stop {theirs.name}",
             )

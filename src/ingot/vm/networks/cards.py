@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from ingot.base.errors import UsageError
-from ingot.vm.machine import MachineSpec, Network, StaticAddress
-from ingot.vm.networks.addresses import beside
+from ingot.vm.machine import MachineSpec, Network, StaticAddress, addresses_of
+from ingot.vm.networks.addresses import DEFAULT_ADDRESS, beside
 
 NETWORKS_MAX = 8
 
@@ -56,8 +57,11 @@ def check_networks(spec: MachineSpec, networks: tuple[Network, ...]) -> None:
     Raises:
         UsageError: the message names the flag.
     """
-    if spec.address is not None and not networks:
-        raise UsageError(f"--ip {spec.address.address}: the machine has no network")
+    for address in addresses_of(spec):
+        if not networks:
+            raise UsageError(f"--ip {address}: the machine has no network")
+        if networks[0].kind == "user":
+            _check_inside(address)
     if spec.ports and not any(network.kind == "user" for network in networks):
         raise UsageError(
             "--publish needs a user network",
@@ -66,19 +70,44 @@ def check_networks(spec: MachineSpec, networks: tuple[Network, ...]) -> None:
         )
 
 
-def complete(address: StaticAddress, networks: tuple[Network, ...]) -> StaticAddress:
-    """Return the address as its network has it.
+def complete(
+    spec: MachineSpec, networks: tuple[Network, ...]
+) -> tuple[StaticAddress | None, StaticAddress | None]:
+    """Return the fixed addresses, IPv4 and IPv6, as the first card's network has them.
 
     QEMU's user network needs a gateway and a name server and answers as both; on other networks
-    they are what the user says they are, or absent.
+    they are what the user says they are, or absent. Told an IPv6 address, a guest asks for no
+    lease; so that it keeps IPv4 on the user network, it is then told what it would be leased.
     """
-    if networks[0].kind != "user":
-        return address
+    if not networks or networks[0].kind != "user":
+        return spec.address, spec.address6
+    address = spec.address
+    if address is None and spec.address6 is not None:
+        address = DEFAULT_ADDRESS
+    return (
+        None if address is None else _on_user_network(address),
+        None if spec.address6 is None else _on_user_network(spec.address6),
+    )
+
+
+def _on_user_network(address: StaticAddress) -> StaticAddress:
     # QEMU's own habit: the host is .2 and the name server .3 of the network.
     taken = (address.address, address.gateway, address.dns)
     free = [candidate for candidate in beside(address) if candidate not in taken]
     gateway = address.gateway or free.pop(0)
     return msgspec.structs.replace(address, gateway=gateway, dns=address.dns or free.pop(0))
+
+
+def _check_inside(address: StaticAddress) -> None:
+    """Refuse a gateway and a name server that QEMU's user network cannot be."""
+    network = ipaddress.ip_network(address.network)
+    for what, other in (("gateway", address.gateway), ("name server", address.dns)):
+        if other is not None and ipaddress.ip_address(other) not in network:
+            raise UsageError(
+                f"--ip {address}: on the user network the {what} is QEMU itself, and stands in"
+                f" {network}, unlike {other}",
+                hint=f"leave it out, or give an address of {network}",
+            )
 
 
 def _refuse_twice(what: str, values: Sequence[str | None]) -> None:

@@ -5,35 +5,49 @@ from __future__ import annotations
 import contextlib
 import errno
 import ipaddress
+import re
 import socket
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
+
+import msgspec
 
 from ingot.base.errors import ConflictError, DeniedError, UsageError
 from ingot.vm.machine import Protocol, PublishedPort
 
 _LOOPBACK = "127.0.0.1"
-_PUBLISH_HINT = "write it like 9000:9000, 0.0.0.0:80:8080 or 5353:53/udp"
+_PUBLISH_HINT = "write it like 9000:9000, 0.0.0.0:80:8080, [::1]:80:8080 or 5353:53/udp"
+_PARTS = re.compile(r"(?:(?P<address>\[[^\[\]]*\]|[^:\[\]]*):)?(?P<host>[^:]*):(?P<guest>[^:]*)")
+_EVERY = {False: "0.0.0.0", True: "::"}  # noqa: S104 # compared, not bound
+_QUEUE = 128
+# The relay of a machine that has just ended lets go of its ports a moment later.
+_RELEASE_TIMEOUT_S = 1.0
+_RELEASE_POLL_S = 0.02
 
 
 def parse_publish(text: str) -> PublishedPort:
     """Read `[HOSTADDR:]HOST:GUEST[/tcp|udp]`; without a host address it is 127.0.0.1 only.
 
+    An IPv6 address stands in brackets.
+
     Raises:
-        UsageError: the text has another form, a port is out of range, or the address is no IPv4.
+        UsageError: the text has another form, a port is out of range, or the address is none.
     """
     ports, slash, protocol = text.partition("/")
     if slash and protocol not in {"tcp", "udp"}:
         raise UsageError(f"--publish {text}: {protocol!r} is no protocol", hint=_PUBLISH_HINT)
-    if "[" in ports or ports.count(":") > 2:
-        raise UsageError(
-            f"--publish {text}: only IPv4 addresses can be published", hint=_PUBLISH_HINT
-        )
-    address, host, guest = _split_ports(text, ports)
+    parts = _PARTS.fullmatch(ports)
+    if parts is None:
+        why = "HOST:GUEST is missing"
+        if ports.count(":") > 2:
+            why = "an IPv6 address stands in brackets"
+        raise UsageError(f"--publish {text}: {why}", hint=_PUBLISH_HINT)
     kind: Protocol = "udp" if protocol == "udp" else "tcp"
+    address = parts["address"]
     return PublishedPort(
-        host_address=_host_address(text, address),
-        host_port=_port(text, host),
-        guest_port=_port(text, guest),
+        host_address=_LOOPBACK if address is None else _host_address(text, address),
+        host_port=_port(text, parts["host"]),
+        guest_port=_port(text, parts["guest"]),
         protocol=kind,
     )
 
@@ -42,14 +56,23 @@ def parse_publishes(texts: Iterable[str]) -> tuple[PublishedPort, ...]:
     """Read every `--publish` of a command line.
 
     Raises:
-        UsageError: one is malformed, or two claim the same host port.
+        UsageError: one is malformed, or two claim the same host port or UDP port of the guest.
     """
     ports = tuple(parse_publish(text) for text in texts)
+    udp = [port for port in ports if port.protocol == "udp" and not port.is_ipv6]
+    for index, port in enumerate(udp):
+        # QEMU would send the answers to both out of one of them.
+        if port.guest_port in [other.guest_port for other in udp[:index]]:
+            raise UsageError(
+                f"--publish {written(port)}: a UDP port of the guest answers at one IPv4 address"
+                " of the host only",
+                hint=f"publish it on all: --publish 0.0.0.0:{port.host_port}:{port.guest_port}/udp",
+            )
     for index, port in enumerate(ports):
         for other in ports[:index]:
             if overlap(port, other):
                 raise UsageError(
-                    f"--publish {port.host_port}:{port.guest_port}: host port {port.host_port}/"
+                    f"--publish {written(port)}: host port {port.host_port}/"
                     f"{port.protocol} is published twice"
                 )
     return ports
@@ -70,9 +93,9 @@ def parse_guest_port(text: str) -> tuple[int, Protocol]:
 def overlap(one: PublishedPort, other: PublishedPort) -> bool:
     """Tell whether two published ports would claim the same socket of the host."""
     addresses = {one.host_address, other.host_address}
-    return (
-        (one.host_port, one.protocol) == (other.host_port, other.protocol)
-        and (len(addresses) == 1 or "0.0.0.0" in addresses)  # noqa: S104 # compared, not bound
+    same = (one.host_port, one.protocol, one.is_ipv6)
+    return same == (other.host_port, other.protocol, other.is_ipv6) and (
+        len(addresses) == 1 or _EVERY[one.is_ipv6] in addresses
     )
 
 
@@ -85,26 +108,56 @@ def check_ports_free(ports: Iterable[PublishedPort]) -> None:
         UsageError: the address is not one of this host.
     """
     for port in ports:
-        kind = socket.SOCK_STREAM if port.protocol == "tcp" else socket.SOCK_DGRAM
-        with contextlib.closing(socket.socket(socket.AF_INET, kind)) as probe:
-            if port.protocol == "tcp":
-                # As QEMU does: connections in TIME_WAIT do not keep the port.
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with listening(port):
+            pass
+
+
+@contextlib.contextmanager
+def listening(port: PublishedPort) -> Iterator[socket.socket]:
+    """Listen on a published port of the host.
+
+    Raises:
+        ConflictError, DeniedError, UsageError: see `check_ports_free`.
+    """
+    deadline_s = time.monotonic() + _RELEASE_TIMEOUT_S
+    while True:
+        listener = _socket(port)
+        with contextlib.closing(listener):
             try:
-                probe.bind((port.host_address, port.host_port))
+                listener.bind((port.host_address, port.host_port))
                 if port.protocol == "tcp":
-                    probe.listen(1)
+                    listener.listen(_QUEUE)
             except OSError as error:
-                _refuse(port, error)
+                in_use = error.errno == errno.EADDRINUSE
+                if not (port.is_ipv6 and in_use and time.monotonic() < deadline_s):
+                    _refuse(port, error)
+            else:
+                yield listener
+                return
+        time.sleep(_RELEASE_POLL_S)
+
+
+def _socket(port: PublishedPort) -> socket.socket:
+    family = socket.AF_INET6 if port.is_ipv6 else socket.AF_INET
+    kind = socket.SOCK_STREAM if port.protocol == "tcp" else socket.SOCK_DGRAM
+    listener = socket.socket(family, kind)
+    if port.is_ipv6:
+        # [::] is all of IPv6, and 0.0.0.0 all of IPv4.
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    if port.protocol == "tcp":
+        # As QEMU does: connections in TIME_WAIT do not keep the port.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return listener
 
 
 def _refuse(port: PublishedPort, error: OSError) -> None:
-    where = f"{port.host_address}:{port.host_port}/{port.protocol}"
-    flag = f"--publish {port.host_port}:{port.guest_port}"
+    where = f"{port.endpoint}/{port.protocol}"
+    flag = f"--publish {written(port)}"
     if error.errno == errno.EADDRINUSE:
+        another = msgspec.structs.replace(port, host_port=port.host_port % 65535 + 1)
         raise ConflictError(
             f"{flag}: {where} is already in use on this host",
-            hint=f"publish another, as in --publish {port.host_port + 1}:{port.guest_port}",
+            hint=f"publish another, as in --publish {written(another)}",
         ) from error
     if error.errno in {errno.EACCES, errno.EPERM}:
         raise DeniedError(
@@ -113,25 +166,30 @@ def _refuse(port: PublishedPort, error: OSError) -> None:
     raise UsageError(f"{flag}: cannot listen on {where}: {error.strerror}") from error
 
 
-def _split_ports(text: str, ports: str) -> tuple[str, str, str]:
-    match ports.split(":"):
-        case [host, guest]:
-            return _LOOPBACK, host, guest
-        case [address, host, guest]:
-            return address, host, guest
-        case _:
-            raise UsageError(f"--publish {text}: HOST:GUEST is missing", hint=_PUBLISH_HINT)
+def written(port: PublishedPort) -> str:
+    """Return the port as the flag says it."""
+    host = str(port.host_port) if port.host_address == _LOOPBACK else port.endpoint
+    return f"{host}:{port.guest_port}" + ("" if port.protocol == "tcp" else f"/{port.protocol}")
 
 
-def _host_address(text: str, address: str) -> str:
-    if address == "localhost":
+def _host_address(text: str, written: str) -> str:
+    if written == "localhost":
         return _LOOPBACK
+    bare = written.removeprefix("[").removesuffix("]")
     try:
-        return str(ipaddress.IPv4Address(address))
+        if bare == written:
+            return str(ipaddress.IPv4Address(bare))
+        address = ipaddress.IPv6Address(bare)
     except ValueError:
         raise UsageError(
-            f"--publish {text}: {address!r} is not an IPv4 address", hint=_PUBLISH_HINT
+            f"--publish {text}: {written!r} is not an IP address", hint=_PUBLISH_HINT
         ) from None
+    if address.is_link_local or address.ipv4_mapped is not None:
+        raise UsageError(
+            f"--publish {text}: {written} cannot be published on",
+            hint="use ::1, a global address of this host, or :: for all of them",
+        )
+    return str(address)
 
 
 def _port(text: str, port: str) -> int:

@@ -12,6 +12,7 @@ from ingot.base.atomic import write_atomically
 from ingot.base.errors import Error, NotFoundError, UsageError
 from ingot.vm.build import Medium
 from ingot.vm.machine import Machine, MetadataWay, RunnerName
+from ingot.vm.networks.forwards import Doors, opened
 from ingot.vm.runners.contract import Launched, Plan
 from ingot.vm.runners.foreign import refuse_shares
 from ingot.vm.runners.libvirt_domain import domain_xml
@@ -86,6 +87,10 @@ class LibvirtRunner:
         """Have libvirt start the domain; its daemon's process outlives this one."""
         if machine.uefi:
             prepare_variables(machine)
+        with opened(machine.ports) as doors:
+            return self._run(machine, doors)
+
+    def _run(self, machine: Machine, doors: Doors) -> Launched:
         uri = _default_uri()
         write_atomically(machine.directory / CONNECTION, uri.encode(), mode=0o600)
         _await_gone(machine, uri)
@@ -95,11 +100,19 @@ class LibvirtRunner:
             carry_out(plan._replace(commands=commands), machine)
         except RefusedError as error:
             raise _explained(error, machine, uri) from error
+        folder = machine.directory
         try:
-            return Launched(await_process(machine, lambda words: _is_domain(words, machine.uuid)))
+            pid = await_process(machine, lambda words: _is_domain(words, machine.uuid))
+            log = MachineFolder(folder).hypervisor_log
+            doors.pass_on(
+                lambda: self._virsh(folder, "qemu-monitor-command", "--hmp", "info usernet"),
+                pid,
+                log,
+            )
         except BaseException:
-            self._virsh(machine.directory, "destroy")
+            self._virsh(folder, "destroy")
             raise
+        return Launched(pid)
 
     def power_down(self, directory: Path) -> None:
         """Press the ACPI power button."""

@@ -17,7 +17,8 @@ from ingot.vm.control import qmp
 from ingot.vm.disks.copies import copy_sparse
 from ingot.vm.disks.shares import served
 from ingot.vm.guest.ports import in_use
-from ingot.vm.machine import KernelBoot, Machine, MetadataWay, RunnerName
+from ingot.vm.machine import ImageBoot, Machine, MetadataWay, RunnerName, addresses_of
+from ingot.vm.networks.forwards import opened
 from ingot.vm.networks.taps import open_bridge_tap
 from ingot.vm.runners.contract import Launched, Plan
 from ingot.vm.runners.qemu_boards import BOARDS, PC, Board, board
@@ -65,16 +66,10 @@ class QemuRunner:
                 f"{name} needs UEFI firmware, and {kind.firmware} is not there",
                 hint=f"install the Debian package {kind.firmware_package}",
             )
-        if isinstance(machine.boot, KernelBoot):
-            text = kernel_command_line(machine, machine.boot)
-            if len(text.encode()) >= COMMAND_LINE_BYTES_MAX:
-                raise UsageError(f"{name}: the kernel command line is too long")
-        elif machine.address is not None and machine.networks[0].kind != "user":
-            raise UsageError(
-                f"{name}: --ip reaches the guest on its kernel command line, and it boots from"
-                f" {machine.boot.path}, which has its own",
-                hint="boot the kernel of the build (--boot kernel), or give the address by DHCP",
-            )
+        if isinstance(machine.boot, ImageBoot):
+            _refuse_addresses(machine, machine.boot)
+        elif len(kernel_command_line(machine, machine.boot).encode()) >= COMMAND_LINE_BYTES_MAX:
+            raise UsageError(f"{name}: the kernel command line is too long")
 
     def plan(self, machine: Machine) -> Plan:
         """Return QEMU's command line, which is all that a machine is."""
@@ -143,6 +138,7 @@ class QemuRunner:
             folder.hypervisor_log.open("wb") as log,
             _bridge_taps(machine) as taps,
             served(machine.shares, machine.directory, log.fileno()),
+            opened(machine.ports) as doors,
         ):
             process = subprocess.Popen(
                 [*command(machine, taps), *options],
@@ -156,6 +152,9 @@ class QemuRunner:
             )
             try:
                 _await_monitor(machine, process, folder.hypervisor_log)
+                doors.pass_on(
+                    lambda: usernet(machine.directory), process.pid, folder.hypervisor_log
+                )
             except BaseException:
                 process.kill()
                 process.wait()
@@ -174,6 +173,19 @@ class QemuRunner:
         """Do nothing: QEMU keeps nothing of a machine."""
 
 
+def _refuse_addresses(machine: Machine, boot: ImageBoot) -> None:
+    """Refuse addresses that an image cannot be told."""
+    for address in addresses_of(machine):
+        # QEMU's user network leases it; it leases none of IPv6.
+        if machine.networks[0].kind == "user" and not address.is_ipv6:
+            continue
+        raise UsageError(
+            f"machine {machine.name!r}: --ip {address} reaches the guest on its kernel command"
+            f" line, and it boots from {boot.path}, which has its own",
+            hint="boot the kernel of the build (--boot kernel), or give the address by DHCP",
+        )
+
+
 def prepare_variables(machine: Machine) -> None:
     """Give a machine a store of UEFI variables of its own, once."""
     variables = machine.directory / UEFI_VARIABLES
@@ -183,6 +195,12 @@ def prepare_variables(machine: Machine) -> None:
         unfinished.unlink(missing_ok=True)
         copy_sparse(board(machine.arch).variables, unfinished)
         os.replace(unfinished, variables)
+
+
+def usernet(directory: Path) -> str:
+    """Return what QEMU says of its user network."""
+    arguments = {"command-line": "info usernet"}
+    return str(qmp.execute(directory, "human-monitor-command", arguments))
 
 
 def _missing(kind: Board) -> MissingToolError:

@@ -11,7 +11,15 @@ from ingot.vm.disks.config_drive import CONFIG_DRIVE
 from ingot.vm.disks.shares import announcement, socket_name
 from ingot.vm.guest.agent import SOCKET_NAME as AGENT_SOCKET
 from ingot.vm.guest.console import SOCKET_NAME as CONSOLE_SOCKET
-from ingot.vm.machine import Disk, ImageBoot, KernelBoot, Machine, on_config_drive
+from ingot.vm.machine import (
+    Disk,
+    ImageBoot,
+    KernelBoot,
+    Machine,
+    addresses_of,
+    on_config_drive,
+)
+from ingot.vm.networks.forwards import forward_rules
 from ingot.vm.runners.qemu_boards import board
 from ingot.vm.state.folders import METADATA_NAME
 
@@ -72,10 +80,9 @@ def kernel_command_line(machine: Machine, boot: KernelBoot) -> str:
         words.append(f"console={kind.console}")
     if machine.accelerator != "kvm":
         words += kind.words
-    if machine.address is not None:
-        static = machine.address
+    for static in addresses_of(machine):
         beside = f",{static.gateway or ''},{static.dns or ''}".rstrip(",")
-        words.append(f"ingot.ip={static.address}/{static.prefix_length}{beside}")
+        words.append(f"ingot.ip={static}{beside}")
     return " ".join(word for word in words if word)
 
 
@@ -157,11 +164,14 @@ def user_network(machine: Machine, *, first: bool) -> list[str]:
             f"dns={static.dns}",
             f"dhcpstart={static.address}",
         ]
-    words += [
-        f"hostfwd={port.protocol}:{port.host_address}:{port.host_port}-{guest}:{port.guest_port}"
-        for port in machine.ports
-    ]
-    return words
+    if first and machine.address6 is not None:
+        static = machine.address6
+        words += [
+            f"ipv6-net={static.network}",
+            f"ipv6-host={static.gateway}",
+            f"ipv6-dns={static.dns}",
+        ]
+    return words + [f"hostfwd={rule}" for rule in forward_rules(machine.ports, guest)]
 
 
 def _uefi(machine: Machine) -> list[str]:

@@ -60,6 +60,17 @@ class VirtualBoxRunner:
         name = f"machine {machine.name!r}"
         if len(machine.networks) > _CARDS_MAX:
             raise UsageError(f"{name}: VirtualBox has at most {_CARDS_MAX} cards")
+        for port in machine.ports:
+            if port.is_ipv6:
+                raise UsageError(
+                    f"{name}: --publish {port}: VirtualBox forwards no IPv6 ports",
+                    hint="publish on an IPv4 address, or use --network bridge=INTERFACE",
+                )
+        if machine.address6 is not None:
+            raise UsageError(
+                f"{name}: --ip {machine.address6} has no way into a guest of VirtualBox",
+                hint="give the address in the appliance",
+            )
         if machine.address is None:
             return
         if machine.networks[0].kind != "user":

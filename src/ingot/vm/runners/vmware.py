@@ -16,6 +16,7 @@ from ingot.vm.machine import (
     MetadataWay,
     Network,
     RunnerName,
+    addresses_of,
     on_config_drive,
 )
 from ingot.vm.runners.contract import Launched, Plan
@@ -56,7 +57,7 @@ class VmwareRunner:
                 f"{name}: --publish: VMware forwards ports for the whole host, not for a machine",
                 hint="the host reaches the guest on its own address; or use --network bridge=IF",
             )
-        if machine.address is not None:
+        if addresses_of(machine):
             raise UsageError(
                 f"{name}: --ip has no way into a guest of VMware",
                 hint="give the address in the appliance, or by the DHCP server of its network",

@@ -1,9 +1,12 @@
+import msgspec
 import pytest
 
 from ingot.base.errors import UsageError
-from ingot.vm.machine import Network
+from ingot.vm.machine import MachineSpec, Network, StaticAddress
 from ingot.vm.networks.addresses import parse_address
-from ingot.vm.networks.cards import complete, default_networks, parse_networks
+from ingot.vm.networks.cards import check_networks, complete, default_networks, parse_networks
+
+SPEC = MachineSpec(name="store", uuid="u", prefix="/b/store")
 
 
 def test_each_card_is_plugged_into_what_is_named() -> None:
@@ -67,10 +70,40 @@ def test_what_is_wrong_is_said(texts: list[str], reason: str) -> None:
 def test_on_the_user_network_gateway_and_name_server_stand_beside_the_address(
     text: str, gateway: str, dns: str
 ) -> None:
-    address = complete(parse_address(text), default_networks("u"))
+    spec = msgspec.structs.replace(SPEC, address=parse_address(text))
+    address, _ = complete(spec, default_networks("u"))
+    assert address is not None
     assert (address.gateway, address.dns) == (gateway, dns)
 
 
 def test_on_other_networks_nothing_is_made_up() -> None:
-    address = parse_address("192.168.65.101")
-    assert complete(address, (Network("tap", "tap0", "52:54:00:00:00:01"),)) == address
+    address, address6 = parse_address("192.168.65.101"), parse_address("fd00::5")
+    tap = (Network("tap", "tap0", "52:54:00:00:00:01"),)
+    both = msgspec.structs.replace(SPEC, address=address, address6=address6)
+    assert complete(both, tap) == (address, address6)
+    assert complete(msgspec.structs.replace(SPEC, address6=address6), tap) == (None, address6)
+
+
+def test_beside_an_ipv6_address_the_user_network_keeps_ipv4() -> None:
+    spec = msgspec.structs.replace(SPEC, address6=parse_address("fd00::2"))
+    address, address6 = complete(spec, default_networks("u"))
+    assert address == StaticAddress("10.0.2.15", 24, "10.0.2.0/24", "10.0.2.2", "10.0.2.3")
+    assert address6 == StaticAddress("fd00::2", 64, "fd00::/64", "fd00::3", "fd00::4")
+    assert complete(SPEC, default_networks("u")) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("10.0.0.5,dns=9.9.9.9", "the name server is QEMU itself, and stands in 10.0.0.0/24"),
+        ("fd00::5,gateway=fe80::1", "the gateway is QEMU itself, and stands in fd00::/64"),
+    ],
+)
+def test_what_serves_the_user_network_stands_in_it(text: str, words: str) -> None:
+    address = parse_address(text)
+    kind = {"address6" if address.is_ipv6 else "address": address}
+    spec = msgspec.structs.replace(SPEC, **kind)
+    with pytest.raises(UsageError, match=words) as caught:
+        check_networks(spec, default_networks("u"))
+    assert caught.value.hint
+    check_networks(spec, (Network("tap", "tap0", "52:54:00:00:00:01"),))

@@ -1,4 +1,5 @@
 import socket
+import threading
 
 import pytest
 
@@ -6,6 +7,7 @@ from ingot.base.errors import ConflictError, UsageError
 from ingot.vm.machine import PublishedPort
 from ingot.vm.networks.ports import (
     check_ports_free,
+    listening,
     overlap,
     parse_guest_port,
     parse_publish,
@@ -21,6 +23,9 @@ from ingot.vm.networks.ports import (
         ("5353:53/udp", PublishedPort("127.0.0.1", 5353, 53, "udp")),
         ("0.0.0.0:1:65535", PublishedPort("0.0.0.0", 1, 65535, "tcp")),
         ("localhost:80:80", PublishedPort("127.0.0.1", 80, 80, "tcp")),
+        ("[::1]:80:80", PublishedPort("::1", 80, 80, "tcp")),
+        ("[0:0::1]:5353:53/udp", PublishedPort("::1", 5353, 53, "udp")),
+        ("[::]:80:80", PublishedPort("::", 80, 80, "tcp")),
     ],
 )
 def test_publish_is_loopback_and_tcp_unless_it_says_otherwise(
@@ -41,11 +46,17 @@ def test_publish_is_loopback_and_tcp_unless_it_says_otherwise(
         ("80:", "'' is not a port"),
         ("80:80/sctp", "'sctp' is no protocol"),
         ("80:80/", "'' is no protocol"),
-        ("example:80:80", "'example' is not an IPv4 address"),
-        ("1.2.3.4.5:80:80", "not an IPv4 address"),
-        ("[::1]:80:80", "only IPv4"),
-        ("1:2:3:4", "only IPv4"),
-        (",hostfwd=tcp::1-:2:80:80", "only IPv4"),
+        ("example:80:80", "'example' is not an IP address"),
+        ("1.2.3.4.5:80:80", "not an IP address"),
+        ("1:2:3:4", "IPv6 address stands in brackets"),
+        ("::1:80:80", "IPv6 address stands in brackets"),
+        (",hostfwd=tcp::1-:2:80:80", "in brackets"),
+        ("[127.0.0.1]:80:80", "not an IP address"),
+        ("[::1:80:80", "in brackets"),
+        ("[fe80::1]:80:80", "cannot be published on"),
+        ("[fe80::1%eth0]:80:80", "cannot be published on"),
+        ("[::ffff:127.0.0.1]:80:80", "cannot be published on"),
+        (":80:80", "'' is not an IP address"),
         ("80:80,id=x", "is not a port"),
     ],
 )
@@ -65,11 +76,22 @@ def test_one_number_can_be_published_on_two_addresses_and_protocols() -> None:
     assert len(parse_publishes(texts)) == 3
 
 
+def test_a_udp_port_of_the_guest_answers_at_one_ipv4_address() -> None:
+    with pytest.raises(UsageError, match=r"127\.0\.0\.2:54:53/udp: a UDP port") as caught:
+        parse_publishes(["53:53/udp", "127.0.0.2:54:53/udp"])
+    assert caught.value.hint == "publish it on all: --publish 0.0.0.0:54:53/udp"
+    assert len(parse_publishes(["53:53/udp", "[::1]:53:53/udp", "[::1]:54:53/udp"])) == 3
+    assert len(parse_publishes(["53:53", "54:53", "53:53/udp"])) == 3
+
+
 def test_every_address_overlaps_each_single_one() -> None:
     every = PublishedPort("0.0.0.0", 80, 1)
     one = PublishedPort("127.0.0.1", 80, 2)
     assert overlap(every, one)
     assert overlap(one, every)
+    assert overlap(PublishedPort("::", 80, 1), PublishedPort("::1", 80, 2))
+    assert not overlap(PublishedPort("::1", 80, 1), PublishedPort("::2", 80, 2))
+    assert not overlap(every, PublishedPort("::", 80, 2)), "each is all of its own kind"
     assert not overlap(one, PublishedPort("127.0.0.1", 81, 2))
 
 
@@ -102,3 +124,27 @@ def test_a_guest_port_is_tcp_unless_it_says_otherwise() -> None:
 def test_what_is_no_guest_port_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is no port"):
         parse_guest_port(text)
+
+
+def test_ports_are_written_as_in_a_url() -> None:
+    assert str(parse_publish("8080:80")) == "127.0.0.1:8080->80/tcp"
+    assert str(parse_publish("[::1]:5353:53/udp")) == "[::1]:5353->53/udp"
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_all_of_ipv4_leaves_ipv6_free(protocol: str) -> None:
+    with listening(PublishedPort("::1", 0, 1, protocol)) as held:  # type: ignore[arg-type]
+        number = held.getsockname()[1]
+        with pytest.raises(ConflictError, match=rf"\[::\]:{number}/{protocol} is already in use"):
+            check_ports_free([parse_publish(f"[::]:{number}:1/{protocol}")])
+        check_ports_free([parse_publish(f"0.0.0.0:{number}:1/{protocol}")])
+
+
+def test_a_port_of_a_machine_that_just_ended_is_waited_for() -> None:
+    held = socket.socket(socket.AF_INET6)
+    held.bind(("::1", 0))
+    held.listen()
+    release = threading.Timer(0.2, held.close)
+    release.start()
+    check_ports_free([parse_publish(f"[::1]:{held.getsockname()[1]}:1")])
+    release.join()

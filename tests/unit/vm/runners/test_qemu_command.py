@@ -5,7 +5,17 @@ import msgspec
 import pytest
 
 from ingot.base.errors import MissingToolError, UsageError
-from ingot.vm.machine import Disk, ImageBoot, KernelBoot, Machine, PublishedPort, Share
+from ingot.vm.machine import (
+    Disk,
+    ImageBoot,
+    KernelBoot,
+    Machine,
+    MachineSpec,
+    Network,
+    PublishedPort,
+    Share,
+    StaticAddress,
+)
 from ingot.vm.networks.addresses import parse_address
 from ingot.vm.networks.cards import complete, default_networks, parse_networks
 from ingot.vm.runners import qemu_boards, qemu_command
@@ -32,6 +42,15 @@ MACHINE = Machine(
     has_metadata=False,
     accelerator="tcg",
 )
+
+
+def completed(text: str, networks: tuple[Network, ...]) -> StaticAddress:
+    address = parse_address(text)
+    kind = {"address6" if address.is_ipv6 else "address": address}
+    spec = MachineSpec(name="store", uuid="u", prefix="/b/store", **kind)  # type: ignore[arg-type]
+    found = complete(spec, networks)[address.is_ipv6]
+    assert found is not None
+    return found
 
 
 def command(**changes: Any) -> list[str]:
@@ -150,7 +169,7 @@ def test_published_ports_become_forwards() -> None:
 
 def test_a_fixed_address_is_the_first_lease_and_on_the_command_line() -> None:
     words = command(
-        address=complete(parse_address("192.168.65.101"), MACHINE.networks),
+        address=completed("192.168.65.101", MACHINE.networks),
         ports=(PublishedPort("127.0.0.1", 9000, 80),),
     )
     assert after(words, "-netdev") == [
@@ -167,12 +186,41 @@ def test_a_fixed_address_is_the_first_lease_and_on_the_command_line() -> None:
     ]
 
 
+def test_an_ipv6_address_is_qemu_s_network_and_on_the_command_line() -> None:
+    words = command(
+        address=completed("192.168.65.101", MACHINE.networks),
+        address6=completed("fd00::5", MACHINE.networks),
+    )
+    [network] = after(words, "-netdev")
+    assert network.endswith(
+        "dhcpstart=192.168.65.101,ipv6-net=fd00::/64,ipv6-host=fd00::2,ipv6-dns=fd00::3"
+    )
+    assert after(words, "-append")[0].split()[-2:] == [
+        "ingot.ip=192.168.65.101/24,192.168.65.2,192.168.65.3",
+        "ingot.ip=fd00::5/64,fd00::2,fd00::3",
+    ]
+
+
+def test_on_a_tap_an_ipv6_address_stands_alone() -> None:
+    networks = parse_networks(["tap=tap0"], "u")
+    words = command(networks=networks, address6=completed("fd00::5,gateway=fe80::1", networks))
+    assert after(words, "-append")[0].split()[-1] == "ingot.ip=fd00::5/64,fe80::1"
+    assert after(words, "-netdev") == ["tap,id=net0,ifname=tap0,script=no,downscript=no"]
+
+
+def test_for_an_ipv6_port_qemu_chooses_one_of_its_own() -> None:
+    ports = (PublishedPort("::1", 9000, 80), PublishedPort("::1", 53, 53, "udp"))
+    assert after(command(ports=ports), "-netdev") == [
+        "user,id=net0,hostfwd=tcp:127.0.0.1:0-:80,hostfwd=udp:127.0.0.1:0-:53"
+    ]
+
+
 def test_taps_and_bridges_have_no_server_of_their_own() -> None:
     networks = parse_networks(["tap=tap0", "bridge=br0,mac=52:54:00:00:00:01", "user"], "u")
     machine = msgspec.structs.replace(
         MACHINE,
         networks=networks,
-        address=complete(parse_address("10.1.2.3/16"), networks),
+        address=completed("10.1.2.3/16", networks),
         ports=(PublishedPort("127.0.0.1", 9000, 80),),
     )
     words = qemu_command.command(machine, taps=[7])
@@ -200,7 +248,7 @@ def test_taps_and_bridges_have_no_server_of_their_own() -> None:
 )
 def test_a_gateway_and_a_name_server_are_passed_on(text: str, word: str) -> None:
     networks = parse_networks(["tap=tap0"], "u")
-    words = command(networks=networks, address=complete(parse_address(text), networks))
+    words = command(networks=networks, address=completed(text, networks))
     assert after(words, "-append")[0].split()[-1] == word
 
 
@@ -277,8 +325,12 @@ def test_an_address_that_cannot_reach_the_guest_is_refused() -> None:
     image = ImageBoot(Path("/b/store.iso"), "iso")
     QemuRunner().validate(changed(address=address, networks=tap))
     QemuRunner().validate(changed(address=address, boot=image))
-    with pytest.raises(UsageError, match="--ip reaches the guest on its kernel command line"):
+    QemuRunner().validate(changed(address6=parse_address("fd00::5")))
+    reason = r"reaches the guest on its kernel command line"
+    with pytest.raises(UsageError, match=reason):
         QemuRunner().validate(changed(address=address, networks=tap, boot=image))
+    with pytest.raises(UsageError, match=rf"--ip fd00::5/64 {reason}"):
+        QemuRunner().validate(changed(address6=parse_address("fd00::5"), boot=image))
 
 
 def test_nothing_in_the_command_is_longer_than_a_socket_name_may_be() -> None:

@@ -1,4 +1,7 @@
-"""What each hypervisor is told, compared with the texts in tests/golden/runners."""
+"""What each hypervisor is told, compared with the texts in tests/golden/runners.
+
+`INGOT_GOLDEN=write` writes them anew; read them before they are kept.
+"""
 
 import os
 import shlex
@@ -10,7 +13,16 @@ import msgspec
 import pytest
 
 from ingot.base.errors import Error, MissingToolError, UsageError
-from ingot.vm.machine import Disk, ImageBoot, KernelBoot, Machine, MachineSpec, PublishedPort
+from ingot.vm.machine import (
+    Disk,
+    ImageBoot,
+    KernelBoot,
+    Machine,
+    MachineSpec,
+    Network,
+    PublishedPort,
+    StaticAddress,
+)
 from ingot.vm.networks.addresses import parse_address
 from ingot.vm.networks.cards import complete, default_networks, parse_networks
 from ingot.vm.runners import libvirt, qemu, virtualbox, vmware
@@ -30,6 +42,16 @@ KERNEL = KernelBoot(
 )
 CARDS = ["user", "bridge=br0", "bridge=br1,mac=52:54:00:00:00:77"]
 SIZES = (4 << 30, 1 << 30, 64 << 20)
+
+
+def completed(text: str, networks: tuple[Network, ...]) -> StaticAddress:
+    address = parse_address(text)
+    kind = {"address6" if address.is_ipv6 else "address": address}
+    spec = MachineSpec(name="store", uuid="u", prefix="/b/store", **kind)  # type: ignore[arg-type]
+    found = complete(spec, networks)[address.is_ipv6]
+    assert found is not None
+    return found
+
 
 PLAIN = Machine(
     name="store",
@@ -60,17 +82,21 @@ RICH = msgspec.structs.replace(
     ports=(
         PublishedPort("127.0.0.1", 9000, 9000),
         PublishedPort("0.0.0.0", 5353, 53, "udp"),
+        PublishedPort("::1", 9001, 9001),
     ),
     networks=parse_networks([*CARDS, "tap=tap0"], UUID),
-    address=complete(parse_address("192.168.65.101"), default_networks(UUID)),
+    address=completed("192.168.65.101", default_networks(UUID)),
+    address6=completed("fd00:65::101", default_networks(UUID)),
 )
 FOREIGN = msgspec.structs.replace(
     RICH,
     accelerator="own",
     metadata_way="cd",
     disks=(RICH.disks[0], Disk("/data/second disk.img")),
+    ports=RICH.ports[:2],
     networks=parse_networks(CARDS, UUID),
-    address=complete(parse_address("192.168.65.15"), default_networks(UUID)),
+    address6=None,
+    address=completed("192.168.65.15", default_networks(UUID)),
 )
 
 
@@ -114,7 +140,10 @@ def rendered(plan: Plan) -> str:
 
 @pytest.mark.parametrize("name", PLANS)
 def test_a_plan_is_as_its_snapshot_says(name: str) -> None:
-    assert (GOLDEN / f"{name}.txt").read_text() == rendered(PLANS[name]())
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("INGOT_GOLDEN") == "write":
+        path.write_text(rendered(PLANS[name]()))
+    assert path.read_text() == rendered(PLANS[name]())
 
 
 def test_every_snapshot_is_compared() -> None:
@@ -161,7 +190,11 @@ def test_what_others_cannot_do_is_refused(name: str, change: dict[str, object], 
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"ports": FOREIGN.ports}, "for the whole host"), ({"address": FOREIGN.address}, "--ip")],
+    [
+        ({"ports": FOREIGN.ports}, "for the whole host"),
+        ({"address": FOREIGN.address}, "--ip"),
+        ({"address6": parse_address("fd00::5")}, "--ip"),
+    ],
 )
 def test_vmware_has_no_way_for(change: dict[str, object], words: str) -> None:
     machine = msgspec.structs.replace(booting(PLAIN, "store.iso"), **change)
@@ -175,6 +208,12 @@ def test_virtualbox_leases_one_address_of_a_network() -> None:
     bridged = msgspec.structs.replace(FOREIGN, networks=parse_networks(["bridge=br0"], UUID))
     with pytest.raises(UsageError, match="by DHCP on the user network only"):
         runner.validate(booting(bridged, "store.iso"))
+    on_ipv6 = msgspec.structs.replace(FOREIGN, ports=(PublishedPort("::1", 9000, 80),))
+    with pytest.raises(UsageError, match=r"\[::1\]:9000->80/tcp: VirtualBox forwards no IPv6"):
+        runner.validate(booting(on_ipv6, "store.iso"))
+    told = msgspec.structs.replace(FOREIGN, address6=parse_address("fd00::5"))
+    with pytest.raises(UsageError, match="--ip fd00::5/64 has no way into a guest"):
+        runner.validate(booting(told, "store.iso"))
     other = msgspec.structs.replace(FOREIGN, address=parse_address("192.168.65.101"))
     with pytest.raises(UsageError, match=r"always leases 192\.168\.65\.15") as caught:
         runner.validate(booting(other, "store.iso"))
