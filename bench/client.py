@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bench.clients import CLIENTS, Client, installed
+from bench.floor import MODES
 from bench.peers import PEERS, Server, running
 from ingot.base.units import GIB, KIB, MIB
 
@@ -56,6 +57,11 @@ class Bench:
         self._rounds = rounds
         self._runs = 0
 
+    def warm_up(self) -> None:
+        """Run every client once: what is written in Python is compiled then."""
+        for client in self._clients:
+            self._run(client, client.list(client.path()))
+
     def listing(self) -> None:
         """Time the shortest command: what starting costs."""
         self._measured(LISTING, lambda client: (client.list(client.path()), lambda: None))
@@ -85,9 +91,26 @@ class Bench:
             return client.down(client.path(), bucket, target), check
 
         self._measured(f"{work.name}, up", up)
-        self._measured(f"{work.name}, down", down)
+        ours = self._measured(f"{work.name}, down", down)
+        if work.size_bytes >= MIB:
+            self._floor(work, ours)
         self._drop(bucket)
         shutil.rmtree(source)
+
+    def _floor(self, work: Work, ours: Figure) -> None:
+        """Time the writing of the same files without a network."""
+        for mode in MODES:
+            runs = []
+            for _ in range(self._rounds):
+                target = self._root / f"target{self._next()}"
+                target.mkdir()
+                os.sync()
+                arguments = [str(target), str(work.files), str(work.size_bytes), mode]
+                runs.append(
+                    self._run(CLIENTS[0], [sys.executable, "-m", "bench.floor", *arguments])
+                )
+                shutil.rmtree(target)
+            _print_row(f"{work.name}, disk alone", mode, _median(runs), ours)
 
     def idle(self, work: Work) -> None:
         """Time a mirror that has nothing to do."""
@@ -104,7 +127,7 @@ class Bench:
 
     def _measured(
         self, title: str, prepare: Callable[[Client], tuple[list[str], Callable[[], None]]]
-    ) -> None:
+    ) -> Figure:
         figures: dict[str, list[Figure]] = {client.name: [] for client in self._clients}
         for _ in range(self._rounds):
             for client in self._clients:
@@ -117,15 +140,24 @@ class Bench:
                     print(f"({client.name} is left out: {error})", file=sys.stderr)
                     continue
                 check()
-        _print_rows(title, {name: runs for name, runs in figures.items() if runs})
+        medians = {name: _median(runs) for name, runs in figures.items() if runs}
+        ours = medians[CLIENTS[0].name]
+        for name, row in medians.items():
+            _print_row(title, name, row, None if row is ours else ours)
+        return ours
 
     def _run(self, client: Client, command: list[str]) -> Figure:
         environment = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("AWS_", "MC_", "RCLONE_", "INGOT_"))
+            if not name.startswith(("AWS_", "MC_", "RCLONE_", "INGOT_", "PYTHON"))
         }
-        environment |= {**client.variables(self._server.endpoint), "HOME": str(self._root)}
+        # Bytecode is kept, as where it was installed: compiling would be half of each start.
+        environment |= {
+            **client.variables(self._server.endpoint),
+            "HOME": str(self._root),
+            "PYTHONPYCACHEPREFIX": str(self._root / "bytecode"),
+        }
         log_path = self._root / "client.log"
         server_s, began_s = self._server.cpu_s(), time.monotonic()
         with log_path.open("wb") as log:
@@ -175,6 +207,7 @@ def main(arguments: list[str]) -> None:
     print("|---|---|---|---|---|---|", flush=True)
     with _folder() as root, running(PEERS[0]) as server:
         bench = Bench(server, root, clients, options.rounds)
+        bench.warm_up()
         if options.only in LISTING:
             bench.listing()
         for work in (*WORKS, IDLE):
@@ -193,13 +226,11 @@ def _folder() -> Iterator[Path]:
         shutil.rmtree(root)
 
 
-def _print_rows(title: str, figures: dict[str, list[Figure]]) -> None:
-    medians = {
-        name: Figure(*(statistics.median(column) for column in zip(*runs, strict=True)))
-        for name, runs in figures.items()
-    }
-    ours = medians[CLIENTS[0].name]
-    for name, row in medians.items():
-        ratio = "" if row is ours else f"{row.wall_s / ours.wall_s:.2f} times"
-        cells = f"{row.wall_s:.2f} | {row.client_s:.2f} | {row.server_s:.2f}"
-        print(f"| {title} | {name} | {cells} | {ratio} |", flush=True)
+def _median(runs: list[Figure]) -> Figure:
+    return Figure(*(statistics.median(column) for column in zip(*runs, strict=True)))
+
+
+def _print_row(title: str, name: str, row: Figure, ours: Figure | None) -> None:
+    ratio = "" if ours is None else f"{row.wall_s / ours.wall_s:.2f} times"
+    cells = f"{row.wall_s:.2f} | {row.client_s:.2f} | {row.server_s:.2f}"
+    print(f"| {title} | {name} | {cells} | {ratio} |", flush=True)

@@ -352,6 +352,17 @@ class TestTransfers:
         assert list(client.iterate_uploads(own_bucket)) == []
         assert os.listdir(tmp_path) == ["source"]
 
+    def test_what_was_stopped_while_it_waited_for_others_asks_for_nothing(
+        self, transfers: Transfers, own_bucket: str, tmp_path: Path
+    ) -> None:
+        def stop(amount_bytes: int) -> None:
+            raise StoppedByTestError
+
+        with pytest.raises(StoppedByTestError):
+            transfers.download_file(
+                own_bucket, "missing", tmp_path / "f", size_bytes=8 * MIB, advance=stop
+            )
+
     def test_files_that_are_not_there(
         self, transfers: Transfers, own_bucket: str, tmp_path: Path
     ) -> None:

@@ -7,13 +7,15 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from ingot.base.atomic import atomic_descriptor
+from ingot.base.direct import DirectWriter, aligned_buffer, reserve, write_all
 from ingot.base.errors import Error, NetworkError
 from ingot.base.limits import TRANSFER_CHUNK_BYTES
-from ingot.base.units import KIB
+from ingot.base.units import MIB
 from ingot.s3.ranges import ByteRange
 from ingot.s3client.client import S3Client
 from ingot.s3client.parts import Meter, TransferOptions, run_parts
@@ -25,8 +27,12 @@ from ingot.s3client.verify import Verifier
 _FRUITLESS_RESUMES_MAX = 3
 
 
-_BUFFER_BYTES = 256 * KIB
+# Below this, what the page cache costs is less than waiting for the device.
+_DIRECT_FROM_BYTES = 4 * MIB
 _buffers = threading.local()
+
+# Takes a block and where it belongs.
+Write = Callable[[memoryview, int], None]
 
 
 class FileOptions(NamedTuple):
@@ -77,10 +83,14 @@ class Download:
         stream = self._open(None, "")
         info = stream.info
         verifier = Verifier(info, self._subject)
-        with stream, _written(path, file) as descriptor:
+        with (
+            stream,
+            _written(path, file) as descriptor,
+            _writer(descriptor, info.size_bytes) as write,
+        ):
 
             def take(block: memoryview, offset: int) -> None:
-                _write_all(descriptor, block, offset)
+                write(block, offset)
                 verifier.update(block)
 
             self._pull(stream, ByteRange(0, info.size_bytes), info.etag, take)
@@ -103,13 +113,16 @@ class Download:
         """
         info = self._client.head_object(self._bucket, self._key, version_id=self._version_id)
         verifier = Verifier(info, self._subject)
-        with _written(path, file) as descriptor:
+        with (
+            _written(path, file) as descriptor,
+            _writer(descriptor, info.size_bytes, is_reread=verifier.wants_order) as write,
+        ):
 
             def fetch(part: ByteRange) -> bytes | None:
                 total = verifier.part()
 
                 def take(block: memoryview, offset: int) -> None:
-                    _write_all(descriptor, block, offset)
+                    write(block, offset)
                     if total is not None:
                         total.update(block)
 
@@ -121,7 +134,7 @@ class Download:
             known = [digest for digest in digests if digest is not None]
             if known:
                 verifier.check_parts(list(zip(known, ranges, strict=True)))
-            elif verifier.wants_bytes:
+            elif verifier.wants_order:
                 _reread(descriptor, info.size_bytes, verifier)
         return info
 
@@ -138,31 +151,58 @@ class Download:
             version_id=self._version_id,
         )
 
-    def _pull(
-        self,
-        stream: ObjectStream,
-        part: ByteRange,
-        etag: str,
-        take: Callable[[memoryview, int], None],
-    ) -> None:
-        """Hand every byte of the part to `take` with its offset, whatever the connection does."""
-        offset, end = part.start, part.start + part.length
+    def _pull(self, stream: ObjectStream, part: ByteRange, etag: str, take: Write) -> None:
+        """Hand all of the part to `take`, a buffer at a time, whatever the connection does."""
+        filling = _Filling(part, take)
         fruitless = 0
         while True:
+            before = filling.missing.start
             try:
                 with stream:
-                    for block in stream.blocks(_buffer()):
-                        take(block, offset)
-                        offset += len(block)
-                        fruitless = 0
-                        self._meter(len(block))
+                    while filling.missing.length:
+                        self._meter(filling.receive(stream))
             except NetworkError:
-                fruitless += 1
+                fruitless = 0 if filling.missing.start > before else fruitless + 1
                 if fruitless > _FRUITLESS_RESUMES_MAX:
                     raise
-            if offset >= end:
+                stream = self._open(filling.missing, etag)
+            else:
                 return
-            stream = self._open(ByteRange(offset, end - offset), etag)
+
+
+class _Filling:
+    """The bytes of a part, gathered in this thread's buffer and handed on when it is full."""
+
+    def __init__(self, part: ByteRange, take: Write) -> None:
+        self._take = take
+        self._buffer = _buffer()
+        # What the buffer begins with, and how much of it is full.
+        self._start = part.start
+        self._filled_bytes = 0
+        self._end = part.start + part.length
+
+    @property
+    def missing(self) -> ByteRange:
+        """What has not arrived."""
+        start = self._start + self._filled_bytes
+        return ByteRange(start, self._end - start)
+
+    def receive(self, stream: ObjectStream) -> int:
+        """Wait for some bytes and return how many came.
+
+        Raises:
+            NetworkError: the stream ended, or broke.
+            OSError: they cannot be written.
+        """
+        room = self._buffer[self._filled_bytes : self._end - self._start]
+        count = stream.read_into(room)
+        if not count:
+            raise NetworkError("the answer ended too early")
+        self._filled_bytes += count
+        if count == len(room):
+            self._take(self._buffer[: self._filled_bytes], self._start)
+            self._start, self._filled_bytes = self._start + self._filled_bytes, 0
+        return count
 
 
 @contextlib.contextmanager
@@ -174,19 +214,26 @@ def _written(path: Path, file: FileOptions) -> Iterator[int]:
         raise Error(f"{path} cannot be written: {error.strerror or error}") from error
 
 
+@contextlib.contextmanager
+def _writer(descriptor: int, size_bytes: int, *, is_reread: bool = False) -> Iterator[Write]:
+    """Yield what writes a block of an aligned buffer at an offset.
+
+    Large files go past the page cache, unless they are read again at once.
+    """
+    if size_bytes < _DIRECT_FROM_BYTES or is_reread:
+        yield partial(write_all, descriptor)
+        return
+    reserve(descriptor, size_bytes)
+    with contextlib.closing(DirectWriter(descriptor)) as writer:
+        yield writer.write
+
+
 def _buffer() -> memoryview:
     """Return the buffer of this thread: one for all its downloads."""
     buffer: memoryview | None = getattr(_buffers, "buffer", None)
     if buffer is None:
-        buffer = _buffers.buffer = memoryview(bytearray(_BUFFER_BYTES))
+        buffer = _buffers.buffer = memoryview(aligned_buffer())
     return buffer
-
-
-def _write_all(descriptor: int, block: memoryview, offset: int) -> None:
-    while block:
-        written = os.pwrite(descriptor, block, offset)
-        offset += written
-        block = block[written:]
 
 
 def _reread(descriptor: int, size_bytes: int, verifier: Verifier) -> None:

@@ -213,13 +213,13 @@ class ObjectStream:
         """
         return self._response.stream()
 
-    def blocks(self, buffer: memoryview) -> Iterator[memoryview]:
-        """Yield the bytes in `buffer`, each block to be used before the next is asked for.
+    def read_into(self, buffer: memoryview) -> int:
+        """Put the next bytes into a buffer, as many as came; return how many, 0 at the end.
 
         Raises:
             NetworkError: the connection broke.
         """
-        return self._response.blocks(buffer)
+        return self._response.read_into(buffer)
 
     def close(self) -> None:
         """End the transfer; the connection is kept if the body is nearly read."""

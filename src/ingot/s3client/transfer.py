@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +16,7 @@ from ingot.s3.tags import TAG_COUNT_HEADER
 from ingot.s3client.body import Advance, FileSource, ObjectSource
 from ingot.s3client.client import S3Client
 from ingot.s3client.download import Download, FileOptions
+from ingot.s3client.lanes import Lanes
 from ingot.s3client.parts import Meter, TransferOptions
 from ingot.s3client.results import (
     Attributes,
@@ -48,6 +51,7 @@ class Transfers:
         self._threads = ThreadPoolExecutor(
             self._options.parts_at_once, thread_name_prefix="s3-part"
         )
+        self._lanes = Lanes(self._options.parts_at_once)
 
     def upload_file(
         self,
@@ -77,19 +81,20 @@ class Transfers:
             SourceChangedError: it changed while it was read; nothing was stored.
             ServiceError, NetworkError: the service refused or went away.
         """
-        with FileSource(path) as source:
+        meter = Meter(advance)
+        with FileSource(path) as source, self._lane(source.size_bytes, meter):
             return upload(
                 self._client,
                 source,
                 Target(bucket, key, attributes, conditions),
-                Meter(advance),
+                meter,
                 options=self._options,
                 threads=self._threads,
                 resumption=None if memory is None else Resumption(source, memory),
             )
 
     def splits(self, size_bytes: int) -> bool:
-        """Tell whether a file of this size goes up in parts."""
+        """Tell whether a file of this size moves in parts."""
         return size_bytes >= self._options.split_from_bytes
 
     def upload_object(
@@ -237,12 +242,20 @@ class Transfers:
             ServiceError, NetworkError: the service refused or went away.
             Error: the file cannot be written.
         """
-        download = Download(self._client, bucket, key, version_id=version_id, meter=Meter(advance))
-        if size_bytes < self._options.split_from_bytes:
-            return download.in_one(path, FileOptions(mode, durable))
-        return download.in_parts(
-            path, FileOptions(mode, durable), options=self._options, threads=self._threads
-        )
+        meter = Meter(advance)
+        download = Download(self._client, bucket, key, version_id=version_id, meter=meter)
+        file = FileOptions(mode, durable)
+        if self.splits(size_bytes):
+            return download.in_parts(path, file, options=self._options, threads=self._threads)
+        with self._lane(size_bytes, meter):
+            return download.in_one(path, file)
+
+    @contextlib.contextmanager
+    def _lane(self, size_bytes: int, meter: Meter) -> Iterator[None]:
+        """Hold a lane for what moves in one piece; parts have their threads."""
+        with self._lanes.lane(0 if self.splits(size_bytes) else size_bytes):
+            meter(0)  # it may have been stopped while it waited
+            yield
 
     def close(self) -> None:
         """Wait for running parts and end the threads."""

@@ -37,11 +37,6 @@ class Verifier:
             self._expected = bytes.fromhex(info.etag)
             self._total = hashlib.md5(usedforsecurity=False)
 
-    @property
-    def wants_bytes(self) -> bool:
-        """Whether there is something to compare with."""
-        return self._total is not None
-
     def update(self, piece: bytes | memoryview) -> None:
         """Take the next bytes."""
         if self._total is not None:
@@ -56,12 +51,14 @@ class Verifier:
         if self._total is not None:
             self._compare(self._total.digest())
 
+    @property
+    def wants_order(self) -> bool:
+        """Whether there is something to compare with, and no way to join what parts have."""
+        return self._total is not None and not self._joins
+
     def part(self) -> Checksum | None:
         """Begin the checksum of one part; None when parts cannot be joined."""
-        if self._total is None or self._name == "MD5":
-            return None
-        row = algorithm(self._name)
-        return row.new() if row.combine is not None else None
+        return algorithm(self._name).new() if self._joins else None
 
     def check_parts(self, parts: Sequence[tuple[bytes, ByteRange]]) -> None:
         """Compare what the checksums of all parts, in order, join to.
@@ -75,6 +72,10 @@ class Verifier:
         for digest, part in parts:
             total = row.combine(total, digest, part.length)
         self._compare(total)
+
+    @property
+    def _joins(self) -> bool:
+        return self._name not in {"", "MD5"} and algorithm(self._name).combine is not None
 
     def _compare(self, digest: bytes) -> None:
         if digest != self._expected:

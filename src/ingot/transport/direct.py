@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ingot.base.errors import NetworkError
 from ingot.base.units import KIB
@@ -22,7 +22,6 @@ from ingot.transport.options import TransportOptions
 
 _DRAIN_BYTES_MAX = 64 * KIB
 
-_Part = TypeVar("_Part", bytes, memoryview)
 Origin = tuple[str, str, int]
 Body = bytes | Callable[[], Iterable[bytes]]
 
@@ -72,13 +71,19 @@ class DirectAnswer:
         """
         return self._guarded(self._body.pieces(limit_bytes))
 
-    def blocks(self, buffer: memoryview) -> Iterator[memoryview]:
-        """Yield the body in a buffer that is used again and again.
+    def read_into(self, buffer: memoryview) -> int:
+        """Put the next bytes of the body into a buffer and return how many; 0 at the end.
 
         Raises:
-            NetworkError: the connection broke before its end.
+            NetworkError: the connection broke before the body's end.
         """
-        return self._guarded(self._body.blocks(buffer))
+        try:
+            size_bytes = self._body.read_into(buffer)
+        except (OSError, ProtocolError) as error:
+            self._end()
+            raise network_error(error, self._authority) from error
+        self._settle()
+        return size_bytes
 
     def close(self) -> None:
         """Keep the connection if the body is nearly read, else close it."""
@@ -96,9 +101,9 @@ class DirectAnswer:
         else:
             self._end()
 
-    def _guarded(self, parts: Iterator[_Part]) -> Iterator[_Part]:
+    def _guarded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         try:
-            yield from parts
+            yield from pieces
         except (OSError, ProtocolError) as error:
             self._end()
             raise network_error(error, self._authority) from error

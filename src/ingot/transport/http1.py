@@ -15,10 +15,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ingot.base.errors import UsageError
 from ingot.base.units import KIB
+from ingot.transport.pieces import PieceReader
 
 _HEAD_BYTES_MAX = 256 * KIB
 _CHUNK_LINE_BYTES_MAX = 8 * KIB
 _READ_BYTES = 64 * KIB
+# One wait for a body's bytes takes no more: who reads is to see them arrive.
+_FILL_BYTES_MAX = 256 * KIB
 # A body up to this size is copied behind the head, to leave with it.
 _JOINED_BYTES_MAX = 64 * KIB
 _CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,16}")
@@ -121,12 +124,14 @@ class Connection:
             return piece
         return self._recv(limit_bytes)
 
-    def receive_into(self, buffer: memoryview) -> memoryview:
-        """Return up to as many bytes of the body as the buffer holds, in it or in another place."""
+    def receive_into(self, buffer: memoryview) -> int:
+        """Put bytes of the body into the buffer; return how many, none at the connection's end."""
         if self._rest:
-            return memoryview(self.receive(len(buffer)))
+            piece = self.receive(len(buffer))
+            buffer[: len(piece)] = piece
+            return len(piece)
         try:
-            return buffer[: self._socket.recv_into(buffer, 0, self._fill)]
+            return self._socket.recv_into(buffer[:_FILL_BYTES_MAX], 0, self._fill)
         except BlockingIOError as error:
             raise TimeoutError from error
 
@@ -217,7 +222,7 @@ class AnswerBody:
         self, connection: Connection, method: str, status: int, headers: Mapping[str, str]
     ) -> None:
         self._connection = connection
-        self._is_chunked = False
+        self._chunked: PieceReader | None = None
         # None: up to the end of the connection.
         self.remaining: int | None = None
         if method == "HEAD" or status in _BODILESS_STATUSES:
@@ -225,7 +230,7 @@ class AnswerBody:
         elif "transfer-encoding" in headers:
             if headers["transfer-encoding"].lower() != "chunked":
                 raise ProtocolError("the answer has an unknown transfer encoding")
-            self._is_chunked = True
+            self._chunked = PieceReader(self._chunks(_READ_BYTES))
         elif (length := headers.get("content-length")) is not None:
             # Sent twice, it was joined.
             sizes = {size.strip() for size in length.split(",")}
@@ -246,7 +251,7 @@ class AnswerBody:
         Raises:
             ProtocolError, OSError: it ended too early, or the connection broke.
         """
-        if self._is_chunked:
+        if self._chunked is not None:
             yield from self._chunks(limit_bytes)
             return
         while self.remaining != 0:
@@ -256,21 +261,20 @@ class AnswerBody:
             if piece:
                 yield piece
 
-    def blocks(self, buffer: memoryview) -> Iterator[memoryview]:
-        """Yield what comes in a buffer that is used again and again.
+    def read_into(self, buffer: memoryview) -> int:
+        """Put what comes next into a buffer and return its size; 0 at the end.
 
         Raises:
             ProtocolError, OSError: as `pieces`.
         """
-        if self._is_chunked:
-            yield from (memoryview(chunk) for chunk in self._chunks(len(buffer)))
-            return
-        while self.remaining != 0:
-            room = buffer if self.remaining is None else buffer[: self.remaining]
-            block = self._connection.receive_into(room)
-            self._took(len(block))
-            if block:
-                yield block
+        if self._chunked is not None:
+            return self._chunked.read_into(buffer)
+        if self.remaining == 0:
+            return 0
+        room = buffer if self.remaining is None else buffer[: self.remaining]
+        size_bytes = self._connection.receive_into(room)
+        self._took(size_bytes)
+        return size_bytes
 
     def _took(self, size_bytes: int) -> None:
         if self.remaining is None:

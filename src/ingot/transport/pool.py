@@ -15,7 +15,7 @@ from ingot.base.errors import NetworkError
 from ingot.base.limits import TRANSFER_CHUNK_BYTES
 from ingot.transport.direct import Body, DirectPool, Outgoing, authority_of
 from ingot.transport.options import TransportOptions, proxy_for
-from ingot.transport.rates import metered, throttle, throttled
+from ingot.transport.rates import METERED_BYTES, metered, throttle, throttled
 
 if TYPE_CHECKING:
     from ingot.transport.proxied import ProxiedPool
@@ -64,8 +64,8 @@ class Answer(Protocol):
         """Yield the body in pieces up to a size, or raise NetworkError."""
         ...
 
-    def blocks(self, buffer: memoryview) -> Iterator[memoryview]:
-        """Yield the body in a buffer that is used again and again, or raise NetworkError."""
+    def read_into(self, buffer: memoryview) -> int:
+        """Put the next bytes of the body into a buffer; 0 at the end, or raise NetworkError."""
         ...
 
     def close(self) -> None:
@@ -116,14 +116,17 @@ class Response:
         pieces = self._answer.pieces(chunk_bytes)
         return pieces if self._meter is None else metered(pieces, self._meter)
 
-    def blocks(self, buffer: memoryview) -> Iterator[memoryview]:
-        """Yield the body in `buffer`, each block to be used before the next is asked for.
+    def read_into(self, buffer: memoryview) -> int:
+        """Put the next bytes of the body into a buffer and return how many; 0 at the end.
 
         Raises:
             NetworkError: the connection broke before the body's end.
         """
-        blocks = self._answer.blocks(buffer)
-        return blocks if self._meter is None else metered(blocks, self._meter)
+        if self._meter is None:
+            return self._answer.read_into(buffer)
+        size_bytes = self._answer.read_into(buffer[:METERED_BYTES])
+        self._meter(size_bytes)
+        return size_bytes
 
     def close(self) -> None:
         """Give the connection back if the body is nearly read, else close it."""

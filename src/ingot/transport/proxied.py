@@ -22,9 +22,11 @@ from ingot.base.units import KIB
 from ingot.transport.direct import Outgoing, authority_of
 from ingot.transport.errors import broken, timed_out, tls_error, unreachable, unresolved
 from ingot.transport.options import TransportOptions
+from ingot.transport.pieces import PieceReader
 
 _HOSTS_MAX = 64
 _DRAIN_BYTES_MAX = 64 * KIB
+_PIECE_BYTES = 256 * KIB
 
 
 class ProxiedAnswer:
@@ -37,6 +39,7 @@ class ProxiedAnswer:
 
     def __init__(self, raw: urllib3.BaseHTTPResponse, authority: str) -> None:
         self._raw = raw
+        self._reader = PieceReader(self.pieces(_PIECE_BYTES))
         self._authority = authority
         self.status = raw.status
         self.headers: Mapping[str, str] = {
@@ -55,13 +58,13 @@ class ProxiedAnswer:
             self.close()
             raise network_error(error, self._authority) from error
 
-    def blocks(self, buffer: memoryview) -> Iterator[memoryview]:
-        """Yield the body in pieces as long as the buffer.
+    def read_into(self, buffer: memoryview) -> int:
+        """Put the next bytes of the body into a buffer and return how many; 0 at the end.
 
         Raises:
-            NetworkError: the connection broke before its end.
+            NetworkError: the connection broke before the body's end.
         """
-        return map(memoryview, self.pieces(len(buffer)))
+        return self._reader.read_into(buffer)
 
     def close(self) -> None:
         """Give the connection back if the body is nearly read, else close it."""

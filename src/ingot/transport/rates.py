@@ -5,16 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
 
 from ingot.base.units import KIB
 
 # A body leaves in pieces of this size, so that a low rate flows instead of bursting.
 _PIECE_BYTES = 16 * KIB
+# And one comes in in these.
+METERED_BYTES = 64 * KIB
 # What was not used may be caught up for this long.
 _BURST_S = 0.1
-
-_Part = TypeVar("_Part", bytes, memoryview)
 
 
 class Throttle:
@@ -56,11 +55,11 @@ def throttle(bytes_per_s: int | None) -> Throttle | None:
     return None if bytes_per_s is None else Throttle(bytes_per_s)
 
 
-def metered(parts: Iterator[_Part], meter: Callable[[int], None]) -> Iterator[_Part]:
+def metered(pieces: Iterator[bytes], meter: Callable[[int], None]) -> Iterator[bytes]:
     """Yield what comes and tell its sizes: a reader that waits makes the sender wait."""
-    for part in parts:
-        meter(len(part))
-        yield part
+    for piece in pieces:
+        meter(len(piece))
+        yield piece
 
 
 def throttled(

@@ -47,6 +47,7 @@ def crc(data: bytes) -> str:
 
 class TestDownloads:
     def download(self, client: S3Client, path: Path, **options: Any) -> None:
+        # More than some of the objects have, less than others: it only decides about parts.
         with Transfers(client, TransferOptions(**options)) as transfers:
             transfers.download_file("b", "k", path, size_bytes=len(DATA))
 
@@ -60,6 +61,42 @@ class TestDownloads:
         assert (tmp_path / "f").read_bytes() == DATA
         asked = [(r.headers.get("range"), r.headers.get("if-match")) for r in scripted.received]
         assert asked == [(None, None), ("bytes=4-9", f'"{MD5}"'), ("bytes=8-9", f'"{MD5}"')]
+
+    @pytest.mark.parametrize("split_from_bytes", [5, 100 * MIB])
+    @pytest.mark.parametrize("summed_up_by", ["etag", "x_amz_checksum_crc32c"])
+    def test_a_large_file_that_broke_within_a_buffer_is_whole(
+        self,
+        scripted: Any,
+        client: S3Client,
+        tmp_path: Path,
+        summed_up_by: str,
+        split_from_bytes: int,
+    ) -> None:
+        data = os.urandom(5 * MIB + 17)
+        size_bytes, breaks_at = len(data), 2 * MIB + 4321
+        headers = {"etag": f'"{hashlib.md5(data).hexdigest()}"'}
+        if summed_up_by != "etag":
+            headers = {"etag": '"x-2"', summed_up_by: crc(data)}
+        if split_from_bytes < size_bytes:
+            scripted.answers(200, data, cut=size_bytes, **headers)
+        whole = f"bytes 0-{size_bytes - 1}/{size_bytes}"
+        rest = f"bytes {breaks_at}-{size_bytes - 1}/{size_bytes}"
+        scripted.answers(206, data, cut=size_bytes - breaks_at, content_range=whole, **headers)
+        scripted.answers(206, data[breaks_at:], content_range=rest, **headers)
+        self.download(client, tmp_path / "f", split_from_bytes=split_from_bytes)
+        assert (tmp_path / "f").read_bytes() == data
+
+    @pytest.mark.parametrize("split_from_bytes", [5, 100])
+    def test_an_answer_that_ends_as_if_it_were_whole_is_gone_on_with(
+        self, scripted: Any, client: S3Client, tmp_path: Path, split_from_bytes: int
+    ) -> None:
+        headers = {"etag": f'"{MD5}"', "content_range": "bytes 0-9/10", "content_length": 4}
+        if split_from_bytes < len(DATA):
+            scripted.answers(200, DATA, cut=len(DATA), etag=f'"{MD5}"')
+        scripted.answers(206, DATA[:4], **headers)
+        scripted.answers(206, DATA[4:], etag=f'"{MD5}"', content_range="bytes 4-9/10")
+        self.download(client, tmp_path / "f", split_from_bytes=split_from_bytes)
+        assert (tmp_path / "f").read_bytes() == DATA
 
     def test_an_object_that_changes_meanwhile_is_not_mixed(
         self, scripted: Any, client: S3Client, tmp_path: Path

@@ -1,0 +1,98 @@
+"""Writing large files past the page cache: it costs a copy, and the wait of the sync behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import mmap
+import os
+
+from ingot.base.units import KIB, MIB
+
+BUFFER_BYTES = 1 * MIB
+# Offset, length and memory of a direct write are multiples of it; no file system in use wants more.
+BLOCK_BYTES = 4 * KIB
+# What says that a file system cannot reserve, not that it has no room.
+_CANNOT_RESERVE = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EINTR})
+
+
+def aligned_buffer() -> mmap.mmap:
+    """Return `BUFFER_BYTES` of memory that direct writes take; fresh memory is costly: keep it."""
+    return mmap.mmap(-1, BUFFER_BYTES)
+
+
+def reserve(descriptor: int, size_bytes: int) -> None:
+    """Make a new file that long, in one stretch where there is one, if the file system can.
+
+    Raises:
+        OSError: there is no room.
+    """
+    code = _fallocate(descriptor, size_bytes)
+    if code and code not in _CANNOT_RESERVE:
+        raise OSError(code, os.strerror(code))
+
+
+class DirectWriter:
+    """Writes at any place of an open file, in any order and from several threads.
+
+    What starts and ends on a block goes past the page cache, where the file system can that; all
+    else goes through it.
+
+    Args:
+        descriptor: of the file; it stays the caller's.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._direct: int | None = None
+        # A descriptor of its own: the flag is one of the opened file, not of a write.
+        with contextlib.suppress(OSError):
+            flags = os.O_WRONLY | os.O_DIRECT | os.O_CLOEXEC
+            self._direct = os.open(f"/proc/self/fd/{descriptor}", flags)
+        self.is_direct = self._direct is not None
+
+    def write(self, block: memoryview, offset: int) -> None:
+        """Write all of a block, which begins where an aligned buffer does.
+
+        Raises:
+            OSError: the device refused some.
+        """
+        while self.is_direct and not offset % BLOCK_BYTES and len(block) >= BLOCK_BYTES:
+            written = self._write_directly(block[: len(block) // BLOCK_BYTES * BLOCK_BYTES], offset)
+            block, offset = block[written:], offset + written
+        write_all(self._descriptor, block, offset)
+
+    def _write_directly(self, blocks: memoryview, offset: int) -> int:
+        assert self._direct is not None
+        try:
+            return os.pwrite(self._direct, blocks, offset)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            self.is_direct = False  # the device's blocks are larger than ours
+            return 0
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._direct is not None:
+            os.close(self._direct)
+
+
+def write_all(descriptor: int, block: memoryview, offset: int) -> None:
+    """Write all of a block at some place of a file.
+
+    Raises:
+        OSError: the device refused some.
+    """
+    while block:
+        written = os.pwrite(descriptor, block, offset)
+        block, offset = block[written:], offset + written
+
+
+def _fallocate(descriptor: int, size_bytes: int) -> int:
+    # Not `os.posix_fallocate`, which writes into every block where the file system cannot.
+    library = ctypes.CDLL(None, use_errno=True)
+    function = getattr(library, "fallocate64", None) or library.fallocate
+    failed = function(descriptor, 0, ctypes.c_int64(0), ctypes.c_int64(size_bytes))
+    return ctypes.get_errno() if failed else 0
