@@ -129,6 +129,22 @@ def test_a_deletion_that_a_crash_interrupted_is_finished(with_store):
     with_store(test)
 
 
+def test_what_a_crash_left_of_a_bucket_is_not_listed(with_store):
+    async def test(store):
+        names = [f"bucket-{number}" for number in range(6)]
+        for name in names:
+            await store.buckets.create(name)
+        for name in names[1:4]:
+            await store._catalog.commit(store.buckets.partition(name), deletes=[keys.FENCE])
+        living = [names[0], *names[4:]]
+        assert [name for name, _ in store.buckets.list(prefix="bucket-")] == living
+        assert [name for name, _ in store.buckets.list(prefix="bucket-", limit=2)] == living[:2]
+        listed = store.buckets.list(prefix="bucket-", after=names[0], limit=1)
+        assert [name for name, _ in listed] == [names[4]]
+
+    with_store(test)
+
+
 def test_more_buckets_than_are_remembered(with_store, monkeypatch):
     monkeypatch.setattr("ingot.store.buckets._PLACES_CACHED_MAX", 2)
 

@@ -31,8 +31,21 @@ POINTS: Final = frozenset(
         "object.copied",  # a copy is there, nobody was told
         "object.deleting",  # a deletion is decided, nothing of it is written
         "object.deleted",  # an object is gone, nobody was told
+        "object.annotated",  # tags or a lock changed, nobody was told
+        "object.expired",  # a lifecycle rule let one go, the others of its page still are
+        "objects.deleted",  # the objects of a batch are gone, nobody was told
+        "versions.removed",  # versions are gone for good, nobody was told
+        "upload.begun",  # an upload is there, nobody knows its id
+        "upload.part",  # a part is there, nobody was told
+        "upload.aborted",  # an upload is gone, its parts still are
         "upload.completing",  # the object of an upload is planned, nothing of it is written
         "upload.completed",  # the object is there, the upload's other parts still are
+        "bucket.fenced",  # a bucket takes writes, no list names it yet
+        "bucket.created",  # a bucket is there, nobody was told
+        "bucket.unfenced",  # a bucket takes no writes, the list names it still
+        "bucket.deleted",  # a bucket is gone, nobody was told
+        "bucket.ruled",  # versioning or the default retention changed, nobody was told
+        "bucket.amended",  # tags, policy, CORS or lifecycle changed, nobody was told
         "garbage.deleted",  # blobs are gone, their entry in the garbage queue is not
         "sweep.deleted",  # orphans are gone, their session is not settled
     }

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from ingot.base import failpoints
 from ingot.store.buckets import BucketPlace
 from ingot.store.catalog.contract import Check, CommitConflictError, Put
 from ingot.store.core import Core
@@ -112,4 +113,6 @@ class Annotations:
             )
             return record
 
-        return await self._changes.attempt(bucket, step)
+        record = await self._changes.attempt(bucket, step)
+        failpoints.reach("object.annotated")
+        return record

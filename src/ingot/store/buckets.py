@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from ingot.base import failpoints
 from ingot.base.clock import Clock
 from ingot.store import keys
 from ingot.store.catalog.contract import Catalog, Check, CommitConflictError, EmptyRange, Put
@@ -71,6 +72,7 @@ class Buckets:
         partition = keys.bucket_partition(record.bucket_id)
         fence = encode_fence(_LOCKABLE if lockable else _OPEN)
         await self._catalog.commit(partition, puts=[Put(keys.FENCE, fence)])
+        failpoints.reach("bucket.fenced")
         try:
             await self._catalog.commit(
                 keys.BUCKETS,
@@ -80,6 +82,7 @@ class Buckets:
         except CommitConflictError as error:
             await self._catalog.commit(partition, deletes=[keys.FENCE])
             raise BucketExistsError(name) from error
+        failpoints.reach("bucket.created")
         return record
 
     def get(self, name: str) -> BucketRecord:
@@ -96,11 +99,20 @@ class Buckets:
     def list(
         self, *, prefix: str = "", after: str = "", limit: int = 10_000
     ) -> list[tuple[str, BucketRecord]]:
-        """Return up to `limit` names and records, ordered by name, behind the name `after`."""
+        """Return up to `limit` names and records, ordered by name, behind the name `after`.
+
+        What a crash left of a deleted bucket is not among them.
+        """
         start = max(prefix.encode(), keys.after(after.encode())) or keys.SEPARATOR
         stop = keys.behind_prefix(prefix.encode()) if prefix else b""
-        rows = self._catalog.scan(keys.BUCKETS, start, stop, limit=limit)
-        return [(name.decode(), decode_bucket(value)) for name, value in rows]
+        found: list[tuple[str, BucketRecord]] = []
+        while rows := self._catalog.scan(keys.BUCKETS, start, stop, limit=limit - len(found)):
+            records = [(name.decode(), decode_bucket(value)) for name, value in rows]
+            found += [row for row in records if self._place(row[1]) is not None]
+            if len(found) == limit:
+                break
+            start = keys.after(rows[-1][0])
+        return found
 
     async def delete(self, name: str) -> None:
         """Delete a bucket without objects; its unfinished uploads go with it.
@@ -122,7 +134,9 @@ class Buckets:
                 if place == self._place(record):
                     raise BucketNotEmptyError(name) from error
             else:
+                failpoints.reach("bucket.unfenced")
                 await self._unlist(name, record)
+                failpoints.reach("bucket.deleted")
                 return
         await self._unlist(name, record)
         raise NoSuchBucketError(name)
@@ -200,6 +214,7 @@ class Buckets:
                     checks=[Check(catalog_key, value)],
                     puts=[Put(catalog_key, encode_summed(record))],
                 )
+                failpoints.reach("bucket.amended")
                 return
 
     def place(self, name: str) -> BucketPlace:
@@ -244,6 +259,7 @@ class Buckets:
         put = Put(keys.FENCE, encode_fence(rules))
         with contextlib.suppress(CommitConflictError):
             await self._catalog.commit(place.partition, checks=[place.fence], puts=[put])
+            failpoints.reach("bucket.ruled")
 
     async def _living(self, name: str) -> BucketRecord | None:
         """Return the record of a bucket with a fence; finish the deletion of one without."""

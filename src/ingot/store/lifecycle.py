@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
+from ingot.base import failpoints
 from ingot.base.clock import Clock
 from ingot.base.errors import NotFoundError
 from ingot.s3.documents.lifecycle import LifecycleRule, parse
@@ -130,6 +131,7 @@ class Lifecycle:
                 await self._objects.delete(bucket, version.key, precondition=unchanged)
         except (_ChangedError, ObjectLockedError):
             return False
+        failpoints.reach("object.expired")
         return True
 
     async def _abort(self, bucket: str, rules: Sequence[LifecycleRule]) -> int:

@@ -226,7 +226,9 @@ class Objects:
         Raises:
             NoSuchBucketError: the bucket does not exist.
         """
-        return await self._changes.remove_all(bucket, names)
+        removed = await self._changes.remove_all(bucket, names)
+        failpoints.reach("objects.deleted")
+        return removed
 
     async def delete_versions(
         self,
@@ -252,9 +254,11 @@ class Objects:
             ObjectLockedError: a version is locked; none was removed.
             Exception: what the precondition raised.
         """
-        return await self._changes.remove_versions(
+        removed = await self._changes.remove_versions(
             bucket, wanted, precondition=precondition, bypass_governance=bypass_governance
         )
+        failpoints.reach("versions.removed")
+        return removed
 
     def list_versions(
         self,

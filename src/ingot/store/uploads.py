@@ -95,6 +95,7 @@ class Uploads:
             await self._catalog.commit(place.partition, checks=[place.fence], puts=[put])
 
         await self._changes.attempt(bucket, step)
+        failpoints.reach("upload.begun")
         return upload
 
     def get(self, bucket: str, key: str, upload_id: str) -> UploadRecord:
@@ -133,6 +134,7 @@ class Uploads:
         )
         async with self._bodies.handed_over(blob):
             await self._commit_part(bucket, key, upload_id, part)
+        failpoints.reach("upload.part")
         return part
 
     async def copy_part(
@@ -246,6 +248,7 @@ class Uploads:
             )
         except CommitConflictError:
             return False
+        failpoints.reach("upload.aborted")
         await asyncio.shield(self.clear_parts(partition, decode_upload(found).upload_id))
         return True
 
