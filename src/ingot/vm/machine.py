@@ -24,6 +24,9 @@ Accelerator = Literal["kvm", "tcg", "own"]
 
 RunnerName = Literal["qemu", "libvirt", "virtualbox", "vmware"]
 NetworkKind = Literal["user", "tap", "bridge"]
+BridgeMeaning = Literal["bridge", "interface", "own"]
+"""What a hypervisor calls a bridge: Linux's, any interface of the host, or a network of its own."""
+
 BootChoice = Literal["kernel", "disk", "iso"]
 ImageFormat = Literal["raw", "qcow2", "vmdk", "vhd", "vdi", "iso"]
 Firmware = Literal["bios", "uefi"]

@@ -149,10 +149,11 @@ class Starter:
         Raises:
             ConflictError, NotFoundError, UsageError: the message names the flag.
         """
-        self.runners(spec.runner).validate(machine)
+        runner = self.runners(spec.runner)
+        runner.validate(machine)
         _refuse_taken(spec, folder, self._machines)
         check_ports_free(spec.ports)
-        check_interfaces(machine.networks)
+        check_interfaces(machine.networks, runner.bridge_meaning)
         check_shares(machine.shares)
 
     def record(self, pid: int, choice: accel.Choice, folder: MachineFolder) -> Process:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ingot.base.errors import DeniedError, Error, NotFoundError, UsageError
-from ingot.vm.machine import Network
+from ingot.vm.machine import BridgeMeaning, Network
 
 # linux/if_tun.h, linux/sockios.h, linux/if.h, linux/if_arp.h
 _TUNSETIFF = 0x400454CA
@@ -30,15 +30,19 @@ _TUN = Path("/dev/net/tun")
 _NAME_PATTERN = b"ingot%d"
 
 
-def check_interfaces(networks: Iterable[Network]) -> None:
+def check_interfaces(networks: Iterable[Network], bridge_meaning: BridgeMeaning) -> None:
     """Make sure that the host has the taps and bridges that are named.
+
+    Args:
+        networks: the machine's.
+        bridge_meaning: what its hypervisor calls a bridge.
 
     Raises:
         NotFoundError: one is missing.
         UsageError: one is something else than the flag says.
     """
     for network in networks:
-        if network.interface is None:
+        if network.interface is None or (network.kind, bridge_meaning) == ("bridge", "own"):
             continue
         flag = f"--network {network.kind}={network.interface}"
         try:
@@ -46,8 +50,12 @@ def check_interfaces(networks: Iterable[Network]) -> None:
         except OSError as error:
             raise NotFoundError(
                 f"{flag}: this host has no interface {network.interface}",
-                hint=f"make it, as root: {_recipe(network.interface, network.kind)}",
+                hint=f"make it, as root: {_recipe(network.interface, network.kind)}"
+                if bridge_meaning == "bridge"
+                else "'ip link' lists the interfaces of this host",
             ) from error
+        if (network.kind, bridge_meaning) == ("bridge", "interface"):
+            continue
         own = Path("/sys/class/net") / network.interface
         if not (own / ("bridge" if network.kind == "bridge" else "tun_flags")).exists():
             raise UsageError(f"{flag}: {network.interface} is no {network.kind}")

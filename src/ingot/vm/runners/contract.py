@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from ingot.vm.build import Medium
-from ingot.vm.machine import Machine, MetadataWay, RunnerName
+from ingot.vm.machine import BridgeMeaning, Machine, MetadataWay, RunnerName
 from ingot.vm.state.processes import Process
 
 
@@ -52,6 +52,8 @@ class Runner(Protocol):
     """How metadata can reach its guests, in its order of preference."""
     uses_kvm: bool
     """Whether the machine's accelerator is ours to choose, KVM or TCG."""
+    bridge_meaning: BridgeMeaning
+    """What `--network bridge=` names."""
     has_channels: bool
     """Whether the guest has ports to the host: a console that takes keys, its status, its agent."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from ingot.base.atomic import write_atomically
 from ingot.base.errors import Error, NotFoundError, UsageError
 from ingot.vm.build import Medium
-from ingot.vm.machine import Machine, MetadataWay, RunnerName
+from ingot.vm.machine import BridgeMeaning, Machine, MetadataWay, RunnerName
 from ingot.vm.networks.forwards import Doors, opened
 from ingot.vm.runners.contract import Launched, Plan
 from ingot.vm.runners.foreign import refuse_shares
@@ -49,6 +49,7 @@ class LibvirtRunner:
     media: tuple[Medium, ...] = ("kernel", "qcow2", "raw", "vmdk", "vhd", "vdi", "iso")
     metadata_ways: tuple[MetadataWay, ...] = ("fw-cfg", "cd")
     uses_kvm = True
+    bridge_meaning: BridgeMeaning = "bridge"
     has_channels = True
 
     def available(self) -> None:

@@ -17,7 +17,14 @@ from ingot.vm.control import qmp
 from ingot.vm.disks.copies import copy_sparse
 from ingot.vm.disks.shares import served
 from ingot.vm.guest.ports import in_use
-from ingot.vm.machine import ImageBoot, Machine, MetadataWay, RunnerName, addresses_of
+from ingot.vm.machine import (
+    BridgeMeaning,
+    ImageBoot,
+    Machine,
+    MetadataWay,
+    RunnerName,
+    addresses_of,
+)
 from ingot.vm.networks.forwards import opened
 from ingot.vm.networks.taps import open_bridge_tap
 from ingot.vm.runners.contract import Launched, Plan
@@ -45,6 +52,7 @@ class QemuRunner:
     title = "QEMU"
     metadata_ways: tuple[MetadataWay, ...] = ("fw-cfg", "cd")
     uses_kvm = True
+    bridge_meaning: BridgeMeaning = "bridge"
     has_channels = True
     media: tuple[Medium, ...] = ("kernel", "qcow2", "raw", "iso")
 

@@ -14,6 +14,7 @@ from ingot.base.errors import Error, MissingToolError, UsageError
 from ingot.vm.build import Medium
 from ingot.vm.disks.config_drive import CONFIG_DRIVE
 from ingot.vm.machine import (
+    BridgeMeaning,
     ImageBoot,
     Machine,
     MetadataWay,
@@ -36,6 +37,7 @@ _CARDS_MAX = 8
 # The NAT engine's DHCP server always leases the fifteenth address, and is itself the second.
 _NAT_OFFSET = 15
 _START_TIMEOUT_S = 60.0
+_UNLOCK_TIMEOUT_S = 20.0
 _POLL_S = 0.2
 
 
@@ -47,6 +49,7 @@ class VirtualBoxRunner:
     media: tuple[Medium, ...] = ("iso", "raw", "vmdk", "vdi", "vhd")
     metadata_ways: tuple[MetadataWay, ...] = ("cd",)
     uses_kvm = False
+    bridge_meaning: BridgeMeaning = "interface"
     has_channels = False
 
     def available(self) -> None:
@@ -126,13 +129,9 @@ class VirtualBoxRunner:
 
     def forget(self, directory: Path) -> None:
         """Take the machine out of VirtualBox's list; its disks are ours and stay."""
-        try:
-            # A VirtualBox that is not there any more keeps nothing.
-            with contextlib.suppress(MissingToolError):
-                call([_MANAGE, "unregistervm", _identity(directory)], directory)
-        except RefusedError as error:
-            if "VBOX_E_OBJECT_NOT_FOUND" not in error.said:
-                raise
+        # A VirtualBox that is not there any more keeps nothing.
+        with contextlib.suppress(MissingToolError):
+            _unregister(directory)
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(directory / SETTINGS)
 
@@ -200,14 +199,32 @@ def _card(machine: Machine, index: int, network: Network) -> Iterator[str]:
     if index == 0 and machine.address is not None:
         guest = machine.address.address
         yield from (f"--natnet{number}", machine.address.network)
-    for port in machine.ports:
-        rule = f"{port.protocol}-{port.host_port},{port.protocol},{port.host_address}"
+    for rule, port in enumerate(machine.ports):
+        # A rule has a name of its own, for one port may be published on two addresses.
+        outside = f"{port.host_address},{port.host_port}"
         yield f"--natpf{number}"
-        yield f"{rule},{port.host_port},{guest},{port.guest_port}"
+        yield f"port-{rule},{port.protocol},{outside},{guest},{port.guest_port}"
 
 
 def _identity(directory: Path) -> str:
     return MachineFolder(directory).read_spec().uuid
+
+
+def _unregister(directory: Path) -> None:
+    """Unregister the machine, once VirtualBox has seen that its process has ended."""
+    deadline_s = time.monotonic() + _UNLOCK_TIMEOUT_S
+    while True:
+        try:
+            call([_MANAGE, "unregistervm", _identity(directory)], directory)
+        except RefusedError as error:
+            if "VBOX_E_OBJECT_NOT_FOUND" in error.said:
+                return
+            is_locked = "VBOX_E_INVALID_OBJECT_STATE" in error.said
+            if not is_locked or time.monotonic() >= deadline_s:
+                raise
+            time.sleep(_POLL_S)
+        else:
+            return
 
 
 def _await_running(machine: Machine, process: subprocess.Popen[bytes]) -> None:

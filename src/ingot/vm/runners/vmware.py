@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from ingot.base.errors import UsageError
 from ingot.vm.build import Medium
 from ingot.vm.disks.config_drive import CONFIG_DRIVE
 from ingot.vm.machine import (
+    BridgeMeaning,
     ImageBoot,
     Machine,
     MetadataWay,
@@ -29,7 +31,8 @@ CONFIGURATION = "machine.vmx"
 _PROGRAM = "vmrun"
 _HOST_TYPE = "fusion" if sys.platform == "darwin" else "ws"
 _CARDS_MAX = 8
-_FORBIDDEN = '"\n\r'
+# VMware's own files escape double quotes, bars and control characters so, and are read so.
+_ESCAPED = re.compile(r'["|\x00-\x08\x0a-\x1f\x7f]')
 
 
 class VmwareRunner:
@@ -40,6 +43,7 @@ class VmwareRunner:
     media: tuple[Medium, ...] = ("iso", "raw", "vmdk")
     metadata_ways: tuple[MetadataWay, ...] = ("cd",)
     uses_kvm = False
+    bridge_meaning: BridgeMeaning = "own"
     has_channels = False
 
     def available(self) -> None:
@@ -62,9 +66,6 @@ class VmwareRunner:
                 f"{name}: --ip has no way into a guest of VMware",
                 hint="give the address in the appliance, or by the DHCP server of its network",
             )
-        for path in (boot_medium(machine), machine.directory):
-            if any(char in str(path) for char in _FORBIDDEN):
-                raise UsageError(f"{name}: VMware cannot read the path {str(path)!r}")
 
     def plan(self, machine: Machine) -> Plan:
         """Return the .vmx file and the command that starts it."""
@@ -107,7 +108,7 @@ def plan(machine: Machine, sizes_bytes: tuple[int, ...]) -> Plan:
         machine: the machine.
         sizes_bytes: see `disk_files`.
     """
-    lines = (f'{key} = "{value}"' for key, value in _settings(machine))
+    lines = (f'{key} = "{_escaped(str(value))}"' for key, value in _settings(machine))
     files = {CONFIGURATION: "\n".join(lines) + "\n", **disk_files(machine, sizes_bytes)}
     path = str(machine.directory / CONFIGURATION)
     return Plan(files, ((_PROGRAM, "-T", _HOST_TYPE, "start", path, "nogui"),))
@@ -118,7 +119,8 @@ def _settings(machine: Machine) -> Iterator[tuple[str, object]]:
     yield "config.version", 8
     yield "virtualHW.version", 16
     yield "displayName", machine.name
-    yield "guestOS", "other5xlinux-64"
+    # The newest that this version of the hardware knows.
+    yield "guestOS", "other4xlinux-64"
     yield "firmware", "efi" if machine.uefi else "bios"
     yield "uuid.bios", _uuid(machine.uuid)
     # A question of VMware's would wait for an answer without a window.
@@ -188,6 +190,10 @@ def _card(index: int, network: Network) -> Iterator[tuple[str, object]]:
     yield f"{card}.address", network.mac
     # Without it only addresses that begin with 00:50:56 are taken.
     yield f"{card}.checkMACAddress", "FALSE"
+
+
+def _escaped(value: str) -> str:
+    return _ESCAPED.sub(lambda found: f"|{ord(found[0]):02X}", value)
 
 
 def _uuid(text: str) -> str:

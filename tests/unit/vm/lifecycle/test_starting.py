@@ -15,7 +15,7 @@ from ingot.vm.lifecycle import stopping
 from ingot.vm.lifecycle.starting import Started, Starter
 from ingot.vm.lifecycle.stopping import PowerDown, remove, stop_all
 from ingot.vm.lifecycle.waiting import last_words, wait_ready
-from ingot.vm.machine import ImageBoot, KernelBoot, Machine, MetadataWay, RunnerName
+from ingot.vm.machine import BridgeMeaning, ImageBoot, KernelBoot, Machine, MetadataWay, RunnerName
 from ingot.vm.networks.ports import parse_publish
 from ingot.vm.request import Request
 from ingot.vm.runners.accel import Host
@@ -31,6 +31,7 @@ class SleepRunner:
     title = "Sleep"
     metadata_ways: tuple[MetadataWay, ...] = ("fw-cfg", "cd")
     uses_kvm = True
+    bridge_meaning: BridgeMeaning = "bridge"
     has_channels = True
     media: tuple[Medium, ...] = ("kernel", "iso")
 
