@@ -13,10 +13,10 @@ from ingot.base.retry import Backoff
 from ingot.client.pool import Stop
 from ingot.client.watch import PendingChanges
 from ingot.s3client.errors import ServiceError
-from ingot.s3client.listen import BucketEvent
+from ingot.s3client.listen import LISTEN_SILENCE_S, BucketEvent
 
 # How long a service may take to begin listening before we go on without waiting for it.
-_READY_TIMEOUT_S = 10.0
+_READY_TIMEOUT_S = LISTEN_SILENCE_S + 2.0
 _RECONNECT = Backoff(attempts=1_000_000_000, first_s=0.5, limit_s=30.0)
 
 Listen = Callable[[], Iterator[tuple[BucketEvent, ...]]]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from types import TracebackType
 from typing import Self, cast
 
+from ingot.base.retry import Backoff
 from ingot.client.aliases import Alias
 from ingot.client.wire import current
 from ingot.s3.sigv4 import Credentials
 from ingot.s3client.client import S3Client
 from ingot.s3client.endpoint import Addressing, Endpoint
+from ingot.s3client.listen import LISTEN_SILENCE_S
 from ingot.s3client.transfer import Transfers
 from ingot.transport.pool import Transport
 
@@ -25,8 +28,12 @@ class Connections:
     def __init__(self, transport: Transport | None = None) -> None:
         chosen = current()
         self._transport = transport or Transport(chosen.options)
+        # A stream of events that falls silent is no stream; who listens asks again by itself.
+        self._listening = Transport(
+            replace(chosen.options, read_timeout_s=LISTEN_SILENCE_S, backoff=Backoff(attempts=1))
+        )
         self._headers = chosen.headers
-        self._clients: dict[Alias, S3Client] = {}
+        self._clients: dict[tuple[Alias, bool], S3Client] = {}
         self._transfers: dict[Alias, Transfers] = {}
         self._lock = threading.Lock()
 
@@ -36,17 +43,28 @@ class Connections:
         Raises:
             UsageError: its URL is no endpoint.
         """
+        return self._client(alias, listens=False)
+
+    def listener(self, alias: Alias) -> S3Client:
+        """Return a client of the alias for streams of events: it waits only as long as they may be.
+
+        Raises:
+            UsageError: its URL is no endpoint.
+        """
+        return self._client(alias, listens=True)
+
+    def _client(self, alias: Alias, *, listens: bool) -> S3Client:
         with self._lock:
-            if alias not in self._clients:
-                self._clients[alias] = S3Client(
+            if (alias, listens) not in self._clients:
+                self._clients[alias, listens] = S3Client(
                     Endpoint.parse(alias.url),
                     _credentials(alias),
-                    transport=self._transport,
+                    transport=self._listening if listens else self._transport,
                     region=alias.region,
                     addressing=cast("Addressing", alias.addressing),
                     headers=self._headers,
                 )
-            return self._clients[alias]
+            return self._clients[alias, listens]
 
     def transfers(self, alias: Alias) -> Transfers:
         """Return the engine that writes to and reads from the alias."""
@@ -61,6 +79,7 @@ class Connections:
         for transfers in self._transfers.values():
             transfers.close()
         self._transport.close()
+        self._listening.close()
 
     def __enter__(self) -> Self:
         return self

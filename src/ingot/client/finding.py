@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ingot.base.errors import UsageError
 from ingot.client.listing import Line
 
-_PLACEHOLDER = re.compile(r"\{(base|dir|size|time)?\}")
+_PLACEHOLDER = re.compile(r"\{(base|dir|size|time|version|url)?\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +87,24 @@ def parse_command(text: str) -> list[str]:
     return words
 
 
-def placeholders(address: str, size_bytes: int, time: str) -> Mapping[str, str]:
+def placeholders(
+    address: str, size_bytes: int, time: str, *, version: str = "", url: str = ""
+) -> Mapping[str, str]:
     """Return what `fill` puts in for an object."""
     folder, _, base = address.rpartition("/")
-    return {"": address, "base": base, "dir": folder, "size": str(size_bytes), "time": time}
+    return {
+        "": address,
+        "base": base,
+        "dir": folder,
+        "size": str(size_bytes),
+        "time": time,
+        "version": version,
+        "url": url,
+    }
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """Replace `{}`, `{base}`, `{dir}`, `{size}` and `{time}`, in one pass.
+    """Replace `{}`, `{base}`, `{dir}`, `{size}`, `{time}`, `{version}` and `{url}`, in one pass.
 
     What an object's name brings along is never read as a placeholder.
     """

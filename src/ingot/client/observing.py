@@ -79,6 +79,8 @@ def observe(
     *,
     interval_s: float,
     note: Callable[[str], None],
+    listener: S3Client | None = None,
+    ready: Callable[[], None] = lambda: None,
 ) -> Generator[BucketEvent]:
     """Yield what happens below an address from now on, for ever.
 
@@ -88,22 +90,28 @@ def observe(
         wish: which events.
         interval_s: how often everything is compared, where there is no stream.
         note: told how it goes.
+        listener: another client of the service, for streams; None for the same.
+        ready: called once nothing is missed any more.
 
     Raises:
         NotFoundError, DeniedError: the service refused.
         NetworkError: it is not there when we begin; later outages are waited out.
     """
     try:
-        yield from _streamed(client, address, wish, note)
+        yield from _streamed(listener or client, address, wish, note, ready)
     except (NoStreamError, ServiceError) as error:
         if isinstance(error, ServiceError) and error.status in {401, 403, 404}:
             raise
         note(f"no stream of events; comparing every {interval_s:g} s")
-        yield from _polled(client, address, wish, interval_s, note)
+        yield from _polled(client, address, wish, interval_s=interval_s, note=note, ready=ready)
 
 
 def _streamed(
-    client: S3Client, address: RemoteAddress, wish: Wish, note: Callable[[str], None]
+    client: S3Client,
+    address: RemoteAddress,
+    wish: Wish,
+    note: Callable[[str], None],
+    ready: Callable[[], None],
 ) -> Generator[BucketEvent]:
     rng = random.Random()  # noqa: S311 # jitter, not a secret
     delays_s = _RECONNECT.delays_s(rng)
@@ -117,6 +125,8 @@ def _streamed(
         )
         try:
             for events in stream:
+                if not was_open:
+                    ready()
                 if is_away or not was_open:
                     was_open, is_away = True, False
                     note(f"watching {address}")
@@ -142,11 +152,14 @@ def _polled(
     client: S3Client,
     address: RemoteAddress,
     wish: Wish,
+    *,
     interval_s: float,
     note: Callable[[str], None],
+    ready: Callable[[], None],
 ) -> Generator[BucketEvent]:
     full = wish._replace(prefix=address.key + wish.prefix)
     before = _look(client, address, full)
+    ready()
     note(f"watching {address}")
     is_away = False
     while True:

@@ -77,7 +77,7 @@ def _uploads(connections: Connections, address: RemoteAddress) -> Iterator[Line]
     client = _client(connections, address)
     for upload in uploads_of(client, address, recursive=True):
         parts = client.iterate_parts(address.bucket, upload.key, upload.upload_id)
-        name, base = _named(address, upload.key)
+        name, base = named(address, upload.key)
         yield Line(
             name,
             base=base,
@@ -97,7 +97,7 @@ def uploads_of(client: S3Client, address: RemoteAddress, *, recursive: bool) -> 
 
 
 def _line(address: RemoteAddress, entry: VersionEntry, version: LineVersion | None) -> Line:
-    name, base = _named(address, entry.key)
+    name, base = named(address, entry.key)
     return Line(
         name,
         base=base,
@@ -115,7 +115,7 @@ def _client(connections: Connections, address: RemoteAddress) -> S3Client:
     return connections.client(address.alias)
 
 
-def _named(address: RemoteAddress, key: str) -> tuple[str, str]:
+def named(address: RemoteAddress, key: str) -> tuple[str, str]:
     """Return what a key is shown as, and what stands before that."""
     if key == address.key and not address.names_folder:
         folder = key[: key.rfind("/") + 1]

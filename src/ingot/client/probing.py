@@ -34,7 +34,7 @@ class Wanted:
         """Whether anything is wanted."""
         return bool(self.tags or self.metadata)
 
-    def holds(self, client: S3Client, bucket: str, key: str) -> bool:
+    def holds(self, client: S3Client, bucket: str, key: str, version_id: str | None = None) -> bool:
         """Ask the service whether an object has it all; one that is gone has nothing.
 
         Raises:
@@ -42,10 +42,13 @@ class Wanted:
         """
         try:
             if self.metadata:
-                info = client.head_object(bucket, key)
+                info = client.head_object(bucket, key, version_id=version_id)
                 if not _all_found(self.metadata, {**info.content_headers, **info.metadata}):
                     return False
-            return not self.tags or _all_found(self.tags, client.get_object_tagging(bucket, key))
+            if not self.tags:
+                return True
+            tags = client.get_object_tagging(bucket, key, version_id=version_id)
+            return _all_found(self.tags, tags)
         except NotFoundError:
             return False
 

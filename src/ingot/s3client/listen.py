@@ -10,10 +10,15 @@ from urllib.parse import unquote_plus
 from ingot.base.errors import NetworkError
 from ingot.base.units import MIB
 from ingot.s3client.caller import Call, Caller
+from ingot.transport.errors import SilentError
 
 CREATED = "s3:ObjectCreated:*"
 REMOVED = "s3:ObjectRemoved:*"
 ACCESSED = "s3:ObjectAccessed:*"
+# How often the service shall send a sign that the stream lives; some send nothing before the first.
+_PING_S = 1
+# A transport for listening needs no more patience than this.
+LISTEN_SILENCE_S = 10.0
 _LINE_BYTES_MAX = 4 * MIB
 _PIECE_BYTES = 64 * 1024
 
@@ -57,7 +62,8 @@ class ListenOperations(Caller):
     ) -> Iterator[tuple[BucketEvent, ...]]:
         """Yield what happens from now on; an empty tuple is only a sign that the stream lives.
 
-        The first one, empty, comes as soon as the service listens.
+        The first one, empty, comes as soon as the service listens. Silence is a sign that it does
+        not, so the client's transport should not wait for longer than `LISTEN_SILENCE_S`.
 
         Args:
             bucket: where; empty for all buckets.
@@ -66,13 +72,17 @@ class ListenOperations(Caller):
             events: which kinds.
 
         Raises:
-            NoStreamError: the service lists the bucket instead.
+            NoStreamError: the service lists the bucket instead, or says nothing at all.
             ServiceError: the service has no such stream, or refused.
             NetworkError: the stream broke; what happened meanwhile is unknown.
         """
-        query = [("ping", "10"), ("prefix", prefix), ("suffix", suffix)]
+        query = [("ping", str(_PING_S)), ("prefix", prefix), ("suffix", suffix)]
         query += [("events", kind) for kind in events]
-        with self.send(Call("GET", bucket, query=query)) as response:
+        try:
+            opened = self.send(Call("GET", bucket, query=query))
+        except SilentError as error:
+            raise NoStreamError(f"{self.endpoint.url} sends no stream of events") from error
+        with opened as response:
             # A service that does not know these parameters lists the bucket instead.
             if "xml" in response.headers.get("content-type", ""):
                 raise NoStreamError(f"{self.endpoint.url} has no stream of events")

@@ -5,6 +5,10 @@ from __future__ import annotations
 from ingot.base.errors import NetworkError
 
 
+class SilentError(NetworkError):
+    """The peer took the connection, and then nothing came for too long."""
+
+
 def unresolved(authority: str) -> NetworkError:
     """The peer's name means nothing. `authority` is `host:port`, here and below."""
     return NetworkError(
@@ -22,7 +26,7 @@ def unreachable(authority: str, error: Exception) -> NetworkError:
 
 def timed_out(authority: str) -> NetworkError:
     """Nothing came for too long."""
-    return NetworkError(f"{authority} did not answer in time")
+    return SilentError(f"{authority} did not answer in time")
 
 
 def broken(authority: str, error: Exception) -> NetworkError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from ingot.client.connections import Connections
     from ingot.client.events import Event
     from ingot.client.execute import Conduct
-    from ingot.client.mirror import Mirror, Pair
+    from ingot.client.mirror import Pair
     from ingot.client.trees import Tree
+    from ingot.client.watch import PendingChanges
 
 
 class Wishes(TypedDict):
@@ -122,7 +123,7 @@ def mirror(printer: Printer, **wishes: Unpack[Wishes]) -> None:
         if wishes["versions"]:
             events = _histories(connections, wishes, progress)
         else:
-            events = _present(_pair(connections, wishes, stack), wishes, progress, stack)
+            events = _present(connections, wishes, progress, stack)
         if wishes["monitoring_address"]:
             events = _monitored(events, wishes["monitoring_address"], reporter, stack)
         reporter.show(events)
@@ -150,12 +151,17 @@ def _conduct(wishes: Wishes) -> Conduct:
     )
 
 
-def _present(pair: Pair, wishes: Wishes, progress: Progress, stack: ExitStack) -> Generator[Event]:
+def _present(
+    connections: Connections, wishes: Wishes, progress: Progress, stack: ExitStack
+) -> Generator[Event]:
     """Return the events of a run over what both sides hold now, and with --watch from now on."""
+    from ingot.base.clock import SystemClock
     from ingot.base.errors import UsageError
     from ingot.base.units import parse_duration
     from ingot.client.mirror import Mirror
+    from ingot.client.watch import PendingChanges, Watch
 
+    pair = _pair(connections, wishes, stack)
     poll_s, rescan_s = parse_duration(wishes["interval"]), parse_duration(wishes["rescan"])
     if not poll_s:
         raise UsageError("--interval must be longer than 0")
@@ -163,7 +169,10 @@ def _present(pair: Pair, wishes: Wishes, progress: Progress, stack: ExitStack) -
     if wishes["remove"] and not wishes["allow_empty_source"]:
         job.refuse_emptying()
     if wishes["watch"]:
-        return _watched(job, pair.source, poll_s, rescan_s, stack)
+        pending = PendingChanges()
+        # Before the first comparison, so that nothing falls between the two.
+        stack.enter_context(_watcher(connections, pair.source, pending, poll_s))
+        return Watch(job, pending, period_s=rescan_s, clock=SystemClock()).run()
     return job.run()
 
 
@@ -219,23 +228,19 @@ def _pair(connections: Connections, wishes: Wishes, stack: ExitStack) -> Pair:
     )
 
 
-def _watched(
-    job: Mirror, source: Tree, poll_s: float, rescan_s: float, stack: ExitStack
-) -> Generator[Event]:
-    """Begin to watch, and return the events of a run that a signal or an error ends."""
-    from ingot.base.clock import SystemClock
+def _watcher(
+    connections: Connections, source: Tree, pending: PendingChanges, poll_s: float
+) -> AbstractContextManager[object]:
     from ingot.client.buckettree import BucketTree
     from ingot.client.bucketwatch import BucketWatcher
     from ingot.client.localtree import LocalTree
-    from ingot.client.watch import FolderWatcher, PendingChanges, Watch
+    from ingot.client.watch import FolderWatcher
 
-    pending = PendingChanges()
-    # Before the first comparison, so that nothing falls between the two.
     if isinstance(source, LocalTree):
-        stack.enter_context(FolderWatcher(source.root, pending, source.concerns))
-    elif isinstance(source, BucketTree):
-        stack.enter_context(BucketWatcher(source.events, source, pending, poll_s=poll_s))
-    return Watch(job, pending, period_s=rescan_s, clock=SystemClock()).run()
+        return FolderWatcher(source.root, pending, source.concerns)
+    assert isinstance(source, BucketTree), "there are two kinds of trees"
+    listener = connections.listener(source.alias)
+    return BucketWatcher(lambda: source.events(listener), source, pending, poll_s=poll_s)
 
 
 def _monitored(

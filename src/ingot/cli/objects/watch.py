@@ -65,7 +65,14 @@ def watch(
         client = connections.client(address.alias)
         if address.bucket:
             client.head_bucket(address.bucket)
-        for event in observe(client, address, wish, interval_s=interval_s, note=printer.note):
+        for event in observe(
+            client,
+            address,
+            wish,
+            interval_s=interval_s,
+            note=printer.note,
+            listener=connections.listener(address.alias),
+        ):
             _show(printer, address, event)
 
 
