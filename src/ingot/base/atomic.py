@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -34,6 +32,8 @@ def sync_file_system(path: Path) -> None:
     Raises:
         OSError: the folder cannot be opened, or the device failed.
     """
+    import ctypes
+
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         if ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
@@ -58,7 +58,7 @@ def atomic_descriptor(path: str, *, mode: int | None, durable: bool) -> Iterator
     folder, name = os.path.split(path)
     # A name may be as long as the file system allows, so only its beginning is taken.
     beginning = name if len(name) < _NAME_BYTES_KEPT // 4 else _beginning(name)
-    temporary = os.path.join(folder, f".{beginning}.{secrets.token_hex(6)}.tmp")
+    temporary = os.path.join(folder, f".{beginning}.{os.urandom(6).hex()}.tmp")
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o666 if mode is None else 0o600)
     try:

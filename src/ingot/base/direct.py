@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import errno
 import mmap
 import os
@@ -91,6 +90,8 @@ def write_all(descriptor: int, block: memoryview, offset: int) -> None:
 
 
 def _fallocate(descriptor: int, size_bytes: int) -> int:
+    import ctypes
+
     # Not `os.posix_fallocate`, which writes into every block where the file system cannot.
     library = ctypes.CDLL(None, use_errno=True)
     function = getattr(library, "fallocate64", None) or library.fallocate

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import json
 import os
 import re
@@ -132,6 +131,8 @@ class AliasBook:
 
     def nearest(self, name: str) -> str | None:
         """Return the alias whose name is most like `name`, if any is."""
+        import difflib
+
         near = difflib.get_close_matches(name, list(self.all()), n=1, cutoff=0.6)
         return near[0] if near else None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from types import TracebackType
-from typing import Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 from ingot.base.retry import Backoff
 from ingot.client.aliases import Alias
@@ -14,8 +14,11 @@ from ingot.s3.sigv4 import Credentials
 from ingot.s3client.client import S3Client
 from ingot.s3client.endpoint import Addressing, Endpoint
 from ingot.s3client.listen import LISTEN_SILENCE_S
-from ingot.s3client.transfer import Transfers
 from ingot.transport.pool import Transport
+
+# Many commands transfer nothing, and its threads take 5 ms to import.
+if TYPE_CHECKING:
+    from ingot.s3client.transfer import Transfers
 
 
 class Connections:
@@ -68,6 +71,8 @@ class Connections:
 
     def transfers(self, alias: Alias) -> Transfers:
         """Return the engine that writes to and reads from the alias."""
+        from ingot.s3client.transfer import Transfers
+
         client = self.client(alias)
         with self._lock:
             if alias not in self._transfers:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ingot.base.errors import NetworkError
 from ingot.base.units import KIB
-from ingot.transport.errors import broken, timed_out, tls_error, unreachable, unresolved
+from ingot.transport.errors import (
+    broken,
+    is_tls_error,
+    timed_out,
+    tls_error,
+    unreachable,
+    unresolved,
+)
 from ingot.transport.http1 import (
     AnswerBody,
     Connection,
@@ -19,6 +25,9 @@ from ingot.transport.http1 import (
     render_head,
 )
 from ingot.transport.options import TransportOptions
+
+if TYPE_CHECKING:
+    import ssl
 
 _DRAIN_BYTES_MAX = 64 * KIB
 
@@ -259,7 +268,7 @@ def authority_of(origin: Origin) -> str:
 
 def network_error(error: Exception, authority: str) -> NetworkError:
     """Say what went wrong on a connection to `authority`."""
-    if isinstance(error, ssl.SSLError):
+    if is_tls_error(error):
         return tls_error(error, authority)
     if isinstance(error, TimeoutError):
         return timed_out(authority)

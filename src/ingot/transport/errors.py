@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from ingot.base.errors import NetworkError
 
 
@@ -44,6 +46,12 @@ def tls_error(error: Exception, authority: str) -> NetworkError:
     return NetworkError(
         f"TLS with {authority} failed: {error}", hint="check that the port speaks TLS"
     )
+
+
+def is_tls_error(error: BaseException | None, kind: str = "SSLError") -> bool:
+    """Tell whether an error is one of those of `ssl`, which only HTTPS imports: it takes 4 ms."""
+    ssl = sys.modules.get("ssl")
+    return ssl is not None and isinstance(error, getattr(ssl, kind))
 
 
 def _reason(error: Exception) -> str:

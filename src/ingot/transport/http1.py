@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 import select
 import socket
-import ssl
 import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ingot.base.errors import UsageError
 from ingot.base.units import KIB
+from ingot.transport.errors import is_tls_error
 from ingot.transport.pieces import PieceReader
 
 _HEAD_BYTES_MAX = 256 * KIB
@@ -49,7 +49,7 @@ class Connection:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # TLS gives no more than one of its records at a time, and takes no flags.
         self._fill = 0
-        if isinstance(sock, ssl.SSLSocket):
+        if type(sock) is not socket.socket:
             sock.settimeout(timeout_s)
         else:
             # The kernel keeps the time: with Python's own, each call is two.
@@ -192,7 +192,9 @@ class Connection:
             raise TimeoutError from error
         except (BrokenPipeError, ConnectionResetError) as error:
             raise _EarlyEndError(error) from error
-        except ssl.SSLEOFError as error:
+        except OSError as error:
+            if not is_tls_error(error, "SSLEOFError"):
+                raise
             # The same under TLS; as what it is, it would be taken for a failure of TLS.
             raise _EarlyEndError(ConnectionResetError("it was closed")) from error
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ingot.base.errors import UsageError
 from ingot.base.retry import Backoff
+
+if TYPE_CHECKING:
+    import ssl
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +38,14 @@ class TlsOptions:
         Raises:
             UsageError: a file is missing, or holds no certificate or key.
         """
+        # Plain HTTP starts faster without it.
+        import ssl
+
         context = ssl.create_default_context()
         for path in (*([self.ca_file] if self.ca_file else []), *self.more_ca_files):
             try:
                 context.load_verify_locations(cafile=path)
-            except (OSError, ssl.SSLError) as error:
+            except OSError as error:
                 raise UsageError(
                     f"{path} cannot be read as certificates: {error}",
                     hint="give a file of PEM certificates",
@@ -48,7 +54,7 @@ class TlsOptions:
             certificate, key = self.identity
             try:
                 context.load_cert_chain(certificate, key)
-            except (OSError, ssl.SSLError) as error:
+            except OSError as error:
                 raise UsageError(
                     f"{certificate} and {key} cannot be read as certificate and key: {error}"
                 ) from error

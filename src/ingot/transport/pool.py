@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,10 +13,13 @@ from typing import TYPE_CHECKING, Protocol, Self
 from ingot.base.errors import NetworkError
 from ingot.base.limits import TRANSFER_CHUNK_BYTES
 from ingot.transport.direct import Body, DirectPool, Outgoing, authority_of
+from ingot.transport.errors import is_tls_error
 from ingot.transport.options import TransportOptions, proxy_for
 from ingot.transport.rates import METERED_BYTES, metered, throttle, throttled
 
 if TYPE_CHECKING:
+    import ssl
+
     from ingot.transport.proxied import ProxiedPool
 
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
@@ -257,7 +259,7 @@ def _completed(headers: Mapping[str, str], method: str, body: Body) -> dict[str,
 
 def _is_final(error: NetworkError) -> bool:
     # A certificate does not become good by asking again.
-    return isinstance(error.__cause__, ssl.SSLError)
+    return is_tls_error(error.__cause__)
 
 
 def _retry_after_s(response: Response, limit_s: float) -> float:

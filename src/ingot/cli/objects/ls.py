@@ -99,13 +99,16 @@ def _lines(
     moment_ns: int | None,
     incomplete: bool,
 ) -> Iterator[Line]:
-    from ingot.client.listing import list_address
-    from ingot.client.pastlisting import list_uploads, list_versions
-
     if incomplete:
+        from ingot.client.pastlisting import list_uploads
+
         return list_uploads(connections, address, recursive=recursive)
     if versions or moment_ns is not None:
+        from ingot.client.pastlisting import list_versions
+
         return list_versions(connections, address, recursive=recursive, moment_ns=moment_ns)
+    from ingot.client.listing import list_address
+
     return list_address(connections, address, recursive=recursive)
 
 
