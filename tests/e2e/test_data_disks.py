@@ -105,7 +105,7 @@ def test_disks_are_formatted_grown_repaired_and_hold_the_logs(
     cli("stop", "disks")
 
     boot(cli, "disks")
-    assert "/var/first/.log is not a folder of root: the logs stay in memory" in (
+    assert "/var/first/.log is not a folder of root: /var/log stays in memory" in (
         cli("logs", "disks").stdout
     )
     assert guest(cli, "ls -d /run/writer 2>/dev/null; true") == ""

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,50 @@ Cli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOT_TIMEOUT_S = 240
+
+
+@pytest.fixture
+def scan(cli: Cli, free_port: Callable[[], int], tmp_path: Path) -> Iterator[Callable[..., str]]:
+    """Boot the SSH example with more appliance files, the first time and again.
+
+    Returns the machine's own key, as its clients get it.
+    """
+    port = free_port()
+
+    def boot(*more: Path, options: Sequence[str] = ()) -> str:
+        if more:
+            cli("build", ROOT / "examples/sshd.yml", *more, "--dir", tmp_path, timeout_s=600)
+        build = [tmp_path / "sshd", "--publish", f"{port}:22", *options] if more else ["sshd"]
+        cli("run", *build, "--wait", timeout_s=BOOT_TIMEOUT_S)
+        command = ["ssh-keyscan", "-T", "60", "-t", "ed25519", "-p", str(port), "127.0.0.1"]
+        key = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert "ssh-ed25519" in key
+        assert json.loads(cli("stop", "sshd", "--json").stdout)["how"] == "powered-off"
+        return key
+
+    yield boot
+    cli("kill", "sshd", check=False)
+    cli("rm-machine", "--yes", "sshd")
+
+
+def test_the_machine_s_own_key_is_kept_on_its_data_disk(
+    scan: Callable[..., str], cli: Cli, tmp_path: Path
+) -> None:
+    (tmp_path / "data.yml").write_text("data: {label: INGOT-DATA}\n")
+    first = scan(tmp_path / "data.yml", options=("--disk", "size=64M"))
+    assert scan() == first
+    cli("rm-machine", "--yes", "sshd")
+    another = scan(tmp_path / "data.yml", options=("--disk", "size=64M"))
+    assert another != first
+
+
+@pytest.mark.slow  # Two boots for what one sentence of the reference says.
+def test_without_a_data_disk_it_is_another_after_each_boot(
+    scan: Callable[..., str], tmp_path: Path
+) -> None:
+    (tmp_path / "more.yml").write_text("network: {hostname: sshd}\n")
+    first = scan(tmp_path / "more.yml")
+    assert scan() != first
 
 
 def make_key(path: Path) -> str:

@@ -25,6 +25,7 @@ from ingot.appliance.hardware import (
     render_table,
 )
 from ingot.appliance.kernels import KernelFiles, Unpack, kernel_files
+from ingot.appliance.keys.datadisks import DataDisk
 from ingot.appliance.keys.network import network_lines
 from ingot.appliance.laid import add_files, add_volumes
 from ingot.appliance.linuxkit import found_containers
@@ -54,8 +55,9 @@ from ingot.oci.image import Image
 from ingot.oci.tree import Content, Entry, Tree, directory, file, symlink
 
 KERNEL_IMAGE = "component:kernel"
-LOG_FOLDER = ".log"
+LOG_FOLDER, KEPT_FOLDER = ".log", ".kept"
 """Of a data disk; root's own, in a folder that may belong to a service."""
+LOG_PLACE = "/var/log"
 
 # Ours, and that of LinuxKit's init images.
 _RUNTIMES = ("usr/bin/crun", "usr/bin/runc")
@@ -313,12 +315,20 @@ def _add_settings(root: Tree, appliance: Appliance, bundles: _Bundles) -> None:
         _add_hook(root, bundle, bundle.name)
     root.add(file("etc/ingot/stop-order", scripts.stop_order(bundles.services)))
     root.add(file("etc/ingot/announced", scripts.announced(bundles.services)))
-    for disk in appliance.data:
-        if disk.logs:
-            root.add(file("etc/ingot/logs", f"{disk.path}/{LOG_FOLDER}\n"))
+    if appliance.data:
+        root.add(file("etc/ingot/kept", _kept(appliance.data, bundles.services)))
     network = appliance.network
     root.add(file("etc/hostname", f"{(network and network.hostname) or appliance.name}\n"))
     root.add(file("etc/ingot/network", network_lines(network) if network else ""))
+
+
+def _kept(disks: Sequence[DataDisk], services: Sequence[Bundle]) -> str:
+    """Return a line for each folder of the machine that lives on a disk: its top, itself, the place."""
+    lines = [f"{disk.path}/{LOG_FOLDER} . {LOG_PLACE}" for disk in disks if disk.logs]
+    disk = next((disk for disk in disks if disk.logs), disks[0])
+    places = dict.fromkeys(place for bundle in services for place in bundle.settings.kept or ())
+    lines += [f"{disk.path}/{KEPT_FOLDER} {place.lstrip('/')} {place}" for place in places]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _add_service(root: Tree, bundle: Bundle) -> None:

@@ -174,6 +174,7 @@ _CARD = {
     "address": _ONE_OR_MORE,
     "gateway": _ONE_OR_MORE,
     "dhcp": _FLAG,
+    "dhcp6": _FLAG,
     "ipv6": {"enum": ["auto", "manual", "off"]},
     "mtu": {"type": "integer", "minimum": MTU_MIN, "maximum": MTU_MAX},
 }

@@ -161,6 +161,7 @@ class Settings:
     depends: tuple[str, ...] | None = None
     ready: Ready | None = None
     stop_timeout_s: float | None = None
+    kept: tuple[str, ...] | None = None
 
     def over(self, lower: Settings) -> Settings:
         """Lay these settings over `lower`: what is said here wins.

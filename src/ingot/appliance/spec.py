@@ -40,7 +40,7 @@ _SECTIONS = (
     *("data", "network", "ntp", "platform", "outputs"),
 )
 PLATFORMS = ("cloud", "generic")
-_SERVICE_ONLY = frozenset({"restart", "depends", "ready", "stop-timeout"})
+_SERVICE_ONLY = frozenset({"restart", "depends", "ready", "stop-timeout", "kept"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ network:
       address: [192.168.1.5/24, "fd00::5/64"]
       gateway: [192.168.1.1, "fd00::1"]
     - {name: eth2, dhcp: false, ipv6: off}
+    - {name: eth3, dhcp: false, dhcp6: true}
+    - {name: eth4, dhcp6: false}
 """
 
 
@@ -39,6 +41,7 @@ def test_cards_become_lines_in_the_order_of_doing(parse: Parse) -> None:
         *("up - eth1", "address 192.168.1.5/24 eth1", "address fd00::5/64 eth1"),
         *("gateway 192.168.1.1 eth1", "gateway fd00::1 eth1"),
         *("ipv6 off eth2", "up - eth2"),
+        *("up - eth3", "dhcp6 - eth3", "up - eth4", "dhcp - eth4", "dhcp6 off eth4"),
         *("dns 10.0.0.53", "search example.org"),
     ]
 
@@ -120,6 +123,16 @@ def test_the_command_line_wins_card_by_card(boot: Boot, tmp_path: Path) -> None:
     servers = (tmp_path / "run/resolvconf/resolv.conf").read_text()
     assert servers == "nameserver 1.1.1.1\nnameserver 2.2.2.2\n"
     assert "dhcp" not in (tmp_path / "run/network/plan").read_text()
+
+
+def test_the_command_line_lets_cards_ask(boot: Boot, tmp_path: Path) -> None:
+    text = "up - eth0\naddress 10.0.0.2/8 eth0\nup - eth1\ndhcp - eth1\n"
+    calls = boot("ingot.ip=dhcp ingot.ip=dhcp6 ingot.ip.eth2=dhcp6 ingot.ip=fd00::2/64", text)
+    assert calls == [*up("eth0"), *up("eth2"), "address add fd00::2/64 dev eth0", *up("eth1")]
+    plan = (tmp_path / "run/network/plan").read_text().splitlines()
+    assert [line for line in plan if line.startswith("dhcp")] == [
+        *("dhcp - eth0", "dhcp6 - eth0", "dhcp6 - eth2", "dhcp - eth1"),
+    ]
 
 
 def test_name_servers_alone_can_be_told(boot: Boot, tmp_path: Path) -> None:

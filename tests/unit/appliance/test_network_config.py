@@ -45,7 +45,7 @@ network:
           via: 192.168.1.1
       nameservers: {addresses: [192.168.1.53, 9.9.9.9], search: [example.org]}
       mtu: 1400
-    eth0: {dhcp4: true}
+    eth0: {dhcp4: true, dhcp6: true, accept-ra: false}
 """
 VERSION_1 = """\
 version: 1
@@ -64,6 +64,7 @@ config:
   name: ens4
   subnets:
     - {type: dhcp}
+    - {type: dhcp6}
 - type: nameserver
   address: [1.1.1.1]
 """
@@ -73,6 +74,7 @@ def test_version_2_finds_cards_by_address_and_name() -> None:
     assert lines(VERSION_2) == [
         *("up - eth1", "address 192.168.1.10/24 eth1", "address 2001:db8::10/64 eth1"),
         *("gateway 192.168.1.1 eth1", "mtu 1400 eth1", "up - eth0", "dhcp - eth0"),
+        *("dhcp6 - eth0", "ipv6 manual eth0"),
         *("dns 192.168.1.53", "dns 9.9.9.9", "search example.org"),
     ]
 
@@ -80,7 +82,7 @@ def test_version_2_finds_cards_by_address_and_name() -> None:
 def test_version_1_finds_cards_by_place_too() -> None:
     assert lines(VERSION_1) == [
         *("up - eth0", "address 10.0.0.5/22 eth0", "gateway 10.0.0.1 eth0"),
-        *("up - eth1", "dhcp - eth1", "dns 10.0.0.53", "dns 1.1.1.1"),
+        *("up - eth1", "dhcp - eth1", "dhcp6 - eth1", "dns 10.0.0.53", "dns 1.1.1.1"),
     ]
 
 

@@ -169,7 +169,27 @@ def test_the_data_disk_becomes_the_first_two_steps(make: MakePlan) -> None:
         "/usr/lib/ingot/mount D /var/data 5:6\n",
         "/bin/app\n",
     ]
-    assert text(plan, "etc/ingot/logs") == "/var/data/.log\n"
+    assert text(plan, "etc/ingot/kept") == "/var/data/.log . /var/log\n"
+
+
+def test_what_services_have_kept_is_on_the_disk_with_the_logs(make: MakePlan) -> None:
+    services = (
+        "services:\n"
+        "  - {name: a, image: component:app, kept: [/run/sshd, /var/lib/a]}\n"
+        "  - {name: b, image: component:app, kept: [/run/sshd]}\n"
+    )
+    disks = "data: [{{label: A, path: /var/a, logs: {}}}, {{label: B, path: /var/b, logs: {}}}]\n"
+
+    def kept(*logs: str) -> str:
+        return text(make(INIT + disks.format(*logs) + services), "etc/ingot/kept")
+
+    assert kept("false", "true") == (
+        "/var/b/.log . /var/log\n"
+        "/var/b/.kept run/sshd /run/sshd\n"
+        "/var/b/.kept var/lib/a /var/lib/a\n"
+    )
+    assert kept("false", "false").splitlines()[0] == "/var/a/.kept run/sshd /run/sshd"
+    assert "etc/ingot/kept" not in make(INIT + services).root
 
 
 def test_every_data_disk_has_steps_of_its_own(make: MakePlan) -> None:
@@ -186,7 +206,7 @@ def test_every_data_disk_has_steps_of_its_own(make: MakePlan) -> None:
         "/usr/lib/ingot/format B\n",
         "/usr/lib/ingot/mount B /var/b 0:0\n",
     ]
-    assert "etc/ingot/logs" not in plan.root
+    assert text(plan, "etc/ingot/kept") == ""
 
 
 def test_every_image_is_named_once(parse: Parse) -> None:

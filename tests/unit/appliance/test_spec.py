@@ -64,6 +64,7 @@ services:
     depends: [late]
     ready: {port: 8080, timeout: 5s}
     stop-timeout: 1m
+    kept: [/run/web]
   - {name: late, image: component:app}
 files:
   - {path: /etc/motd, contents: hi, mode: "0644"}
@@ -87,6 +88,7 @@ def test_every_key_is_read(parse: Parse) -> None:
     assert web.rlimits == (Rlimit("NOFILE", 10, None),)
     assert web.ready == Ready(port=8080, timeout_s=5.0)
     assert web.stop_timeout_s == 60.0
+    assert web.kept == ("/run/web",)
     assert web.devices is not None
     assert web.devices[1].mode == 0o640
     assert web.sysctl == {"net.core.somaxconn": "128"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import yaml
 
 from ingot.base.document import Reader
@@ -10,6 +12,8 @@ from ingot.base.units import parse_duration
 
 ID_MAX = 2**32 - 2
 MODE_MAX = 0o7777
+
+_KEPT = re.compile(r"/(run|var)(/(?!\.\.?(/|$))[A-Za-z0-9_.@+-]+)+")
 
 
 def is_null(node: yaml.Node) -> bool:
@@ -49,6 +53,14 @@ def read_ids(reader: Reader, node: yaml.Node) -> tuple[int | str, ...]:
     """Read a list of users or groups."""
     found = [read_id(reader, item) for item in reader.items(node)]
     return tuple(value for value in found if value is not None)
+
+
+def read_kept(reader: Reader, node: yaml.Node) -> tuple[str, ...]:
+    """Read folders of the machine that a data disk keeps."""
+    for item in reader.items(node):
+        if not _KEPT.fullmatch(reader.string(item) or ""):
+            reader.problem(item, "a folder that is kept lies below /run or /var, which begin empty")
+    return reader.strings(node)
 
 
 def read_texts(reader: Reader, node: yaml.Node) -> dict[str, str]:

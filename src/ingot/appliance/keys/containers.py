@@ -17,6 +17,7 @@ from ingot.appliance.keys.basics import (
     read_duration,
     read_id,
     read_ids,
+    read_kept,
     read_namespace,
     read_texts,
 )
@@ -161,4 +162,5 @@ KEYS: Mapping[str, tuple[str, Callable[[Reader, yaml.Node], object]]] = {
     "depends": ("depends", Reader.strings),
     "ready": ("ready", _ready),
     "stop-timeout": ("stop_timeout_s", read_duration),
+    "kept": ("kept", read_kept),
 }

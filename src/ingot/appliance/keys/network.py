@@ -18,7 +18,7 @@ MTU_MIN, MTU_MAX = 576, 65535
 _CARD = re.compile(r"[a-z][a-z0-9]{0,14}")
 _HOST_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
 _SERVER = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:_-]{0,252}")
-_CARD_KEYS = ("address", "gateway", "dhcp", "ipv6", "mtu")
+_CARD_KEYS = ("address", "gateway", "dhcp", "dhcp6", "ipv6", "mtu")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Card:
         addresses: fixed ones of both families, with their prefix lengths.
         gateways: one of a family at most.
         dhcp: whether component:dhcp asks for an IPv4 address.
+        dhcp6: whether it asks for an IPv6 address; None does what routers say.
         ipv6: `auto` takes what routers announce, `manual` only what is given, `off` none.
         mtu: None leaves the driver's.
     """
@@ -37,6 +38,7 @@ class Card:
     addresses: tuple[str, ...] = ()
     gateways: tuple[str, ...] = ()
     dhcp: bool = True
+    dhcp6: bool | None = None
     ipv6: str = "auto"
     mtu: int | None = None
 
@@ -64,6 +66,8 @@ def network_lines(network: Network) -> str:
         lines += [f"address {address} {card.name}" for address in card.addresses]
         lines += [f"gateway {gateway} {card.name}" for gateway in card.gateways]
         lines += [f"dhcp - {card.name}"] if card.dhcp else []
+        if card.dhcp6 is not None:
+            lines.append(f"dhcp6 {'-' if card.dhcp6 else 'off'} {card.name}")
     lines += [f"dns {server}" for server in network.dns]
     lines += [f"search {domain}" for domain in network.search]
     return "".join(f"{line}\n" for line in lines)
@@ -138,14 +142,18 @@ def _card(reader: Reader, node: yaml.Node, nodes: dict[str, yaml.Node], name: st
     dhcp = bool(reader.boolean(nodes["dhcp"])) if "dhcp" in nodes else not fixed
     if dhcp and fixed:
         reader.problem(nodes["dhcp"], "DHCP would replace the IPv4 address that is given")
+    dhcp6 = reader.boolean(nodes["dhcp6"]) if "dhcp6" in nodes else None
     ipv6 = reader.choice(nodes["ipv6"], ("auto", "manual", "off")) if "ipv6" in nodes else None
     if ipv6 == "off" and any(":" in address for _, address in (*addresses, *gateways)):
         reader.problem(node, "an IPv6 address is given, and IPv6 is off")
+    if ipv6 == "off" and dhcp6:
+        reader.problem(nodes["dhcp6"], "DHCPv6 is to give an address, and IPv6 is off")
     return Card(
         name=name,
         addresses=tuple(address for _, address in addresses),
         gateways=tuple(gateway for _, gateway in gateways),
         dhcp=dhcp,
+        dhcp6=dhcp6,
         ipv6=ipv6 or "auto",
         mtu=reader.integer(nodes["mtu"], low=MTU_MIN, high=MTU_MAX) if "mtu" in nodes else None,
     )

@@ -47,6 +47,8 @@ at[1] == "ethernets" {
   seen(id)
   if (at[3] == "match" && at[4] == "macaddress") mac[id] = value
   else if (at[3] == "dhcp4" && value ~ /^(true|yes|on)$/) add(id, "dhcp", "-")
+  else if (at[3] == "dhcp6" && value ~ /^(true|yes|on)$/) add(id, "dhcp6", "-")
+  else if (at[3] == "accept-ra" && value ~ /^(false|no|off)$/) add(id, "ipv6", "manual")
   else if (at[3] == "addresses") add(id, "address", value)
   else if (at[3] ~ /^gateway[46]$/) add(id, "gateway", value)
   else if (at[3] == "mtu") add(id, "mtu", value)
@@ -72,6 +74,7 @@ at[1] == "config" && version == 1 {
   else if (at[3] == "subnets") {
     subnet = item SUBSEP at[4]
     if (at[5] == "type" && value ~ /^dhcp4?$/) add(name[item], "dhcp", "-")
+    else if (at[5] == "type" && value ~ /^(dhcp6|ipv6_dhcpv6-stateful)$/) add(name[item], "dhcp6", "-")
     else if (at[5] == "address") {
       subnets[++subnet_count] = subnet
       address[subnet] = value
