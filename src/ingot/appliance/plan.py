@@ -323,7 +323,7 @@ def _add_settings(root: Tree, appliance: Appliance, bundles: _Bundles) -> None:
 
 
 def _kept(disks: Sequence[DataDisk], services: Sequence[Bundle]) -> str:
-    """Return a line for each folder of the machine that lives on a disk: its top, itself, the place."""
+    """Return a line `TOP FOLDER PLACE` for each folder of the machine that is on a disk."""
     lines = [f"{disk.path}/{LOG_FOLDER} . {LOG_PLACE}" for disk in disks if disk.logs]
     disk = next((disk for disk in disks if disk.logs), disks[0])
     places = dict.fromkeys(place for bundle in services for place in bundle.settings.kept or ())
