@@ -20,6 +20,7 @@ from ingot.s3client.results import Attributes
 from ingot.store.backup import copy_store
 from ingot.store.blobs.files import FileBlobs
 from ingot.store.store import ObjectStore
+from ingot.store.usage import Usage
 from ingot.testing.deeds import lifecycle_rules
 from ingot.testing.ledger import Ledger
 from ingot.testing.readback import read_everything
@@ -224,3 +225,26 @@ def read_keys(data_dir):
     keys = [item.key for item in store.objects.list("bucket").objects]
     store.close()
     return keys
+
+
+def test_a_copy_counts_for_its_quota_what_it_has(data_dir: Path, tmp_path: Path) -> None:
+    async def limit() -> Usage | None:
+        store = ObjectStore.open(data_dir)
+        await store.quotas.set("bucket", 2_000_000)
+        usage = store.quotas.usage("bucket")
+        store.close()
+        return usage
+
+    async def count() -> tuple[int | None, Usage | None]:
+        store = ObjectStore.open(tmp_path / "copy")
+        assert await store.maintenance.count() == 1
+        found = store.quotas.get("bucket"), store.quotas.usage("bucket")
+        store.close()
+        return found
+
+    assert asyncio.run(limit()) == Usage(1_700_005, 2, 2)
+    (tmp_path / "copy").mkdir()
+    report = copy_store(data_dir, tmp_path / "copy", lambda _: None)
+    assert report.problems == []
+    # The unfinished upload stays behind.
+    assert asyncio.run(count()) == (2_000_000, Usage(1_500_005, 2, 2))

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ingot.cli.main import run
+from ingot.store.catalog.counters import encode_numbers
 from ingot.store.store import ObjectStore
 from ingot.testing.stores import make_body, put_bytes
 
@@ -132,6 +133,32 @@ def test_damage_of_the_catalog_is_found(data_dir, capsys, damage, message):
     code, (problem,), _ = check(data_dir, capsys)
     assert (code, problem["key"]) == (1, "small")
     assert message in problem["message"]
+
+
+def test_a_quota_that_was_counted_wrong_is_found(data_dir, capsys):
+    async def limit():
+        store = ObjectStore.open(data_dir)
+        await store.quotas.set("bucket", 10_000_000)
+        await put_bytes(store, "bucket", "more", b"more")
+        store.close()
+
+    asyncio.run(limit())
+    assert check(data_dir, capsys)[0] == 0
+    connection = sqlite3.connect(data_dir / "catalog" / "catalog.sqlite")
+    connection.execute(
+        "UPDATE record SET value = ? WHERE key = CAST('q' AS BLOB)",
+        (encode_numbers((4, 1, 1, 0)),),
+    )
+    connection.commit()
+    code, (problem,), _ = check(data_dir, capsys)
+    assert (code, problem["bucket"]) == (1, "bucket")
+    assert "but 4 in 1 were counted" in problem["message"]
+    connection.execute("UPDATE record SET value = X'00' WHERE key = CAST('q' AS BLOB)")
+    connection.commit()
+    connection.close()
+    code, (problem,), _ = check(data_dir, capsys)
+    assert (code, problem["bucket"]) == (1, "bucket")
+    assert "wrong checksum" in problem["message"]
 
 
 def test_a_damaged_file_of_the_catalog_is_found(data_dir, capsys):

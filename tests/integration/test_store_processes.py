@@ -10,13 +10,16 @@ from itertools import chain
 
 import pytest
 
+from ingot.store.errors import QuotaExceededError
 from ingot.store.store import ObjectStore
+from ingot.store.usage import Usage
 from ingot.testing.stores import put_bytes, read_bytes
 
 PRELUDE = """
 import asyncio, sys
 from pathlib import Path
 from ingot.store.errors import BucketNotEmptyError, NoSuchBucketError, BucketExistsError
+from ingot.store.errors import QuotaExceededError
 from ingot.store.store import ObjectStore
 from ingot.testing.stores import put_bytes
 
@@ -62,6 +65,22 @@ DELETE_RACE = """
         except (BucketNotEmptyError, NoSuchBucketError):
             continue
         print(index)
+"""
+
+FILL = """
+    async def fill(index):
+        size_bytes = 1000 + 40_000 * (index % 2)
+        try:
+            await put_bytes(store, "bucket", f"{name}/{index}", b"x" * size_bytes)
+        except QuotaExceededError:
+            return
+        print(size_bytes)
+        if index % 5 == 0:
+            await store.objects.delete("bucket", f"{name}/{index}")
+            print(-size_bytes)
+    if name == "0":
+        await store.quotas.set("bucket", 1_000_000)
+    await asyncio.gather(*(fill(index) for index in range(60)))
 """
 
 CREATE_BUCKETS = """
@@ -148,6 +167,47 @@ def test_a_name_is_given_to_one_bucket(tmp_path):
     with_store(tmp_path, lambda store: store.buckets.create("other"))
     printed = run_together(tmp_path, CREATE_BUCKETS, 3)
     assert sorted(chain.from_iterable(printed)) == list(range(40))
+
+
+def test_together_they_do_not_pass_a_quota(tmp_path):
+    async def prepare(store):
+        await store.buckets.create("bucket")
+        await put_bytes(store, "bucket", "old", b"x" * 50_000)
+
+    async def check(store):
+        listed = store.objects.list("bucket").objects
+        held = sum(item.record.size_bytes for item in listed)
+        assert held == 50_000 + sum(chain.from_iterable(printed))
+        assert store.quotas.usage("bucket") == Usage(held, len(listed), len(listed))
+        return held
+
+    with_store(tmp_path, prepare)
+    printed = run_together(tmp_path, FILL, 3)
+    # What was taken before the quota was set may be more; what comes now is refused.
+    held = with_store(tmp_path, check)
+
+    async def refused(store):
+        with pytest.raises(QuotaExceededError):
+            await put_bytes(store, "bucket", "more", b"x" * max(1, 1_000_001 - held))
+
+    with_store(tmp_path, refused)
+    for process, sizes in enumerate(printed):
+        assert len(sizes) < 72, f"process {process} was never refused"
+
+
+def test_two_at_the_limit_do_not_pass_it(tmp_path):
+    async def prepare(store):
+        await store.buckets.create("bucket")
+        await store.quotas.set("bucket", 1_000_000)
+
+    async def check(store):
+        return store.quotas.usage("bucket")
+
+    with_store(tmp_path, prepare)
+    printed = run_together(tmp_path, FILL.replace("1_000_000", "900_000"), 2)
+    usage = with_store(tmp_path, check)
+    assert usage.size_bytes == sum(chain.from_iterable(printed))
+    assert 800_000 < usage.size_bytes <= 1_000_000
 
 
 def test_maintenance_runs_in_one_process(tmp_path):

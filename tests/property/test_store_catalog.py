@@ -9,7 +9,14 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingot.store.catalog.contract import Check, CommitConflictError, EmptyRange, Put
+from ingot.store.catalog.contract import (
+    Add,
+    CeilingError,
+    Check,
+    CommitConflictError,
+    EmptyRange,
+    Put,
+)
 from ingot.store.catalog.memory import MemoryCatalog
 from ingot.store.catalog.sqlite import SqliteCatalog
 
@@ -17,6 +24,7 @@ NAMES = st.sampled_from([b"a", b"b", b"b\x01", b"c/d", b"\xff"])
 VALUES = st.sampled_from([b"", b"1", b"2"])
 CHECKS = st.one_of(st.builds(Check, NAMES, st.none() | VALUES), st.builds(EmptyRange, NAMES, NAMES))
 PUTS = st.builds(Put, NAMES, VALUES, st.none() | st.sampled_from([b"", b"x", b"y" * 5000]))
+ADDS = st.dictionaries(st.sampled_from([b"sum", b"b/sum"]), st.integers(-3, 3), max_size=2)
 
 
 @st.composite
@@ -28,6 +36,7 @@ def commits(draw):
         "checks": draw(st.lists(CHECKS, max_size=2)),
         "puts": list(puts.values()),
         "deletes": sorted(deletes),
+        "adds": [Add(name, (amount, 1), 5) for name, amount in draw(ADDS).items()],
     }
 
 
@@ -37,9 +46,9 @@ GROUPS = st.lists(st.lists(commits(), min_size=1, max_size=6), min_size=1, max_s
 async def outcome(catalog, commit):
     try:
         await catalog.commit(**commit)
-    except CommitConflictError:
-        return False
-    return True
+    except (CommitConflictError, CeilingError) as error:
+        return type(error)
+    return None
 
 
 @settings(max_examples=60, deadline=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import secrets
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from ingot.store.blobs.files import FileBlobs
 from ingot.store.catalog.sqlite import CATALOG_FILE, SqliteCatalog
 from ingot.store.check import Report, check_directory
 from ingot.store.errors import StoreFailedError
+from ingot.store.fences import decode_fence, encode_fence
 from ingot.store.layout import FORMAT_FILE, require_store
 from ingot.store.named import named_blobs
 from ingot.store.store import GARBAGE_LOCK
@@ -24,6 +26,7 @@ from ingot.store.store import GARBAGE_LOCK
 # What belongs to running servers and not to the data: uploads in progress and the garbage queue.
 _TRANSIENT = (keys.UPLOADS, keys.PARTS, keys.GARBAGE)
 _DELETE = "DELETE FROM record WHERE key >= ? AND key < ? AND partition LIKE 'bucket/%'"
+_OF_BUCKETS = "FROM record WHERE key = ? AND partition LIKE 'bucket/%'"
 
 
 def copy_store(
@@ -96,12 +99,26 @@ def _copy_catalog(root: Path, target: Path) -> None:
             old.backup(new, pages=-1)
             for space in _TRANSIENT:
                 new.execute(_DELETE, (space, keys.behind_prefix(space)))
+            _count_anew(new)
             new.commit()
     except sqlite3.Error as error:
         raise StoreFailedError(f"the catalog of {root} cannot be copied: {error}") from error
     with open(path, "rb") as file:
         os.fsync(file.fileno())
     fsync_directory(path.parent)
+
+
+def _count_anew(catalog: sqlite3.Connection) -> None:
+    """Have what quotas are about counted by the first server: parts that counted are gone."""
+    fences = catalog.execute(f"SELECT partition, value {_OF_BUCKETS}", (keys.FENCE,)).fetchall()
+    for partition, value in fences:
+        rules = decode_fence(value)
+        if rules.quota is not None:
+            counting = rules.quota._replace(counting=secrets.token_hex(4))
+            fence = encode_fence(rules._replace(quota=counting))
+            change = "UPDATE record SET value = ? WHERE partition = ? AND key = ?"
+            catalog.execute(change, (fence, partition, keys.FENCE))
+    catalog.execute(f"DELETE {_OF_BUCKETS}", (keys.USAGE,))
 
 
 def _copy_blobs(root: Path, target: Path, advance: Callable[[int], None], *, link: bool) -> None:

@@ -125,13 +125,14 @@ class Buckets:
         empty = [
             EmptyRange(space, keys.behind_prefix(space)) for space in (keys.OBJECTS, keys.VERSIONS)
         ]
-        while (place := self._place(record)) is not None:
+        partition = keys.bucket_partition(record.bucket_id)
+        while (place := self.place_in(partition)) is not None:
             try:
                 await self._catalog.commit(
-                    place.partition, checks=[place.fence, *empty], deletes=[keys.FENCE]
+                    partition, checks=[place.fence, *empty], deletes=[keys.FENCE, keys.USAGE]
                 )
             except CommitConflictError as error:
-                if place == self._place(record):
+                if place == self.place_in(partition):
                     raise BucketNotEmptyError(name) from error
             else:
                 failpoints.reach("bucket.unfenced")
@@ -162,7 +163,7 @@ class Buckets:
         while (place := self.refresh(name)).rules.versioning is not versioning:
             if place.rules.lockable:
                 raise BucketLockedError(name)
-            await self._set_rules(place, Rules(versioning))
+            await self._set_rules(place, place.rules._replace(versioning=versioning))
 
     async def set_lock(self, name: str, rule: LockRule | None) -> None:
         """Let a bucket's objects be locked, for ever, and say what new ones get.
@@ -171,8 +172,11 @@ class Buckets:
             NoSuchBucketError: there is no bucket of that name.
             BucketUnversionedError: it does not keep versions.
         """
-        wanted = _LOCKABLE._replace(lock_rule=rule)
-        while (place := self.refresh(name)).rules != wanted:
+        while True:
+            place = self.refresh(name)
+            wanted = place.rules._replace(lockable=True, lock_rule=rule)
+            if place.rules == wanted:
+                return
             if place.rules.versioning is not Versioning.ENABLED:
                 raise BucketUnversionedError(name)
             await self._set_rules(place, wanted)
@@ -239,7 +243,7 @@ class Buckets:
             NoSuchBucketError: there is no bucket of that name, or it is being deleted.
         """
         self._places.pop(name, None)
-        place = self._place(self.get(name))
+        place = self.place_in(keys.bucket_partition(self.get(name).bucket_id))
         if place is None:
             raise NoSuchBucketError(name)
         if len(self._places) >= _PLACES_CACHED_MAX:
@@ -247,8 +251,8 @@ class Buckets:
         self._places[name] = place
         return place
 
-    def _place(self, record: BucketRecord) -> BucketPlace | None:
-        partition = keys.bucket_partition(record.bucket_id)
+    def place_in(self, partition: str) -> BucketPlace | None:
+        """Return the place of the bucket in a partition; `None` once it was deleted."""
         fence = self._catalog.get(partition, keys.FENCE)
         if fence is None:
             return None
@@ -267,7 +271,7 @@ class Buckets:
         if value is None:
             return None
         record = decode_bucket(value)
-        if self._place(record) is not None:
+        if self.place_in(keys.bucket_partition(record.bucket_id)) is not None:
             return record
         await self._unlist(name, record)
         return None

@@ -10,8 +10,19 @@ import msgspec
 from ingot.base.clock import Clock
 from ingot.store import keys
 from ingot.store.buckets import BucketPlace, Buckets
-from ingot.store.catalog.contract import Catalog, Check, CommitConflictError, Put
-from ingot.store.errors import BucketUnlockableError, ObjectLockedError, StoreBusyError
+from ingot.store.catalog.contract import (
+    Catalog,
+    CeilingError,
+    Check,
+    CommitConflictError,
+    Put,
+)
+from ingot.store.errors import (
+    BucketUnlockableError,
+    ObjectLockedError,
+    QuotaExceededError,
+    StoreBusyError,
+)
 from ingot.store.fences import Versioning
 from ingot.store.keys import NULL_VERSION
 from ingot.store.locks import keeps, lock_of_new
@@ -24,6 +35,7 @@ from ingot.store.records import (
     encode_summed,
 )
 from ingot.store.seals import open_record
+from ingot.store.usage import adds_of
 from ingot.store.versions import Edit, Stored, Versions
 
 # Called with the object under the key now (None when there is none); it raises what the writer
@@ -98,6 +110,7 @@ class Changes:
 
         Raises:
             NoSuchBucketError: the bucket does not exist.
+            QuotaExceededError: it would hold more than its quota.
             StoreBusyError: others were faster too often.
         """
         place = self._buckets.place(bucket)
@@ -106,6 +119,8 @@ class Changes:
                 return await step(place)
             except CommitConflictError:
                 place = self._buckets.refresh(bucket)
+            except CeilingError as error:
+                raise QuotaExceededError(bucket) from error
         raise StoreBusyError(f"too many writers change the same in bucket {bucket!r}")
 
     async def apply(
@@ -248,7 +263,11 @@ class Changes:
         if puts or deletes:
             puts += self.garbage(edit.released)
             await self._catalog.commit(
-                edit.place.partition, checks=edit.checks, puts=puts, deletes=deletes
+                edit.place.partition,
+                checks=edit.checks,
+                puts=puts,
+                deletes=deletes,
+                adds=adds_of(edit.place.rules, edit.checks, puts, deletes),
             )
         elif self._catalog.get(edit.place.partition, keys.FENCE) != edit.place.fence.expected:
             # There was nothing to do in the bucket of the past.

@@ -14,6 +14,7 @@ from ingot.store.blobs.contract import BlobRef
 from ingot.store.blobs.files import FileBlobs
 from ingot.store.catalog.sqlite import SqliteCatalog
 from ingot.store.errors import CatalogDamagedError, DamagedError, StoreFailedError
+from ingot.store.fences import decode_fence
 from ingot.store.layout import require_store
 from ingot.store.named import named_blobs, rows
 from ingot.store.records import (
@@ -22,6 +23,7 @@ from ingot.store.records import (
     decode_part,
 )
 from ingot.store.seals import open_object
+from ingot.store.usage import COUNTED_SPACES, NOTHING, decode_usage, total
 
 PROBLEMS_MAX = 10_000
 _MD5 = re.compile(r"[0-9a-f]{32}")
@@ -132,6 +134,30 @@ class _Check:
                         self._note(bucket, title, message)
                 except DamagedError as error:
                     self._note(bucket, title, error.message)
+
+        self._check_usage(bucket, partition)
+
+    def _check_usage(self, bucket: str, partition: str) -> None:
+        """Compare what was counted for a quota with what is there."""
+        try:
+            quota = decode_fence(self._catalog.get(partition, keys.FENCE) or b"open").quota
+            if quota is None or quota.counting:
+                return
+            counted = decode_usage(self._catalog.get(partition, keys.USAGE))
+        except DamagedError as error:
+            self._note(bucket, "", error.message)
+            return
+        held = NOTHING
+        for space in COUNTED_SPACES:
+            held = held.plus(total(rows(self._catalog, partition, space)))
+        if counted != held:
+            self._note(
+                bucket,
+                "",
+                f"it holds {held.size_bytes} bytes in {held.versions} versions, but"
+                f" {counted.size_bytes} in {counted.versions} were counted for its quota;"
+                " clear the quota and set it again",
+            )
 
     def _version(self, partition: str, name: bytes, value: bytes) -> Iterator[str]:
         """Yield what is wrong with a version of an object."""

@@ -65,6 +65,17 @@ class BucketUnlockableError(BucketError, ConflictError):
         super().__init__(f"bucket {bucket!r} has no object lock", bucket)
 
 
+class QuotaExceededError(BucketError, ConflictError):
+    """The bucket would hold more than its quota; nothing was written."""
+
+    def __init__(self, bucket: str) -> None:
+        super().__init__(
+            f"bucket {bucket!r} has no room left in its quota",
+            bucket,
+            hint="delete objects or versions, or raise the quota",
+        )
+
+
 class NoSuchKeyError(BucketError, NotFoundError):
     """The bucket exists but holds no such object."""
 

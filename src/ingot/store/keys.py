@@ -25,6 +25,8 @@ SCRUB = b"scrub"
 FENCE = b"b"
 # Changes whenever a record moves from `v/` to `o/`: who reads both learns that it must read again.
 PROMOTED = b"m"
+# What a bucket with a quota holds (see `usage`), there from the quota's first day to its last.
+USAGE = b"q"
 OBJECTS = b"o/"
 VERSIONS = b"v/"
 NULLS = b"n/"

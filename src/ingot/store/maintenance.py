@@ -19,6 +19,7 @@ from ingot.store import keys
 from ingot.store.catalog.contract import Put
 from ingot.store.core import Core
 from ingot.store.errors import RecordDamagedError
+from ingot.store.quotas import Quotas
 from ingot.store.records import decode_garbage, decode_part, decode_upload
 from ingot.store.uploads import Uploads
 
@@ -54,6 +55,7 @@ class Maintenance:
         self,
         core: Core,
         uploads: Uploads,
+        quotas: Quotas,
         lock: Callable[[], AbstractContextManager[bool]],
         garbage_lock: Callable[[], AbstractContextManager[bool]],
         *,
@@ -68,6 +70,7 @@ class Maintenance:
         self._versions = core.changes.versions
         self._clock = core.clock
         self._uploads = uploads
+        self._quotas = quotas
         self._lock = lock
         self._garbage_lock = garbage_lock
         self._stopping = threading.Event()
@@ -130,6 +133,10 @@ class Maintenance:
                 count += await self._uploads.end(partition, upload_key, value)
         return count
 
+    async def count(self) -> int:
+        """Count for quotas what somebody began to count and did not finish; return how often."""
+        return sum([await self._quotas.count(name) for name in await self._partitions()])
+
     def _stale_uploads(self, partition: str) -> list[Row]:
         limit_ns = self._clock.now_ns() - self._upload_expiry_ns
         stale = (
@@ -152,6 +159,7 @@ class Maintenance:
             ("orphans", self.sweep),
             ("uploads", self.expire),
             ("garbage", self.collect),
+            ("counted", self.count),
             ("given_back", self._give_back),
         ):
             try:

@@ -23,6 +23,7 @@ from ingot.store.layout import prepare_directory
 from ingot.store.lifecycle import Lifecycle
 from ingot.store.maintenance import UPLOAD_EXPIRY_S, Maintenance
 from ingot.store.objects import Objects
+from ingot.store.quotas import Quotas
 from ingot.store.scrub import Scrubber
 from ingot.store.uploads import Uploads
 
@@ -47,6 +48,7 @@ class ObjectStore:
         objects: reading, writing and listing objects.
         annotations: the tags and locks of objects.
         uploads: multipart uploads.
+        quotas: how much buckets may hold.
         bodies: bytes on their way in.
         maintenance: garbage and the remains of crashes; one task of each process runs it.
         scrubber: reads everything and tells of damage; likewise.
@@ -75,11 +77,13 @@ class ObjectStore:
         self.objects = Objects(core)
         self.annotations = Annotations(core, self.objects)
         self.uploads = Uploads(core, self.objects)
+        self.quotas = Quotas(core)
         self.scrubber = Scrubber(core, scrub_lock)
         self.lifecycle = Lifecycle(self.buckets, self.objects, self.uploads, clock, lifecycle_lock)
         self.maintenance = Maintenance(
             core,
             self.uploads,
+            self.quotas,
             maintenance_lock,
             garbage_lock,
             upload_expiry_s=upload_expiry_s,

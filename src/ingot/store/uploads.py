@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from ingot.store import keys
 from ingot.store.blobs.contract import BlobRef
 from ingot.store.bodies import Body
 from ingot.store.buckets import BucketPlace
-from ingot.store.catalog.contract import Check, CommitConflictError, Put
+from ingot.store.catalog.contract import Add, Check, CommitConflictError, Put
 from ingot.store.changes import Plan, Precondition
 from ingot.store.completion import Completion, plan_completion
 from ingot.store.core import Core
@@ -36,6 +37,7 @@ from ingot.store.records import (
 )
 from ingot.store.seals import decode_object, open_record
 from ingot.store.stored import StoredObject
+from ingot.store.usage import adds_of
 
 _ROWS_MAX = 1000
 
@@ -298,11 +300,16 @@ class Uploads:
         start = keys.parts_prefix(upload_id)
         stop = keys.behind_prefix(start)
         while rows := self._catalog.scan(partition, start, stop, limit=_ROWS_MAX):
-            await self._catalog.commit(
-                partition,
-                puts=self._changes.garbage(_blob_ids([value for _, value in rows])),
-                deletes=[part_key for part_key, _ in rows],
-            )
+            checks, adds = _accounts(self._buckets.place_in(partition), rows)
+            # Somebody else may be clearing them, or change the rules of the bucket.
+            with contextlib.suppress(CommitConflictError):
+                await self._catalog.commit(
+                    partition,
+                    checks=checks,
+                    puts=self._changes.garbage(_blob_ids([value for _, value in rows])),
+                    deletes=[part_key for part_key, _ in rows],
+                    adds=adds,
+                )
 
     def _find(self, partition: str, bucket: str, key: str, upload_id: str) -> bytes:
         # Ids come from clients: what cannot be one is not looked for.
@@ -329,14 +336,29 @@ class Uploads:
             old = self._catalog.get(partition, part_key)
             unchanged = [Check(keys.upload_key(key, upload_id), found), Check(part_key, old)]
             released = _blob_ids([] if old is None else [old])
+            put = Put(part_key, encode_summed(part))
             await self._catalog.commit(
                 partition,
                 checks=[place.fence, *unchanged],
-                puts=[Put(part_key, encode_summed(part)), *self._changes.garbage(released)],
+                puts=[put, *self._changes.garbage(released)],
+                adds=adds_of(place.rules, unchanged, [put], ()),
             )
 
         self._buckets.refresh(bucket)
         await self._changes.attempt(bucket, step)
+
+
+def _accounts(
+    place: BucketPlace | None, rows: Sequence[tuple[bytes, bytes]]
+) -> tuple[Sequence[Check], Sequence[Add]]:
+    """Return what the removal of parts checks, and what it takes from what is counted."""
+    if place is None:
+        return [Check(keys.FENCE, None)], ()
+    if place.rules.quota is None:
+        return [place.fence], ()
+    unchanged = [Check(key, value) for key, value in rows]
+    gone = [key for key, _ in rows]
+    return [place.fence, *unchanged], adds_of(place.rules, unchanged, (), gone)
 
 
 def _blob_ids(parts: Sequence[bytes]) -> list[str]:

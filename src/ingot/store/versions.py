@@ -288,6 +288,7 @@ class Versions:
         if place is not None:
             row_key = keys.version_key(key, place.decode())
             value = self._catalog.get(partition, row_key)
+            edit.checks.append(Check(row_key, value))
             if value is not None:
                 edit.released += self._released(partition, row_key, value)
             edit.delete(row_key)

@@ -17,8 +17,17 @@ from typing import ClassVar
 
 import pytest
 
-from ingot.store.catalog.contract import Catalog, Check, CommitConflictError, EmptyRange, Put
-from ingot.store.errors import StoreFailedError
+from ingot.store.catalog.contract import (
+    Add,
+    Catalog,
+    CeilingError,
+    Check,
+    CommitConflictError,
+    EmptyRange,
+    Put,
+)
+from ingot.store.catalog.counters import decode_numbers
+from ingot.store.errors import RecordDamagedError, StoreFailedError
 
 OpenCatalog = Callable[[], Catalog]
 P = "partition"
@@ -233,6 +242,64 @@ class CatalogContract:
             assert [item is None for item in outcomes] == [True, True, False, *[True] * 4]
             assert catalog.scan(P, b"\x01", b"", limit=9) == [(b"l", b"3")]
             assert catalog.get_with_attachment(P, b"l") == (b"3", b"z")
+
+        run_with(open_catalog, test)
+
+    def test_commits_add_to_one_key_without_conflicts(self, open_catalog: OpenCatalog) -> None:
+        async def test(catalog: Catalog) -> None:
+            adds = [catalog.commit(P, adds=[Add(b"sum", (index, -1))]) for index in range(50)]
+            await asyncio.gather(*adds)
+            assert decode_numbers(catalog.get(P, b"sum"), 2) == (1225, -50)
+            with pytest.raises(AssertionError):
+                await catalog.commit(P, puts=[Put(b"sum", b"")], adds=[Add(b"sum", (1, 1))])
+            with pytest.raises(AssertionError):
+                await catalog.commit(P, deletes=[b"sum"], adds=[Add(b"sum", (1, 1))])
+
+        run_with(open_catalog, test)
+
+    def test_nothing_grows_beyond_a_ceiling(self, open_catalog: OpenCatalog) -> None:
+        async def test(catalog: Catalog) -> None:
+            commits = [
+                catalog.commit(P, puts=[Put(b"k%d" % index, b"")], adds=[Add(b"sum", (3,), 10)])
+                for index in range(20)
+            ]
+            outcomes = await asyncio.gather(*commits, return_exceptions=True)
+            assert [type(item) for item in outcomes] == [type(None)] * 3 + [CeilingError] * 17
+            assert [key for key, _ in catalog.scan(P, b"k", b"l", limit=9)] == [b"k0", b"k1", b"k2"]
+            await catalog.commit(P, adds=[Add(b"sum", (1,), 10)])
+            # What is above the ceiling already may become less, and stay as it is.
+            await catalog.commit(P, adds=[Add(b"sum", (5,))])
+            await catalog.commit(P, adds=[Add(b"sum", (0,), 10)])
+            await catalog.commit(P, adds=[Add(b"sum", (-1,), 10)])
+            assert decode_numbers(catalog.get(P, b"sum"), 1) == (14,)
+            with pytest.raises(CommitConflictError):
+                await catalog.commit(P, checks=[Check(b"no", b"")], adds=[Add(b"sum", (9,), 10)])
+
+        run_with(open_catalog, test)
+
+    def test_what_holds_no_numbers_is_not_added_to(self, open_catalog: OpenCatalog) -> None:
+        async def test(catalog: Catalog) -> None:
+            await catalog.commit(P, puts=[Put(b"sum", b"no numbers")])
+            with pytest.raises(RecordDamagedError):
+                await catalog.commit(P, puts=[Put(b"k", b"v")], adds=[Add(b"sum", (1,))])
+            assert catalog.get(P, b"k") is None
+            await catalog.commit(P, deletes=[b"sum"])
+            await catalog.commit(P, adds=[Add(b"sum", (1,))])
+            assert decode_numbers(catalog.get(P, b"sum"), 1) == (1,)
+
+        run_with(open_catalog, test)
+
+    def test_a_survey_is_of_one_moment(self, open_catalog: OpenCatalog) -> None:
+        async def test(catalog: Catalog) -> None:
+            assert list(catalog.survey(P, [(b"a", b"z")])) == []
+            puts = [Put(key, b"old", b"attached") for key in (b"a/1", b"b", b"c/1", b"c/2")]
+            await catalog.commit(P, puts=puts)
+            survey = catalog.survey(P, [(b"a/", b"a0"), (b"c/", b"c0")])
+            assert next(survey) == (b"a/1", b"old")
+            await catalog.commit(P, puts=[Put(b"c/2", b"new"), Put(b"c/3", b"new")])
+            assert list(survey) == [(b"c/1", b"old"), (b"c/2", b"old")]
+            again = list(catalog.survey(P, [(b"c/", b"c0")]))
+            assert again == [(b"c/1", b"old"), (b"c/2", b"new"), (b"c/3", b"new")]
 
         run_with(open_catalog, test)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingot.store.fences import Rules, Versioning, decode_fence, encode_fence
+from ingot.store.fences import Quota, Rules, Versioning, decode_fence, encode_fence
 from ingot.store.locks import (
     COMPLIANCE,
     GOVERNANCE,
@@ -80,9 +80,14 @@ def test_retention_becomes_more_but_not_less(
     assert allowed_by_bypass == may_retain(old, new, NOW_NS, bypass_governance=True)
 
 
+QUOTAS = st.none() | st.builds(Quota, st.integers(0), st.sampled_from(["", "00c0ffee"]))
+
+
 @given(
     st.one_of(
-        st.sampled_from(Versioning).map(Rules),
+        st.builds(
+            lambda state, quota: Rules(state, quota=quota), st.sampled_from(Versioning), QUOTAS
+        ),
         st.builds(
             Rules,
             st.just(Versioning.ENABLED),
@@ -91,6 +96,7 @@ def test_retention_becomes_more_but_not_less(
                 st.none(),
                 st.builds(LockRule, st.sampled_from([GOVERNANCE, COMPLIANCE]), st.integers(1)),
             ),
+            quota=QUOTAS,
         ),
     )
 )

@@ -169,7 +169,7 @@ def test_failed_maintenance_is_logged_and_tried_again(monkeypatch, caplog):
     asyncio.run(test())
     messages = [record.getMessage() for record in caplog.records]
     assert messages.count("store.maintenance.failed garbage") == 2
-    assert "store.maintenance.done orphans=0 uploads=0 garbage=7 given_back=0" in messages
+    assert "store.maintenance.done orphans=0 uploads=0 garbage=7 counted=0 given_back=0" in messages
 
 
 def test_maintenance_waits_for_the_lock(monkeypatch):

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from ingot.base.units import MIB
 from ingot.store.batches import Batcher
-from ingot.store.catalog.contract import PENDING_COMMITS_MAX, Check, EmptyRange, Put
+from ingot.store.catalog.contract import PENDING_COMMITS_MAX, Add, Check, EmptyRange, Put
 from ingot.store.errors import StoreBusyError, StoreFailedError
 
 GROUP_COMMITS_MAX = 512
@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 class Commit:
     """One atomic change to one partition, and who waits for it."""
 
-    __slots__ = ("checks", "deletes", "future", "partition", "puts", "size_bytes")
+    __slots__ = ("adds", "checks", "deletes", "future", "partition", "puts", "size_bytes")
 
     def __init__(
         self,
@@ -29,12 +29,15 @@ class Commit:
         checks: Sequence[Check | EmptyRange],
         puts: Sequence[Put],
         deletes: Sequence[bytes],
+        *,
+        adds: Sequence[Add],
         future: asyncio.Future[None],
     ) -> None:
         self.partition = partition
         self.checks = checks
         self.puts = puts
         self.deletes = deletes
+        self.adds = adds
         self.future = future
         self.size_bytes = sum(len(put.value) + len(put.attachment or b"") for put in puts)
 
@@ -82,6 +85,7 @@ class Committer:
         checks: Sequence[Check | EmptyRange],
         puts: Sequence[Put],
         deletes: Sequence[bytes],
+        adds: Sequence[Add] = (),
     ) -> Awaitable[None]:
         """Queue a commit from the event loop; the awaitable is its outcome."""
         future = asyncio.get_running_loop().create_future()
@@ -90,7 +94,7 @@ class Committer:
         elif self._batcher.waiting >= PENDING_COMMITS_MAX:
             future.set_exception(StoreBusyError("too many writes wait for the catalog"))
         else:
-            self._batcher.put(Commit(partition, checks, puts, deletes, future))
+            self._batcher.put(Commit(partition, checks, puts, deletes, adds=adds, future=future))
         return future
 
     def fail(self, reason: str) -> None:

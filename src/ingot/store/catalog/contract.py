@@ -54,7 +54,28 @@ class Put(msgspec.Struct, frozen=True, gc=False):
     attachment: bytes | None = None
 
 
-def assert_valid(puts: Sequence[Put], deletes: Sequence[bytes]) -> None:
+class CeilingError(ConflictError):
+    """An `Add` of a commit would have passed its ceiling; nothing of it was written."""
+
+
+class Add(msgspec.Struct, frozen=True, gc=False):
+    """Adds to the numbers under a key, whatever they are by then; no key means zeros.
+
+    Concurrent commits add to the same key without a conflict. `counters` reads the value.
+
+    Attributes:
+        key: the key in the commit's partition, which the commit neither puts nor deletes.
+        amounts: what is added to each of the numbers.
+        ceiling: the commit is refused if it makes the first number larger than this; one that
+            does not make it larger never is. `None` for no ceiling.
+    """
+
+    key: bytes
+    amounts: tuple[int, ...]
+    ceiling: int | None = None
+
+
+def assert_valid(puts: Sequence[Put], deletes: Sequence[bytes], adds: Sequence[Add] = ()) -> None:
     """Assert that a commit keeps to the contract; every implementation calls it."""
     for put in puts:
         assert put.key, "a key is never empty"
@@ -64,6 +85,11 @@ def assert_valid(puts: Sequence[Put], deletes: Sequence[bytes]) -> None:
         assert put.attachment is None or len(put.attachment) <= ATTACHMENT_BYTES_MAX
     if puts and deletes:
         assert not {put.key for put in puts}.intersection(deletes), "put and deleted"
+    if adds:
+        added = {add.key for add in adds}
+        assert len(added) == len(adds), "added to twice"
+        assert added.isdisjoint(deletes), "added to and deleted"
+        assert added.isdisjoint(put.key for put in puts), "added to and put"
 
 
 def behind(delimiter: bytes) -> bytes:
@@ -138,6 +164,17 @@ class Catalog(Protocol):
         """
         ...
 
+    def survey(
+        self, partition: str, ranges: Sequence[tuple[bytes, bytes]]
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the (key, value) pairs of several ranges `[start, stop)`, all from one moment.
+
+        It sees every commit that was acknowledged before the first pair is asked for. The moment
+        is kept until the iterator is exhausted or closed, which costs room for what is committed
+        meanwhile: for what is done seldom. Blocking; call it on a thread, and stay there.
+        """
+        ...
+
     def partitions(self) -> Iterator[str]:
         """Yield, in order, the partitions that hold at least one key; not one moment's view."""
         ...
@@ -149,6 +186,7 @@ class Catalog(Protocol):
         checks: Sequence[Check | EmptyRange] = (),
         puts: Sequence[Put] = (),
         deletes: Sequence[bytes] = (),
+        adds: Sequence[Add] = (),
     ) -> Awaitable[None]:
         """Write all or nothing to one partition; durable when the awaitable returns.
 
@@ -158,6 +196,8 @@ class Catalog(Protocol):
 
         Raises:
             CommitConflictError: a check did not hold; nothing was written.
+            CeilingError: the checks held, but an `Add` passed its ceiling; nothing was written.
+            RecordDamagedError: an `Add` is for what holds no numbers; nothing was written.
             StoreFullError: the device is full; nothing was written.
             StoreBusyError: `PENDING_COMMITS_MAX` commits wait already; nothing was written.
             StoreFailedError: an I/O error made durability unsure. From then on every commit

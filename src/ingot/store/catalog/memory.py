@@ -7,6 +7,8 @@ import bisect
 from collections.abc import Awaitable, Iterator, Sequence
 
 from ingot.store.catalog.contract import (
+    Add,
+    CeilingError,
     Check,
     CommitConflictError,
     EmptyRange,
@@ -14,7 +16,8 @@ from ingot.store.catalog.contract import (
     assert_valid,
     behind,
 )
-from ingot.store.errors import StoreFailedError
+from ingot.store.catalog.counters import added
+from ingot.store.errors import RecordDamagedError, StoreFailedError
 
 _Stored = tuple[bytes, bytes | None]
 
@@ -38,11 +41,14 @@ class _Partition:
         last = bisect.bisect_left(self.keys, stop) if stop else len(self.keys)
         return self.keys[first:last]
 
+    def value(self, key: bytes) -> bytes | None:
+        stored = self.stored.get(key)
+        return None if stored is None else stored[0]
+
     def holds(self, check: Check | EmptyRange) -> bool:
         if isinstance(check, EmptyRange):
             return not self.range(check.start, check.stop)
-        stored = self.stored.get(check.key)
-        return (None if stored is None else stored[0]) == check.expected
+        return self.value(check.key) == check.expected
 
 
 class MemoryCatalog:
@@ -93,6 +99,17 @@ class MemoryCatalog:
             start = key + b"\1" if at < 0 else key[:at] + behind(delimiter)
         return found
 
+    def survey(
+        self, partition: str, ranges: Sequence[tuple[bytes, bytes]]
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Yield what is in some ranges at one moment."""
+        found = self._partitions.get(partition)
+        # One step of the interpreter each, so that other threads cannot get between.
+        moment = {} if found is None else found.stored.copy()
+        for start, stop in ranges:
+            for key in sorted(key for key in moment if start <= key < stop):
+                yield key, moment[key][0]
+
     def partitions(self) -> Iterator[str]:
         """Yield the partitions that hold keys."""
         yield from sorted(name for name, held in self._partitions.items() if held.keys)
@@ -104,9 +121,10 @@ class MemoryCatalog:
         checks: Sequence[Check | EmptyRange] = (),
         puts: Sequence[Put] = (),
         deletes: Sequence[bytes] = (),
+        adds: Sequence[Add] = (),
     ) -> Awaitable[None]:
         """Apply the commit at once."""
-        assert_valid(puts, deletes)
+        assert_valid(puts, deletes, adds)
         future = asyncio.get_running_loop().create_future()
         held = self._partitions.setdefault(partition, _Partition())
         if self.failure is not None:
@@ -114,7 +132,12 @@ class MemoryCatalog:
         elif not all(held.holds(check) for check in checks):
             future.set_exception(CommitConflictError(f"a key of {partition} changed meanwhile"))
         else:
-            for put in puts:
+            try:
+                sums = [Put(add.key, added(held.value(add.key), add)) for add in adds]
+            except (CeilingError, RecordDamagedError) as error:
+                future.set_exception(error)
+                return future
+            for put in (*puts, *sums):
                 held.put(put)
             for key in deletes:
                 held.delete(key)

@@ -18,6 +18,8 @@ from ingot.base.units import MIB
 from ingot.store.catalog import statements
 from ingot.store.catalog.committer import Commit, Committer
 from ingot.store.catalog.contract import (
+    Add,
+    CeilingError,
     Check,
     CommitConflictError,
     EmptyRange,
@@ -25,10 +27,12 @@ from ingot.store.catalog.contract import (
     assert_valid,
     behind,
 )
+from ingot.store.catalog.counters import added
 from ingot.store.catalog.transaction import Transaction
 from ingot.store.catalog.turnstile import Turnstile
 from ingot.store.errors import (
     CatalogDamagedError,
+    RecordDamagedError,
     StoreFailedError,
     StoreFormatError,
     StoreFullError,
@@ -149,6 +153,20 @@ class SqliteCatalog:
         }
         return self._select(statements.SKIM, parameters)
 
+    def survey(
+        self, partition: str, ranges: Sequence[tuple[bytes, bytes]]
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Yield what is in some ranges at one moment: one read transaction."""
+        scan = statements.SCANS[True, False]
+        with contextlib.closing(self._connect()) as connection:
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("BEGIN")
+            try:
+                for start, stop in ranges:
+                    yield from connection.execute(scan, (partition, start, stop, -1))
+            except sqlite3.Error as error:
+                raise self._unreadable(error) from error
+
     def partitions(self) -> Iterator[str]:
         """Yield the partitions that hold keys."""
         last = ""
@@ -195,10 +213,11 @@ class SqliteCatalog:
         checks: Sequence[Check | EmptyRange] = (),
         puts: Sequence[Put] = (),
         deletes: Sequence[bytes] = (),
+        adds: Sequence[Add] = (),
     ) -> Awaitable[None]:
         """Queue a commit; the awaitable returns when it is durable."""
-        assert_valid(puts, deletes)
-        return self._committer.submit(partition, checks, puts, deletes)
+        assert_valid(puts, deletes, adds)
+        return self._committer.submit(partition, checks, puts, deletes, adds)
 
     def fail(self, reason: str) -> None:
         """Acknowledge nothing from now on."""
@@ -257,9 +276,12 @@ class SqliteCatalog:
             # fetchall ends the read transaction at once: an open one would hold up checkpoints.
             return self._reader().execute(statement, parameters).fetchall()
         except sqlite3.Error as error:
-            if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
-                raise CatalogDamagedError(f"{self._path} is damaged: {error}") from error
-            raise StoreFailedError(f"{self._path} cannot be read: {error}") from error
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: sqlite3.Error) -> CatalogDamagedError | StoreFailedError:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGED:
+            return CatalogDamagedError(f"{self._path} is damaged: {error}")
+        return StoreFailedError(f"{self._path} cannot be read: {error}")
 
     def _reader(self) -> sqlite3.Connection:
         """Return this thread's connection: SQLite serialises the users of a shared one."""
@@ -340,7 +362,13 @@ def _apply(transaction: Transaction, commit: Commit) -> Exception | None:
     for check in commit.checks:
         if not transaction.holds(partition, check):
             return CommitConflictError(f"a key of {partition} changed meanwhile")
-    for put in commit.puts:
+    try:
+        sums = [
+            Put(add.key, added(transaction.value(partition, add.key), add)) for add in commit.adds
+        ]
+    except (CeilingError, RecordDamagedError) as error:
+        return error
+    for put in (*commit.puts, *sums):
         transaction.put(partition, put)
     for key in commit.deletes:
         transaction.delete(partition, key)

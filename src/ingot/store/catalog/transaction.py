@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 
 from ingot.store.catalog.contract import Check, EmptyRange, Put
+from ingot.store.catalog.statements import GET
 
 # How many rows one statement carries; few sizes, so that the prepared statements are reused.
 _ROWS = (64, 16, 4, 1)
@@ -74,6 +75,14 @@ class Transaction:
             self.flush()
         bounds = (partition, check.start, check.stop)
         return self._connection.execute(_ANY, bounds).fetchone() is None
+
+    def value(self, partition: str, key: bytes) -> bytes | None:
+        """Return what a key holds now, whether or not `look_ahead` knew of it."""
+        address = (partition, key)
+        if address not in self._known:
+            row = self._connection.execute(GET, address).fetchone()
+            self._known[address] = None if row is None else row[0]
+        return self._known[address]
 
     def put(self, partition: str, put: Put) -> None:
         """Write a key."""
