@@ -52,6 +52,43 @@ def s3_compatibility() -> str:
     )
 
 
+def admin_api() -> str:
+    """Return the page of the admin API's operations."""
+    from ingot.server.admin.operations import OPERATIONS
+
+    rows = [
+        f"| {row.name.removeprefix('Admin')} | `{method} /minio/admin/v3/{path}` | `{row.action}` |"
+        for (method, path), row in OPERATIONS.items()
+    ]
+    return "\n".join(
+        [
+            "# The admin API",
+            "",
+            _GENERATED,
+            "",
+            "A part of MinIO's admin API, version 3, for `mc quota`, `mc admin info`,",
+            "`ingot quota` and programs that speak it. Requests are signed as S3 requests are",
+            "(service `s3`, any region), with the root keys. Errors are JSON objects with `Code`",
+            "and `Message`. What",
+            "is not in the table is answered `NotImplemented` (501).",
+            "",
+            "| operation | request | permission |",
+            "|---|---|---|",
+            *rows,
+            "",
+            "AccountInfo is answered to every signed request, with the buckets that its sender may",
+            "read or write. What a bucket holds is exact where it has a quota; else it is what the",
+            "last round over all records found, which is minutes old in a large store.",
+            "",
+            'The body of SetBucketQuota is `{"quota": BYTES, "quotatype": "hard"}`; `size` may',
+            "stand for `quota`, and 0 takes the quota away. Rates are not implemented. The answer",
+            "comes when",
+            "what the bucket holds is counted, about 3 s for each million of records.",
+            "",
+        ]
+    )
+
+
 def server_settings() -> str:
     """Return the page of the server's settings."""
     from ingot.server.settings import SETTINGS
@@ -116,6 +153,7 @@ def exit_codes() -> str:
 
 PAGES: dict[str, Callable[[], str]] = {
     "s3-compatibility.md": s3_compatibility,
+    "admin-api.md": admin_api,
     "server.md": server_settings,
     "exit-codes.md": exit_codes,
 }

@@ -34,6 +34,31 @@ def requests(samples: dict[str, float], operation: str, code: int) -> float:
     return samples.get(f'ingot_requests_total{{operation="{operation}",code="{code}"}}', 0)
 
 
+def test_what_buckets_hold_is_told_under_the_names_that_boards_know(
+    running: Any, sender_of: Any
+) -> None:
+    sender = sender_of(running)
+    sender("PUT", "/bucket")
+    sender("PUT", "/bucket/key", b"x" * 1000)
+    quota = b'{"quota": 5000, "quotatype": "hard"}'
+    query = [("bucket", "bucket")]
+    assert sender("PUT", "/minio/admin/v3/set-bucket-quota", quota, query=query).status == 200
+    samples = scrape(running, "/minio/v2/metrics/cluster")
+    held = {
+        name.partition("{")[0]: value
+        for name, value in samples.items()
+        if name.endswith('{bucket="bucket"}')
+    }
+    assert held == {
+        "minio_bucket_usage_total_bytes": 1000,
+        "minio_bucket_usage_object_total": 1,
+        "minio_bucket_usage_version_total": 1,
+        "minio_bucket_usage_deletemarker_total": 0,
+        "minio_bucket_quota_total_bytes": 5000,
+    }
+    assert requests(samples, "AdminSetBucketQuota", 200) == 1
+
+
 @pytest.fixture
 def running(start_server: Any, tmp_path: Path) -> Any:
     environment = {"INGOT_METRICS_AUTH": "public"}

@@ -7,14 +7,19 @@ import pkgutil
 import re
 from pathlib import Path
 
+import pytest
+
+import ingot.server.admin
 import ingot.server.handlers
 from ingot.cli.commands import COMMANDS
 from ingot.s3.operations import OPERATIONS
+from ingot.server.admin.operations import OPERATIONS as ADMIN_OPERATIONS
 
 # Found by name at run time rather than imported: entry points and plug-in folders.
 _FOUND_BY_NAME = (
     "ingot.cli.",
     "ingot.server.handlers.",
+    "ingot.server.admin.",
     "ingot.appliance.outputs.",
     "ingot.vm.runners.",
     "ingot.system.",
@@ -62,17 +67,24 @@ def test_no_module_is_dead(sources: list[Path], tracked: list[Path], root: Path)
     assert dead == []
 
 
-def test_every_operation_has_its_handler_and_every_handler_its_row() -> None:
-    rows = {(row.family, re.sub(r"(?<!^)(?=[A-Z])", "_", row.name).lower()) for row in OPERATIONS}
+@pytest.mark.parametrize(
+    ("room", "table", "other"),
+    [
+        (ingot.server.handlers, OPERATIONS, set()),
+        (ingot.server.admin, ADMIN_OPERATIONS.values(), {("api", "answer")}),
+    ],
+)
+def test_every_operation_has_its_handler_and_every_handler_its_row(room, table, other) -> None:
+    rows = {(row.family, re.sub(r"(?<!^)(?=[A-Z])", "_", row.name).lower()) for row in table}
     handlers = set()
-    for info in pkgutil.iter_modules(ingot.server.handlers.__path__):
-        module = importlib.import_module(f"ingot.server.handlers.{info.name}")
+    for info in pkgutil.iter_modules(room.__path__):
+        module = importlib.import_module(f"{room.__name__}.{info.name}")
         for name, value in vars(module).items():
             public = not name.startswith("_") and inspect.iscoroutinefunction(value)
             if public and value.__module__ == module.__name__:
                 handlers.add((info.name, name))
     assert rows - handlers == set(), "rows without a function"
-    assert handlers - rows == set(), "functions without a row"
+    assert handlers - rows == other, "functions without a row"
 
 
 def test_every_command_has_its_file_and_every_file_its_command(root: Path) -> None:

@@ -89,6 +89,7 @@ COMMANDS: tuple[CommandRow, ...] = (
         "buckets.anonymous:anonymous",
         "Say what anybody may do, without keys.",
     ),
+    CommandRow("quota", OBJECTS, "buckets.quota:quota", "Limit how much buckets may hold."),
     CommandRow("cors", OBJECTS, "buckets.cors:cors", "Say what pages of other origins may do."),
     CommandRow("encrypt", OBJECTS, "buckets.encrypt:encrypt", "Say how objects are encrypted."),
     CommandRow("event", OBJECTS, "buckets.event:event", "Say which events are told to whom."),

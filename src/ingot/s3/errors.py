@@ -158,7 +158,9 @@ ERRORS: dict[str, ErrorRow] = {
     "XAmzContentSHA256Mismatch": ErrorRow(
         400, "The provided 'x-amz-content-sha256' header does not match what was computed."
     ),
-    # MinIO's code; Amazon has none, its devices are never full.
+    # MinIO's codes; Amazon has no quotas, and its devices are never full.
+    "XMinioAdminBucketQuotaExceeded": ErrorRow(400, "Bucket quota exceeded"),
+    "XMinioAdminInvalidArgument": ErrorRow(400, "Invalid arguments specified."),
     "XMinioStorageFull": ErrorRow(
         507, "The storage has no room left for this request. Please free up space and try again."
     ),

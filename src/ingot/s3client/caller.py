@@ -15,6 +15,7 @@ from ingot.s3.checksums import ALGORITHMS, SDK_ALGORITHM_HEADER, encode
 from ingot.s3.chunked import ChunkedEncoding, ChunkSigner
 from ingot.s3.dates import NS_PER_S, parse_http_date
 from ingot.s3.documents import error as error_document
+from ingot.s3.documents.error import ErrorDocument
 from ingot.s3.errors import ERRORS, S3Error
 from ingot.s3.sigv4 import (
     UNSIGNED_PAYLOAD,
@@ -48,6 +49,8 @@ class Call:
         query: decoded parameters.
         headers: by lower-case name, without those that signing and framing add.
         body: what to send.
+        path: of a request that is about neither; empty for S3's own.
+        about: the bucket that such a request is about nevertheless.
         checksummed: whether the operation takes a checksum of its body. For some the header means
             something else: CompleteMultipartUpload reads it as that of the object.
     """
@@ -58,12 +61,16 @@ class Call:
     query: Query = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Body = field(default_factory=lambda: BytesBody(b""))
+    path: str = ""
+    about: str = ""
     checksummed: bool = False
 
     @property
     def subject(self) -> str:
         """What messages call it."""
-        return f"{self.bucket}/{self.key}" if self.key else self.bucket or "the service"
+        if self.key:
+            return f"{self.bucket}/{self.key}"
+        return self.bucket or self.about or "the service"
 
 
 class Caller:
@@ -274,7 +281,8 @@ class Caller:
         )
 
     def _locate(self, call: Call) -> Location:
-        return self.endpoint.locate(self._addressing, call.bucket, call.key)
+        place = self.endpoint.locate(self._addressing, call.bucket, call.key)
+        return place._replace(path=call.path) if call.path else place
 
     def _region_of(self, bucket: str) -> str:
         return self._regions.get(bucket, self._region)
@@ -306,6 +314,9 @@ def _failure(call: Call, response: Response) -> ServiceError:
 
 
 def _refusal(call: Call, data: bytes, status: int, headers: Mapping[str, str]) -> ServiceError:
+    if call.path and status < 500 and not data.startswith(b"{"):
+        unknown = "the service does not offer this beside S3"
+        return service_error(ErrorDocument("NotImplemented", unknown), status, call.subject)
     try:
         document = error_document.parse(data.lstrip())
     except S3Error:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from ingot.base.errors import UsageError
 from ingot.s3.dates import NS_PER_S
 from ingot.s3.postpolicy import EQUAL, STARTS_WITH, Condition, PostPolicy, signed_fields
+from ingot.s3client.admin import AdminOperations
 from ingot.s3client.annotations import AnnotationOperations
 from ingot.s3client.buckets import BucketOperations
 from ingot.s3client.caller import Call
@@ -34,6 +35,7 @@ class S3Client(
     AnnotationOperations,
     ListenOperations,
     SelectOperations,
+    AdminOperations,
 ):
     """A client of one S3 service; see `Caller` for its arguments. Safe to share between threads."""
 

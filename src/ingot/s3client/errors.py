@@ -95,6 +95,9 @@ _KINDS: dict[str, _Kind] = {
     "SlowDown": _Kind(ServiceUnavailableError, "try again later, or with fewer at once"),
     "XAmzContentChecksumMismatch": _Kind(ServiceIntegrityError),
     "XAmzContentSHA256Mismatch": _Kind(ServiceIntegrityError),
+    "XMinioAdminBucketQuotaExceeded": _Kind(
+        ServiceConflictError, "remove objects or versions, or raise the quota: 'ingot quota set'"
+    ),
 }
 _STATUSES: dict[int, type[ServiceError]] = {
     401: ServiceDeniedError,

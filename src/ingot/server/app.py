@@ -12,6 +12,7 @@ from ingot.base.errors import Error
 from ingot.base.logs import request_id as current_request_id
 from ingot.server import health
 from ingot.server.access_log import Entry
+from ingot.server.admin import api as admin
 from ingot.server.auth import authenticate, check_expected_owner, is_signed
 from ingot.server.authorization import authorize
 from ingot.server.body import drain
@@ -90,7 +91,9 @@ class S3App:
         if request.raw_path in health.PATHS and not is_signed(request):
             return health.health(request.raw_path, service)
         if service.metrics_page is not None and _is_scrape(request):
-            return service.metrics_page.answer(request, service.metrics)
+            return await service.metrics_page.answer(request, service.metrics, service.store)
+        if admin.is_admin(request, service):
+            return await admin.answer(request, service)
         if is_preflight(request):
             locate(request, service.domains)
             return preflight(request, service)

@@ -40,8 +40,13 @@ def is_signed(request: Request) -> bool:
     return "authorization" in request.headers or not _QUERY_FORMS.isdisjoint(request.parameters)
 
 
-def authenticate(request: Request, service: Service) -> Identity:
+def authenticate(request: Request, service: Service, *, region: str | None = None) -> Identity:
     """Verify the request's signature, and keep its claim in the request.
+
+    Args:
+        request: routed.
+        service: knows the keys.
+        region: what it must be signed for instead of the server's region; empty for any.
 
     Raises:
         S3Error: `AccessDenied` for the expired, `InvalidAccessKeyId`, `SignatureDoesNotMatch`,
@@ -54,7 +59,8 @@ def authenticate(request: Request, service: Service) -> Identity:
     if isinstance(claim, PresignedV2):
         check_presigned_v2(claim, request.operation.subresource, now_ns=now_ns)
     else:
-        check_claim(claim, request.headers, region=service.region, now_ns=now_ns)
+        region = service.region if region is None else region
+        check_claim(claim, request.headers, region=region, now_ns=now_ns)
     if claim.session_token is not None:
         raise S3Error("InvalidToken")
     identity = service.identities.find(claim.access_key)

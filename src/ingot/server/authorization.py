@@ -43,12 +43,13 @@ def _permits(request: Request, service: Service, needs: list[Need]) -> bool:
     identity = request.identity
     context = context_of(request, identity, service.clock.now_ns())
     return all(
-        identity.may(need.action, need.resource, context, _policy_of(need.bucket, service))
+        identity.may(need.action, need.resource, context, policy_of(need.bucket, service))
         for need in needs
     )
 
 
-def _policy_of(bucket: str, service: Service) -> Policy | None:
+def policy_of(bucket: str, service: Service) -> Policy | None:
+    """Return the policy of a bucket, if it has one."""
     if not bucket:
         return None
     try:

@@ -9,8 +9,9 @@ from ingot.s3.dates import format_http_date
 from ingot.s3.documents.error import ErrorDocument, render
 from ingot.s3.errors import S3Error
 from ingot.s3.headers import DELETE_MARKER_HEADER, VERSION_ID_HEADER
+from ingot.server.admin.operations import PREFIX
 from ingot.server.request import Message, Request
-from ingot.server.response import Response, document, empty
+from ingot.server.response import Response, document, empty, json_document
 from ingot.store import errors as store
 
 _log = logging.getLogger("ingot.server.errors")
@@ -39,6 +40,9 @@ def failure(
         if request.key:
             fields.setdefault("Key", request.key)
     fields["HostId"] = host_id
+    if scope["raw_path"].startswith(PREFIX):
+        told = {"Code": known.code, "Message": known.message, "RequestId": request_id, **fields}
+        return json_document(told, status=known.status)
     return document(
         render(
             ErrorDocument(
@@ -122,6 +126,7 @@ _MAPPING: dict[type, Callable[..., S3Error]] = {
         "Bucket is missing Object Lock Configuration",
         BucketName=error.bucket,
     ),
+    store.QuotaExceededError: _of_bucket("XMinioAdminBucketQuotaExceeded"),
     store.ObjectLockedError: lambda error: S3Error(
         "AccessDenied",
         "Access Denied because object protected by object lock.",

@@ -5,10 +5,11 @@ The format: https://prometheus.io/docs/instrumenting/exposition_formats/ (0.0.4)
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,9 +17,13 @@ from ingot.base.secret import Secret
 from ingot.s3.dates import NS_PER_S
 from ingot.s3.errors import S3Error
 from ingot.s3.operations import OPERATIONS
+from ingot.server.admin.operations import OPERATIONS as ADMIN_OPERATIONS
 from ingot.server.request import Request
 from ingot.server.response import Response, header
+from ingot.store.census import Held
+from ingot.store.errors import DamagedError
 from ingot.store.scrub import ScrubRecord
+from ingot.store.store import ObjectStore
 from ingot.store.verify import Damage
 
 PATHS = frozenset({b"/metrics", b"/minio/v2/metrics/cluster"})
@@ -32,7 +37,10 @@ _STATUSES = (
     *(200, 204, 206, 300, 304, 400, 403, 404, 405, 409, 411, 412, 416, 499),
     *(500, 501, 503, 507),
 )
-_NAMES = (*sorted(operation.name for operation in OPERATIONS), _NO_OPERATION)
+_NAMES = (
+    *sorted(operation.name for operation in (*OPERATIONS, *ADMIN_OPERATIONS.values())),
+    _NO_OPERATION,
+)
 _REQUESTS = {
     (name, status): number
     for number, (name, status) in enumerate((n, s) for n in _NAMES for s in _STATUSES)
@@ -43,6 +51,20 @@ _OTHERS = 10
 _RECEIVED, _SENT, _DAMAGED, *_SCRUB = range(_FIRST_OTHER, _FIRST_OTHER + _OTHERS)
 _SCRUBBED_BYTES, _SCRUBBED_ROWS, _SCRUB_DAMAGED, _PASS_BYTES, _LAST_BYTES, _LAST_S, _PASSES = _SCRUB
 _SLOTS = _FIRST_OTHER + _OTHERS
+
+# Scrapes of more would take too long.
+BUCKETS_MAX = 1000
+_HELD: tuple[tuple[str, str, Callable[[Held], int | None]], ...] = (
+    (
+        "usage_total_bytes",
+        "Bytes of all versions and unfinished uploads.",
+        lambda held: held.usage.size_bytes,
+    ),
+    ("usage_object_total", "Objects.", lambda held: held.usage.objects),
+    ("usage_version_total", "Versions of objects.", lambda held: held.usage.versions),
+    ("usage_deletemarker_total", "Delete markers.", lambda held: held.usage.delete_markers),
+    ("quota_total_bytes", "How much it may hold.", lambda held: held.limit_bytes),
+)
 
 
 class Counters:
@@ -190,7 +212,7 @@ class Page(NamedTuple):
     public: bool
     token: Secret | None
 
-    def answer(self, request: Request, metrics: Metrics) -> Response:
+    async def answer(self, request: Request, metrics: Metrics, store: ObjectStore) -> Response:
         """Answer a scrape.
 
         Raises:
@@ -198,7 +220,11 @@ class Page(NamedTuple):
         """
         if not self.public and not self._is_token(request.headers.get("authorization", "")):
             raise S3Error("AccessDenied")
-        body = metrics.render(self.data_dir)
+        held: Sequence[Held] = ()
+        # A damaged catalog is what the other metrics tell of.
+        with contextlib.suppress(DamagedError):
+            held = await store.bodies.run(lambda: store.census.all(limit=BUCKETS_MAX))
+        body = metrics.render(self.data_dir) + render_held(held)
         length = header("content-length", str(len(body)))
         return Response(200, [header("content-type", _CONTENT_TYPE), length], body)
 
@@ -207,6 +233,20 @@ class Page(NamedTuple):
             return False
         expected = BEARER + self.token.reveal()
         return hmac.compare_digest(authorization.encode(), expected.encode())
+
+
+def render_held(buckets: Sequence[Held]) -> bytes:
+    """Return what buckets hold, under MinIO's names, as text."""
+    return "".join(f"{line}\n" for line in _held_lines(buckets)).encode()
+
+
+def _held_lines(buckets: Sequence[Held]) -> Iterator[str]:
+    for name, text, value_of in _HELD:
+        yield from _head(f"minio_bucket_{name}", "gauge", text)
+        for held in buckets:
+            value = value_of(held)
+            if value is not None:
+                yield f'minio_bucket_{name}{{bucket="{held.bucket}"}} {value}'
 
 
 def _head(name: str, kind: str, text: str) -> Iterator[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 
+import msgspec
+
 from ingot.base.units import KIB
 from ingot.server.request import Receive, Send
 from ingot.store.readbudget import PIECE_BYTES_MIN
@@ -12,6 +14,7 @@ from ingot.store.readbudget import PIECE_BYTES_MIN
 Headers = list[tuple[bytes, bytes]]
 
 _XML = (b"content-type", b"application/xml")
+_JSON = (b"content-type", b"application/json")
 # The listener holds some messages for a slow reader before it lets us wait: so they are small.
 # Measured: half the memory of larger ones, and no slower.
 _SEND_BYTES_MAX = 64 * KIB
@@ -65,6 +68,12 @@ def document(
     pairs = [_XML, (b"content-length", b"%d" % len(body))]
     pairs += [header(name, value) for name, value in (headers or {}).items()]
     return Response(status, pairs, body)
+
+
+def json_document(value: object, *, status: int = 200) -> Response:
+    """Return something as a JSON document."""
+    body = msgspec.json.encode(value)
+    return Response(status, [_JSON, (b"content-length", b"%d" % len(body))], body)
 
 
 async def transmit(response: Response, receive: Receive, send: Send) -> None:

@@ -30,6 +30,7 @@ class Service:
     metrics: Metrics = field(default_factory=Metrics)
     metrics_page: Page | None = None
     events: EventHub = field(default_factory=EventHub)
+    started_ns: int = 0
 
     def close(self) -> None:
         """Close the store (blocking); nothing may use the service afterwards."""
@@ -49,6 +50,7 @@ def open_service(
     metrics: Metrics | None = None,
     metrics_page: Page | None = None,
     events: EventHub | None = None,
+    started_ns: int = 0,
 ) -> Service:
     """Open the store of a data directory in this process.
 
@@ -71,4 +73,5 @@ def open_service(
         metrics=metrics or Metrics(),
         metrics_page=metrics_page,
         events=events or EventHub(),
+        started_ns=started_ns,
     )

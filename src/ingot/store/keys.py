@@ -14,10 +14,12 @@ from collections.abc import Sequence
 BUCKETS = "buckets"
 
 # The partition of the background work. It holds a mark that is at one of two places (where means
-# nothing, moving it does), and how far the scrubber is.
+# nothing, moving it does), how far the scrubber is, and what buckets hold.
 MAINTENANCE = "maintenance"
 MARKS = (b"even", b"odd")
 SCRUB = b"scrub"
+# What buckets hold, by their ids.
+CENSUS = b"usage/"
 
 # Keys of a bucket's partition. The fence exists from the bucket's first commit to its last, and
 # its value (see `fences`) says by which rules objects are written. Every commit in between demands

@@ -52,10 +52,16 @@ class Quotas:
             NoSuchBucketError: there is no bucket of that name.
             RecordDamagedError: what was counted is damaged.
         """
-        place = self._buckets.refresh(bucket)
-        if place.rules.quota is None or place.rules.quota.counting:
-            return None
-        return self._counted(place)
+        return self.counted(self._buckets.refresh(bucket))
+
+    def counted(self, place: BucketPlace) -> Usage | None:
+        """Return what `usage` does, of a bucket's place; may be called from any thread.
+
+        Raises:
+            RecordDamagedError: what was counted is damaged.
+        """
+        quota = place.rules.quota
+        return None if quota is None or quota.counting else self._counted(place)
 
     async def set(self, bucket: str, size_bytes: int) -> None:
         """Let a bucket hold so much and no more; what it holds is counted when this returns.

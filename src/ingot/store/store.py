@@ -17,6 +17,7 @@ from ingot.store.bodies import Bodies
 from ingot.store.buckets import Buckets
 from ingot.store.catalog.contract import Catalog
 from ingot.store.catalog.sqlite import SqliteCatalog
+from ingot.store.census import Census
 from ingot.store.changes import GARBAGE_DELAY_S, Changes
 from ingot.store.core import Core
 from ingot.store.layout import prepare_directory
@@ -34,6 +35,7 @@ MAINTENANCE_LOCK = "maintenance.lock"
 GARBAGE_LOCK = "garbage.lock"
 SCRUB_LOCK = "scrub.lock"
 LIFECYCLE_LOCK = "lifecycle.lock"
+CENSUS_LOCK = "census.lock"
 
 
 class ObjectStore:
@@ -50,9 +52,12 @@ class ObjectStore:
         uploads: multipart uploads.
         quotas: how much buckets may hold.
         bodies: bytes on their way in.
+        directory: where it is; `None` for a store in memory.
+        deployment_id: names this store for as long as it lives.
         maintenance: garbage and the remains of crashes; one task of each process runs it.
         scrubber: reads everything and tells of damage; likewise.
         lifecycle: lets go what the rules of buckets say; likewise.
+        census: finds out what buckets hold; likewise.
     """
 
     def __init__(
@@ -65,11 +70,14 @@ class ObjectStore:
         garbage_lock: MakeLock = lambda: contextlib.nullcontext(enter_result=True),
         scrub_lock: MakeLock = lambda: contextlib.nullcontext(enter_result=True),
         lifecycle_lock: MakeLock = lambda: contextlib.nullcontext(enter_result=True),
+        census_lock: MakeLock = lambda: contextlib.nullcontext(enter_result=True),
         garbage_delay_s: float = GARBAGE_DELAY_S,
         upload_expiry_s: float = UPLOAD_EXPIRY_S,
     ) -> None:
         self._catalog = catalog
         self._blobs = blobs
+        self.directory: Path | None = None
+        self.deployment_id = ""
         self.bodies = Bodies(blobs)
         self.buckets = Buckets(catalog, clock)
         changes = Changes(catalog, self.buckets, clock, garbage_delay_s=garbage_delay_s)
@@ -78,6 +86,7 @@ class ObjectStore:
         self.annotations = Annotations(core, self.objects)
         self.uploads = Uploads(core, self.objects)
         self.quotas = Quotas(core)
+        self.census = Census(core, self.quotas, census_lock)
         self.scrubber = Scrubber(core, scrub_lock)
         self.lifecycle = Lifecycle(self.buckets, self.objects, self.uploads, clock, lifecycle_lock)
         self.maintenance = Maintenance(
@@ -113,14 +122,14 @@ class ObjectStore:
             StoreFormatError: the directory was written by a newer version, or holds no store.
             OSError: the directory cannot be used.
         """
-        prepare_directory(root)
+        found = prepare_directory(root)
         catalog = SqliteCatalog(root / "catalog")
         try:
             blobs = FileBlobs(root / "blobs", on_failure=catalog.fail)
         except BaseException:
             catalog.close()
             raise
-        return cls(
+        store = cls(
             catalog,
             blobs,
             clock=clock or SystemClock(),
@@ -128,9 +137,12 @@ class ObjectStore:
             garbage_lock=lambda: _try_lock(root / GARBAGE_LOCK),
             scrub_lock=lambda: _try_lock(root / SCRUB_LOCK),
             lifecycle_lock=lambda: _try_lock(root / LIFECYCLE_LOCK),
+            census_lock=lambda: _try_lock(root / CENSUS_LOCK),
             garbage_delay_s=garbage_delay_s,
             upload_expiry_s=upload_expiry_s,
         )
+        store.directory, store.deployment_id = root, found.deployment_id
+        return store
 
     @property
     def failure(self) -> str | None:

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
+import msgspec
+
 from ingot.s3 import xml
+from ingot.s3.errors import S3Error
 
 
 class ErrorDocument(NamedTuple):
@@ -44,11 +47,13 @@ def render(error: ErrorDocument) -> bytes:
 
 
 def parse(data: bytes) -> ErrorDocument:
-    """Read the document.
+    """Read the document, or the JSON object that MinIO's admin API answers in its place.
 
     Raises:
-        S3Error: `MalformedXML`.
+        S3Error: `MalformedXML`, whichever it should have been.
     """
+    if data.startswith(b"{"):
+        return _parse_json(data)
     element = xml.parse(data, "Error", lenient=True)
     return ErrorDocument(
         element.get("Code"),
@@ -57,3 +62,14 @@ def parse(data: bytes) -> ErrorDocument:
         element.get("RequestId"),
         {child.name: child.text for child in element.children if child.name not in _NAMED},
     )
+
+
+def _parse_json(data: bytes) -> ErrorDocument:
+    try:
+        told = msgspec.json.decode(data, type=dict[str, object])
+    except msgspec.DecodeError as error:
+        raise S3Error("MalformedXML") from error
+    texts = {name: value for name, value in told.items() if isinstance(value, str)}
+    code, message, resource, request_id = (texts.pop(name, "") for name in _NAMED)
+    further = {name: value for name, value in texts.items() if value}
+    return ErrorDocument(code, message, resource, request_id, further)

@@ -91,10 +91,14 @@ async def upload_part_copy(request: Request, service: Service) -> Response:
             ProposedSize=str(part.length),
             MaxSizeAllowed=str(PART_BYTES_MAX),
         )
+    upload_id = request.parameters["uploadId"]
+    service.store.quotas.require_room(
+        request.bucket, request.key, part.length, part=(upload_id, number)
+    )
     record = await service.store.uploads.copy_part(
         request.bucket,
         request.key,
-        request.parameters["uploadId"],
+        upload_id,
         number,
         source,
         start=part.start,

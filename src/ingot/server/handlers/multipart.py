@@ -59,6 +59,9 @@ async def upload_part(request: Request, service: Service) -> Response:
     upload = uploads.get(request.bucket, request.key, upload_id)
     body = RequestBody(request, size_bytes_max=PART_BYTES_MAX)
     _check_algorithm(upload, body)
+    service.store.quotas.require_room(
+        request.bucket, request.key, body.expected.size_bytes, part=(upload_id, number)
+    )
     stored = await store_body(
         service.store.bodies,
         body,

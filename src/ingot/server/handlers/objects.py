@@ -45,7 +45,9 @@ async def put_object(request: Request, service: Service) -> Response:
     store = service.store
     store.buckets.partition(request.bucket)  # no bucket, no upload
     attributes, lock = attributes_of(request), lock_of(request, service)
-    body = await store_body(store.bodies, RequestBody(request, size_bytes_max=PUT_BYTES_MAX))
+    announced = RequestBody(request, size_bytes_max=PUT_BYTES_MAX)
+    store.quotas.require_room(request.bucket, request.key, announced.expected.size_bytes)
+    body = await store_body(store.bodies, announced)
     record = await store.objects.put(
         request.bucket,
         request.key,

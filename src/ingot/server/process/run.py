@@ -81,6 +81,7 @@ def run(
 def _opener(settings: Settings, root_keys: keys.RootKeys) -> Callable[[int], Service]:
     """Return what opens the store in a worker, given its number; call it before the fork."""
     counters, bus = Counters(settings.workers), Bus(settings.workers)
+    started_ns = SystemClock().now_ns()
 
     def opened(index: int) -> Service:
         return open_service(
@@ -95,6 +96,7 @@ def _opener(settings: Settings, root_keys: keys.RootKeys) -> Callable[[int], Ser
             metrics=Metrics(counters, index),
             events=EventHub(bus, index),
             metrics_page=Page(settings.data_dir, settings.metrics_public, settings.metrics_token),
+            started_ns=started_ns,
         )
 
     return opened

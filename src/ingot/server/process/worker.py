@@ -98,6 +98,7 @@ async def _serve(
         background = [loop.create_task(service.store.maintenance.run())]
         lifecycle = service.store.lifecycle.run(interval_s=settings.lifecycle_interval_s)
         background.append(loop.create_task(lifecycle))
+        background.append(loop.create_task(service.store.census.run()))
         if settings.scrub_rate_bytes:
             scrubbing = service.store.scrubber.run(
                 service.metrics,
