@@ -108,7 +108,11 @@ class Buckets:
         found: list[tuple[str, BucketRecord]] = []
         while rows := self._catalog.scan(keys.BUCKETS, start, stop, limit=limit - len(found)):
             records = [(name.decode(), decode_bucket(value)) for name, value in rows]
-            found += [row for row in records if self._place(row[1]) is not None]
+            found += [
+                row
+                for row in records
+                if self.place_in(keys.bucket_partition(row[1].bucket_id)) is not None
+            ]
             if len(found) == limit:
                 break
             start = keys.after(rows[-1][0])
