@@ -26,7 +26,10 @@ def made_rule(
         UsageError: the target is no ARN, or a word is unknown.
     """
     if not arn.startswith("arn:") or arn.count(":") < 5:
-        raise UsageError(f"{arn!r} is no ARN", hint="write it like arn:aws:s3:::bucket")
+        raise UsageError(
+            f"{arn!r} is no ARN",
+            hint="write it like arn:aws:s3:::bucket; on MinIO a target is made with its own tools",
+        )
     rule = ReplicationRule(
         arn,
         rule_id,
@@ -96,6 +99,20 @@ def without(now: Replication, rule_id: str) -> Replication | None:
     index = _index(now, rule_id)
     rest = (*now.rules[:index], *now.rules[index + 1 :])
     return now._replace(rules=rest) if rest else None
+
+
+def only_target(now: Replication) -> str:
+    """Return the ARN that all rules have.
+
+    Raises:
+        UsageError: they have several.
+    """
+    arns = sorted({rule.bucket for rule in now.rules})
+    if len(arns) != 1:
+        raise UsageError(
+            "the rules have several targets", hint=f"add --remote-bucket, one of {', '.join(arns)}"
+        )
+    return arns[0]
 
 
 def conditions(rule: ReplicationRule) -> str:

@@ -15,6 +15,7 @@ from ingot.s3client.listen import ListenOperations
 from ingot.s3client.listing import ListOperations
 from ingot.s3client.multipart import MultipartOperations
 from ingot.s3client.objects import ObjectOperations
+from ingot.s3client.replicating import ReplicatingOperations
 from ingot.s3client.select import SelectOperations
 from ingot.s3client.settings import SettingOperations
 
@@ -36,6 +37,7 @@ class S3Client(
     ListenOperations,
     SelectOperations,
     AdminOperations,
+    ReplicatingOperations,
 ):
     """A client of one S3 service; see `Caller` for its arguments. Safe to share between threads."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingot.cli._completion import complete_remote
+from ingot.cli.buckets._replicating import backlog, resync, status
 from ingot.cli.buckets._rules import check_removal, removal_options
 from ingot.cli.buckets._settings import on_buckets
 from ingot.cli.printer import Printer, output_options
@@ -29,7 +30,12 @@ def replicate() -> None:
     Examples:
       ingot replicate add store/photos --remote-bucket arn:aws:s3:::copies
       ingot replicate ls store/photos
+      ingot replicate status store/photos
     """
+
+
+for _command in (status, backlog, resync):
+    replicate.add_command(_command)
 
 
 @replicate.command()
@@ -82,8 +88,9 @@ def add(
 
 @replicate.command()
 @click.argument("target", shell_complete=complete_remote)
+@click.option("--status", type=click.Choice(["enabled", "disabled"]), help="Only such rules.")
 @output_options
-def ls(printer: Printer, *, target: str) -> None:
+def ls(printer: Printer, *, target: str, status: str | None) -> None:
     """Show the rules of the bucket TARGET.
 
     \b
@@ -98,6 +105,9 @@ def ls(printer: Printer, *, target: str) -> None:
     def show(client: S3Client, address: RemoteAddress) -> None:
         now = _now(client, address)
         config: dict[str, Any] = {"Role": "", "Rules": []}
+        if now is not None and status is not None:
+            kept = tuple(rule for rule in now.rules if rule.enabled == (status == "enabled"))
+            now = now._replace(rules=kept)
         if now is not None:
             config = REPLICATION.to_json(replication.render(now))
         rows = [
