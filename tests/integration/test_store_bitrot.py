@@ -145,6 +145,19 @@ def test_a_flipped_bit_is_never_read(tmp_path: Path) -> None:
     flip_and_read(tmp_path / "store", written, 7, SMOKE_FLIPS)
 
 
+def test_a_damaged_schema_is_told_of(tmp_path: Path) -> None:
+    written = asyncio.run(fill(tmp_path / "store"))
+    catalog = tmp_path / "store" / "catalog" / "catalog.sqlite"
+    sound = catalog.read_bytes()
+    first = sound.index(b"CREATE")
+    refused = 0
+    for offset in range(first, 4096, 5):
+        flip(catalog, offset, 7)  # text that is no UTF-8
+        refused += asyncio.run(read_all(tmp_path / "store", written)) > 0
+        catalog.write_bytes(sound)
+    assert refused > 10
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_thousands_of_flipped_bits_are_never_read(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import textwrap
 import pytest
 
 from ingot.store.catalog.contract import Check, CommitConflictError, Put
-from ingot.store.catalog.sqlite import SCHEMA_VERSION, SqliteCatalog
+from ingot.store.catalog.schema import SCHEMA_VERSION
+from ingot.store.catalog.sqlite import SqliteCatalog
 from ingot.store.errors import StoreFailedError, StoreFormatError, StoreFullError
 
 P = "partition"

@@ -56,7 +56,11 @@ def is_bucket_partition(partition: str) -> bool:
 
 def escape(key: str) -> bytes:
     """Write an S3 key so that order and prefixes stay and no byte is below 2."""
-    raw = key.encode()
+    return escape_utf8(key.encode())
+
+
+def escape_utf8(raw: bytes) -> bytes:
+    """Write the UTF-8 of an S3 key so, too."""
     if b"\0" in raw or b"\1" in raw or b"\2" in raw:
         for plain, escaped in _ESCAPES:
             raw = raw.replace(plain, escaped)
@@ -71,10 +75,16 @@ def unescape(escaped: bytes) -> bytes:
     return escaped
 
 
-def are_plain(rows: Sequence[tuple[bytes, bytes]]) -> bool:
-    """Tell whether no key of rows has anything escaped, or a separator."""
-    joined = b"".join([key for key, _ in rows])
-    return b"\1" not in joined and b"\2" not in joined
+def names_of(catalog_keys: Sequence[bytes]) -> list[str]:
+    """Return the S3 keys that catalog keys of one space are about, in the same order."""
+    # No catalog key has a NUL byte, so all of them are read at once.
+    joined = b"\0".join(catalog_keys)
+    if not joined or b"\2" in joined:
+        return [name_of(key) for key in catalog_keys]
+    text = joined.decode()
+    space = text[: len(OBJECTS)]
+    names = text[len(space) :].split("\0" + space)
+    return [name.partition("\1")[0] for name in names] if "\1" in text else names
 
 
 def object_key(key: str) -> bytes:
@@ -99,7 +109,13 @@ def new_version_id(modified_ns: int) -> str:
 
 def name_of(catalog_key: bytes) -> str:
     """Return the S3 key (for a part: the upload) that a key of a bucket's partition is about."""
-    return unescape(catalog_key[len(OBJECTS) :].partition(SEPARATOR)[0]).decode()
+    return split_name(catalog_key)[0]
+
+
+def split_name(catalog_key: bytes) -> tuple[str, str]:
+    """Return the S3 key that a key of a bucket's partition is about, and what is behind it."""
+    escaped, _, behind = catalog_key[len(OBJECTS) :].partition(SEPARATOR)
+    return unescape(escaped).decode(), behind.decode()
 
 
 def version_key(key: str, place: str) -> bytes:

@@ -1,11 +1,13 @@
-"""Listings: ordered walks over escaped keys that seek past what a delimiter rolls up."""
+"""Listings: ordered walks over escaped keys that seek past what a delimiter rolls up.
+
+A page has a thousand entries: what it takes of each is taken of all at once.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import NamedTuple
-
-import msgspec
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeVar
 
 from ingot.store import keys
 from ingot.store.catalog.contract import Catalog
@@ -20,25 +22,39 @@ _SKIMMED_MAX = 250
 # Of what escaping makes; a delimiter without them is found in escaped keys where it is in others.
 _ESCAPED_BYTES = b"\0\1\2\3\4"
 
-
-class Row(msgspec.Struct, frozen=True, gc=False):
-    """A catalog row: the S3 key, what follows it behind the separator, and the value."""
-
-    key: str
-    suffix: str
-    value: bytes
+_Row = tuple[bytes, bytes]
+_T = TypeVar("_T")
 
 
 class Walk(NamedTuple):
-    """A page of a walk.
+    """A page of a walk; keys and prefixes begin with the space.
 
     Attributes:
-        entries: rows and common prefixes (plain strings) in order.
+        rows: the catalog keys and values that are shown, in order.
+        prefixes: the escaped common prefixes, in order.
         truncated: whether more follow.
     """
 
-    entries: list[Row | str]
+    rows: list[_Row]
+    prefixes: list[bytes]
     truncated: bool
+
+    def names(self) -> list[str]:
+        """Return the S3 keys of the rows of a space that has nothing behind them."""
+        return _readable(lambda: keys.names_of([key for key, _ in self.rows]))
+
+    def split_names(self) -> list[tuple[str, str]]:
+        """Return the S3 keys of the rows, and what follows each behind the separator."""
+        return _readable(lambda: [keys.split_name(key) for key, _ in self.rows])
+
+    def prefix_names(self) -> list[str]:
+        """Return the common prefixes."""
+        return _readable(lambda: keys.names_of(self.prefixes))
+
+    def last(self) -> tuple[str, str]:
+        """Return the last entry, and what follows it if it is a row; empty without entries."""
+        ends = [key for key, _ in self.rows[-1:]] + self.prefixes[-1:]
+        return _readable(lambda: keys.split_name(max(ends, default=b"")))
 
 
 def rolls_up(key: str, prefix: str, delimiter: str) -> bool:
@@ -81,20 +97,18 @@ def walk(
         limit: how many entries at most; with 0 the page is empty and not truncated.
     """
     if limit <= 0:
-        return Walk([], truncated=False)
+        return Walk([], [], truncated=False)
     start = space + keys.escape(prefix)
     stop = keys.behind_prefix(start)
     position = max(position, start)
     wanted = limit + 1  # one more tells whether the page is truncated
     rows_max = _ROWS_FIRST if delimiter else wanted
-    entries: list[Row | str] = []
-    # In the other spaces there is more in a catalog key, behind the S3 key.
-    skims = space == keys.OBJECTS and not set(_ESCAPED_BYTES).intersection(delimiter.encode())
-    reader = _RowReader(space, prefix.encode(), delimiter.encode())
-    while len(entries) < wanted and position < stop:
-        if rows_max == 1 and skims:
-            asked = min(_SKIMMED_MAX, wanted - len(entries))
-            rows = catalog.skim(
+    page = _Page(start, delimiter, ends_with_name=space == keys.OBJECTS)
+    while page.count < wanted and position < stop:
+        before = page.count
+        if rows_max == 1 and page.skims:
+            asked = min(_SKIMMED_MAX, wanted - before)
+            found = catalog.skim(
                 partition,
                 position,
                 stop,
@@ -102,62 +116,115 @@ def walk(
                 delimiter=delimiter.encode(),
                 limit=asked,
             )
+            read, position = len(found), page.take_skimmed(found)
         else:
-            asked = min(rows_max, wanted - len(entries))
+            asked = min(rows_max, wanted - before)
             rows = catalog.scan(partition, position, stop, limit=asked)
-        shown = len(entries)
-        try:
-            position = reader.take(rows, entries)
-        except UnicodeDecodeError as error:
-            raise RecordDamagedError("", f"a key cannot be read: {error}") from error
-        if len(rows) < asked:
+            read, position = len(rows), page.take(rows)
+        if read < asked:
             break  # the space ends here
-        if isinstance(entries[-1], Row):
+        if page.ends_in_row:
             rows_max *= _GROWTH
-        elif (len(entries) - shown) * 2 < len(rows):
+        elif (page.count - before) * 2 < read:
             rows_max = max(1, asked // _GROWTH)
-    return Walk(entries[:limit], len(entries) > limit)
+    return page.walk(limit)
 
 
-class _RowReader:
-    """Turns catalog rows into entries."""
+class _Page:
+    """Gathers rows and common prefixes; escaped as they are, there is no need to read them."""
 
-    def __init__(self, space: bytes, prefix: bytes, delimiter: bytes) -> None:
-        self._space = space
-        self._prefix = prefix
-        self._delimiter = delimiter
+    def __init__(self, start: bytes, delimiter: str, *, ends_with_name: bool) -> None:
+        self.rows: list[_Row] = []
+        self.prefixes: list[bytes] = []
+        self.ends_in_row = False
+        self._skip = len(start)
+        self._delimiter = delimiter.encode()
+        self._plain = not set(_ESCAPED_BYTES).intersection(self._delimiter)
+        # In the other spaces there is more in a catalog key, behind the S3 key.
+        self._ends_with_name = ends_with_name
 
-    def take(self, rows: list[tuple[bytes, bytes]], entries: list[Row | str]) -> bytes:
-        """Append the entries of rows; return where to read on (`b""` for no rows)."""
-        skip = len(self._space)
-        if not self._delimiter and rows:
-            if keys.are_plain(rows):
-                entries += [Row(key[skip:].decode(), "", value) for key, value in rows]
-            else:
-                entries += [self._row(catalog_key, value) for catalog_key, value in rows]
+    @property
+    def count(self) -> int:
+        return len(self.rows) + len(self.prefixes)
+
+    @property
+    def skims(self) -> bool:
+        """Whether the catalog can look for the delimiter itself."""
+        return self._plain and self._ends_with_name
+
+    def take(self, rows: list[_Row]) -> bytes:
+        """Take what a scan read; return where to read on (`b""` for no rows)."""
+        if not rows:
+            return b""
+        ends = self._ends([key for key, _ in rows]) if self._delimiter else ()
+        if not ends or max(ends) < 0:
+            self.rows += rows
+            self.ends_in_row = True
             return keys.after(rows[-1][0])
         position = b""
         index = 0
         while index < len(rows):
-            catalog_key, value = rows[index]
-            escaped, _, suffix = catalog_key[skip:].partition(keys.SEPARATOR)
-            raw = keys.unescape(escaped)
-            rolled_up = _common_prefix(raw, self._prefix, self._delimiter)
-            if rolled_up is None:
-                entries.append(Row(raw.decode(), suffix.decode(), value))
-                position = keys.after(catalog_key)
+            key, end = rows[index][0], ends[index]
+            self.ends_in_row = end < 0
+            if end < 0:
+                self.rows.append(rows[index])
+                position = keys.after(key)
                 index += 1
             else:
-                shown = rolled_up.decode()
-                entries.append(shown)
-                position = keys.behind_prefix(self._space + keys.escape(shown))
+                self.prefixes.append(key[:end])
+                position = keys.behind_prefix(key[:end])
                 # A one-tuple sorts before the pair that begins with it.
                 index = bisect_left(rows, (position,), lo=index)
         return position
 
-    def _row(self, catalog_key: bytes, value: bytes) -> Row:
-        escaped, _, suffix = catalog_key[len(self._space) :].partition(keys.SEPARATOR)
-        return Row(keys.unescape(escaped).decode(), suffix.decode(), value)
+    def take_skimmed(self, found: Sequence[tuple[bytes, bytes | None]]) -> bytes:
+        """Take what the catalog skimmed; return where to read on."""
+        if not found:
+            return b""
+        delimiter, skip = self._delimiter, self._skip
+        length = len(delimiter)
+        self.rows += [(key, value) for key, value in found if value is not None]
+        self.prefixes += [
+            key[: key.find(delimiter, skip) + length] for key, value in found if value is None
+        ]
+        last, value = found[-1]
+        self.ends_in_row = value is not None
+        return keys.after(last) if self.ends_in_row else keys.behind_prefix(self.prefixes[-1])
+
+    def walk(self, limit: int) -> Walk:
+        """Return the page, which may have one entry too many."""
+        truncated = self.count > limit
+        if truncated:
+            del (self.rows if self.ends_in_row else self.prefixes)[-1]
+        return Walk(self.rows, self.prefixes, truncated)
+
+    def _ends(self, catalog_keys: list[bytes]) -> list[int]:
+        """Return where in each key its common prefix ends; below 0 where there is none."""
+        delimiter, skip = self._delimiter, self._skip
+        if not self._plain:
+            return [self._end(key) for key in catalog_keys]
+        if self._ends_with_name:
+            found = [key.find(delimiter, skip) for key in catalog_keys]
+        else:
+            found = [key.find(delimiter, skip, key.find(keys.SEPARATOR)) for key in catalog_keys]
+        length = len(delimiter)
+        return [at + length if at >= 0 else at for at in found]
+
+    def _end(self, catalog_key: bytes) -> int:
+        """Look for a delimiter that escaping changes."""
+        name = catalog_key.partition(keys.SEPARATOR)[0]
+        before, raw = name[: self._skip], keys.unescape(name[self._skip :])
+        at = raw.find(self._delimiter)
+        if at < 0:
+            return at
+        return len(before) + len(keys.escape_utf8(raw[: at + len(self._delimiter)]))
+
+
+def _readable(read: Callable[[], _T]) -> _T:
+    try:
+        return read()
+    except UnicodeDecodeError as error:
+        raise RecordDamagedError("", f"a key cannot be read: {error}") from error
 
 
 def _common_prefix(raw: bytes, prefix: bytes, delimiter: bytes) -> bytes | None:

@@ -24,7 +24,7 @@ from ingot.store.errors import (
 from ingot.store.keys import NULL_VERSION
 from ingot.store.listing import position_after, walk
 from ingot.store.locks import Lock
-from ingot.store.pages import ListedObject, Page, VersionsPage
+from ingot.store.pages import Page, VersionsPage
 from ingot.store.records import (
     NO_ATTRIBUTES,
     SCHEMA,
@@ -34,7 +34,7 @@ from ingot.store.records import (
     PartRecord,
     encode,
 )
-from ingot.store.seals import decode_listed, open_object, storage_class_of
+from ingot.store.seals import decode_page, open_object, storage_classes_of
 from ingot.store.stored import StoredObject
 from ingot.store.version_listing import VersionsQuery, list_versions
 
@@ -310,7 +310,7 @@ class Objects:
         """
         partition = self._buckets.refresh(bucket).partition
         position = position_after(keys.OBJECTS, after, prefix, delimiter) if after else b""
-        entries, truncated = walk(
+        found = walk(
             self._catalog,
             partition,
             keys.OBJECTS,
@@ -319,16 +319,15 @@ class Objects:
             position=position,
             limit=limit,
         )
-        objects = [
-            ListedObject(row.key, decode_listed(row.value), storage_class_of(row.value))
-            for row in entries
-            if not isinstance(row, str)
-        ]
-        prefixes = [entry for entry in entries if isinstance(entry, str)]
-        last = after
-        if entries:
-            last = entries[-1] if isinstance(entries[-1], str) else entries[-1].key
-        return Page(objects, prefixes, truncated, last)
+        values = [value for _, value in found.rows]
+        return Page(
+            found.names(),
+            decode_page(values),
+            storage_classes_of(values),
+            found.prefix_names(),
+            found.truncated,
+            found.last()[0] or after,
+        )
 
     async def _sums(self, source: StoredObject, algorithm: str) -> str:
         """Return the checksum of all bytes of an object."""

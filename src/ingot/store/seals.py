@@ -8,11 +8,14 @@ are when a version moves, so damage is never summed up anew. Records of before h
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
+from operator import itemgetter
 from typing import Final
 
 import msgspec
 
 from ingot.s3.crc import crc32c
+from ingot.s3.headers import STANDARD
 from ingot.store.errors import RecordDamagedError
 from ingot.store.records import SUM_MARK, UNREADABLE, ListedRecord, ObjectRecord, encode
 
@@ -25,7 +28,8 @@ _WRONG_ATTACHMENT: Final = "what is attached to its record has a wrong checksum"
 
 # How records end that are of the standard class: listings need not read what is before it.
 # Behind the class is the lock, if it has one.
-_STANDARD: Final = (encode("STANDARD"), encode("STANDARD") + encode(None))
+_STANDARD: Final = (encode(STANDARD), encode(STANDARD) + encode(None))
+_FIRST: Final = itemgetter(0)
 
 _decode_object = msgspec.msgpack.Decoder(ObjectRecord).decode
 _decode_listed = msgspec.msgpack.Decoder(ListedRecord).decode
@@ -101,11 +105,26 @@ def decode_listed(value: bytes) -> ListedRecord:
         raise _unreadable("", error) from error
 
 
-def storage_class_of(value: bytes) -> str:
-    """Return the storage class of a record, the last of its fields; unverified, as above."""
-    if value.endswith(_STANDARD):
-        return "STANDARD"
-    return decode_object(value).attributes.storage_class
+def decode_page(values: Sequence[bytes]) -> list[ListedRecord]:
+    """Read the leading fields of the records of a page, as `decode_listed` does.
+
+    Raises:
+        RecordDamagedError: one of these is no record.
+    """
+    try:
+        if set(map(_FIRST, values)) == {_MARK}:
+            return [_decode_listed(value[_HEAD_BYTES:]) for value in values]
+    except UNREADABLE as error:
+        raise _unreadable("", error) from error
+    return [decode_listed(value) for value in values]
+
+
+def storage_classes_of(values: Sequence[bytes]) -> list[str]:
+    """Return the storage classes of records, the last of their fields; unverified, as above."""
+    classes = [STANDARD] * len(values)
+    for index in [at for at, value in enumerate(values) if not value.endswith(_STANDARD)]:
+        classes[index] = decode_object(values[index]).attributes.storage_class
+    return classes
 
 
 def _open(key: str, value: bytes) -> tuple[ObjectRecord, int | None]:

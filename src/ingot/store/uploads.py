@@ -274,7 +274,7 @@ class Uploads:
             position = keys.after(keys.upload_key(after_key, after_upload_id))
         elif after_key:
             position = position_after(keys.UPLOADS, after_key, prefix, delimiter)
-        entries, truncated = walk(
+        found = walk(
             self._catalog,
             self._buckets.refresh(bucket).partition,
             keys.UPLOADS,
@@ -283,17 +283,14 @@ class Uploads:
             position=position,
             limit=limit,
         )
-        uploads: list[ListedUpload] = []
-        prefixes: list[str] = []
-        next_key, next_upload_id = after_key, after_upload_id
-        for entry in entries:
-            if isinstance(entry, str):
-                prefixes.append(entry)
-                next_key, next_upload_id = entry, ""
-            else:
-                uploads.append(ListedUpload(entry.key, decode_upload(entry.value)))
-                next_key, next_upload_id = entry.key, entry.suffix
-        return UploadsPage(uploads, prefixes, truncated, next_key, next_upload_id)
+        uploads = [
+            ListedUpload(name, decode_upload(value))
+            for (name, _), (_, value) in zip(found.split_names(), found.rows, strict=True)
+        ]
+        next_key, next_upload_id = found.last()
+        if not next_key:
+            next_key, next_upload_id = after_key, after_upload_id
+        return UploadsPage(uploads, found.prefix_names(), found.truncated, next_key, next_upload_id)
 
     async def clear_parts(self, partition: str, upload_id: str) -> None:
         """Drop the parts that an ended upload left; no new ones can come."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterator
-from typing import NamedTuple
+from operator import itemgetter
+from typing import Final, NamedTuple
 
 from ingot.store import keys
 from ingot.store.buckets import BucketPlace
 from ingot.store.catalog.contract import Catalog
 from ingot.store.fences import Versioning
 from ingot.store.keys import NULL_VERSION
-from ingot.store.listing import Row, Walk, position_after, rolls_up, walk
+from ingot.store.listing import Walk, position_after, rolls_up, walk
 from ingot.store.pages import ListedVersion, VersionsPage
 from ingot.store.records import ObjectRecord
 from ingot.store.seals import decode_listed, decode_object
@@ -27,13 +26,10 @@ class VersionsQuery(NamedTuple):
     limit: int
 
 
-class _Entry(NamedTuple):
-    """A version or common prefix in order: by key, then the newest first."""
-
-    name: bytes
-    place: str
-    key: str
-    record: ObjectRecord | None
+# A version (or a common prefix, without a record): key, place and record. Keys are ordered by
+# code points, which is the order of their UTF-8; of one key the newest is first.
+_Entry = tuple[str, str, ObjectRecord | None]
+_ORDER: Final = itemgetter(0, 1)
 
 
 def list_versions(catalog: Catalog, place: BucketPlace, query: VersionsQuery) -> VersionsPage:
@@ -42,19 +38,20 @@ def list_versions(catalog: Catalog, place: BucketPlace, query: VersionsQuery) ->
     merged = _merged(catalog, place, query, after_place)
     versions: list[ListedVersion] = []
     prefixes: list[str] = []
-    last = _Entry(b"", after_place, query.after_key, None)
-    previous: bytes | None = None
-    for entry in merged.entries:
-        if entry.record is None:
-            prefixes.append(entry.key)
+    last_key, last_place = query.after_key, after_place
+    previous: str | None = None
+    for key, version_place, record in merged.entries:
+        if record is None:
+            prefixes.append(key)
         else:
-            latest = entry.name != previous and (
-                entry.key != query.after_key or _is_latest(catalog, place.partition, entry)
+            latest = key != previous and (
+                key != query.after_key
+                or _is_latest(catalog, place.partition, key, version_place, record)
             )
-            versions.append(ListedVersion(entry.key, entry.record, latest))
-        previous = entry.name
-        last = entry
-    return VersionsPage(versions, prefixes, merged.truncated, last.key, last.place)
+            versions.append(ListedVersion(key, record, latest))
+        previous = last_key = key
+        last_place = version_place
+    return VersionsPage(versions, prefixes, merged.truncated, last_key, last_place)
 
 
 class _Merged(NamedTuple):
@@ -67,21 +64,28 @@ def _merged(
 ) -> _Merged:
     """Return the entries of a page from both spaces."""
     objects = _walk(catalog, place.partition, keys.OBJECTS, query, after_place)
-    older = Walk([], truncated=False)
+    older = Walk([], [], truncated=False)
     while place.rules.versioning is not Versioning.OFF:
         older = _walk(catalog, place.partition, keys.VERSIONS, query, after_place)
         # A version that moved between the two reads might be in neither.
         before, objects = objects, _walk(catalog, place.partition, keys.OBJECTS, query, after_place)
         if before == objects:
             break
-    entries: list[_Entry] = []
-    in_order = heapq.merge(_entries(objects), _entries(older)) if older.entries else None
-    for entry in in_order or _entries(objects):
-        if entries and entry[:2] == entries[-1][:2]:
-            continue  # a common prefix of both
-        if entry.key == query.after_key and entry.record and entry.place <= after_place:
-            continue
-        entries.append(entry)
+    entries = _entries(objects)
+    if older.rows or older.prefixes:
+        entries = sorted(entries + _entries(older), key=_ORDER)
+        # A common prefix may be one of both.
+        entries = [
+            entry
+            for entry, before in zip(entries, [None, *entries[:-1]], strict=True)
+            if before is None or entry[:2] != before[:2]
+        ]
+    if query.after_key:
+        entries = [
+            entry
+            for entry in entries
+            if entry[0] != query.after_key or entry[2] is None or entry[1] > after_place
+        ]
     truncated = objects.truncated or older.truncated or len(entries) > query.limit
     return _Merged(entries[: query.limit], truncated)
 
@@ -111,24 +115,26 @@ def _walk(
     )
 
 
-def _entries(found: Walk) -> Iterator[_Entry]:
-    for entry in found.entries:
-        if isinstance(entry, Row):
-            record = decode_object(entry.value)
-            place = keys.version_place(record.version_id, record.modified_ns)
-            yield _Entry(entry.key.encode(), place, entry.key, record)
-        else:
-            yield _Entry(entry.encode(), "", entry, None)
+def _entries(found: Walk) -> list[_Entry]:
+    entries: list[_Entry] = []
+    for name, (_, value) in zip(found.names(), found.rows, strict=True):
+        record = decode_object(value)
+        entries.append((name, keys.version_place(record.version_id, record.modified_ns), record))
+    if found.prefixes:
+        entries = sorted(entries + [(name, "", None) for name in found.prefix_names()], key=_ORDER)
+    return entries
 
 
-def _is_latest(catalog: Catalog, partition: str, entry: _Entry) -> bool:
+def _is_latest(
+    catalog: Catalog, partition: str, key: str, version_place: str, record: ObjectRecord
+) -> bool:
     """Tell whether a version is the latest of a key whose newer ones the page may not show."""
-    current = catalog.get(partition, keys.object_key(entry.key))
+    current = catalog.get(partition, keys.object_key(key))
     if current is not None:
-        return decode_object(current) == entry.record
-    prefix = keys.versions_prefix(entry.key)
+        return decode_object(current) == record
+    prefix = keys.versions_prefix(key)
     first = catalog.scan(partition, prefix, keys.behind_prefix(prefix), limit=1)
-    return bool(first) and first[0][0] == keys.version_key(entry.key, entry.place)
+    return bool(first) and first[0][0] == keys.version_key(key, version_place)
 
 
 def _resolve_marker(catalog: Catalog, partition: str, query: VersionsQuery) -> str:

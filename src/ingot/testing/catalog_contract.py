@@ -147,7 +147,8 @@ class CatalogContract:
 
             def skim(start: bytes, stop: bytes, limit: int = 10, skip: int = 2) -> list[bytes]:
                 found = catalog.skim(P, start, stop, skip=skip, delimiter=b"/", limit=limit)
-                assert all(value == b"v" + key for key, value in found)
+                for key, value in found:
+                    assert value == (None if b"/" in key[skip:] else b"v" + key)
                 return [key for key, _ in found]
 
             firsts = [b"o/a", b"o/b/1", b"o/b0", b"o/c/", b"o/\xc3\xa4/\x01"]

@@ -32,7 +32,7 @@ class CountingCatalog(MemoryCatalog):
 
 
 def list_names(catalog, *, prefix="", delimiter="", limit=1000):
-    entries, truncated = walk(
+    found = walk(
         catalog,
         "p",
         keys.OBJECTS,
@@ -41,7 +41,7 @@ def list_names(catalog, *, prefix="", delimiter="", limit=1000):
         position=b"",
         limit=limit,
     )
-    return [entry if isinstance(entry, str) else entry.key for entry in entries], truncated
+    return sorted(found.names() + found.prefix_names(), key=str.encode), found.truncated
 
 
 def test_a_large_folder_costs_two_reads():

@@ -148,11 +148,12 @@ class Catalog(Protocol):
 
     def skim(
         self, partition: str, start: bytes, stop: bytes, *, skip: int, delimiter: bytes, limit: int
-    ) -> list[tuple[bytes, bytes]]:
+    ) -> list[tuple[bytes, bytes | None]]:
         """Return pairs as `scan` does, but of keys that share a beginning only the first one.
 
         A key that holds `delimiter` behind its first `skip` bytes hides the keys that begin like
-        it up to there, the delimiter included. Hidden keys are sought past and not read.
+        it up to there, the delimiter included. Hidden keys are sought past and not read, nor is
+        the value of a key that holds it: `None` stands in its place.
 
         Args:
             partition: where to look.

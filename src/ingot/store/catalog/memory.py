@@ -89,13 +89,13 @@ class MemoryCatalog:
 
     def skim(
         self, partition: str, start: bytes, stop: bytes, *, skip: int, delimiter: bytes, limit: int
-    ) -> list[tuple[bytes, bytes]]:
-        """Return the first key and value of each group."""
-        found: list[tuple[bytes, bytes]] = []
+    ) -> list[tuple[bytes, bytes | None]]:
+        """Return the first key of each group."""
+        found: list[tuple[bytes, bytes | None]] = []
         while len(found) < limit and (rows := self.scan(partition, start, stop, limit=1)):
-            found += rows
-            key = rows[0][0]
+            key, value = rows[0]
             at = key.find(delimiter, skip)
+            found.append((key, value if at < 0 else None))
             start = key + b"\1" if at < 0 else key[:at] + behind(delimiter)
         return found
 

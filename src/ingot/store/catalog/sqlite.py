@@ -28,6 +28,7 @@ from ingot.store.catalog.contract import (
     behind,
 )
 from ingot.store.catalog.counters import added
+from ingot.store.catalog.schema import prepare
 from ingot.store.catalog.transaction import Transaction
 from ingot.store.catalog.turnstile import Turnstile
 from ingot.store.errors import (
@@ -39,13 +40,12 @@ from ingot.store.errors import (
 )
 from ingot.store.space import Space
 
-# "INGO": tells a catalog from any other SQLite file.
-APPLICATION_ID = 0x494E474F
-SCHEMA_VERSION = 3
 CATALOG_FILE = "catalog.sqlite"
 
 PAGE_BYTES = 4096
-CACHE_BYTES = 32 * MIB
+WRITER_CACHE_BYTES = 32 * MIB
+# The kernel holds the file's pages already, and a page of its costs less than a fresh one of ours.
+READER_CACHE_BYTES = 4 * MIB
 WAL_BYTES_KEPT = 64 * MIB
 CHECKPOINT_PAGES = 8000
 # Small devices have a small log.
@@ -57,24 +57,6 @@ FREE_FRACTION = 10
 PAGES_PER_COMMIT = 8
 BUSY_TIMEOUT_S = 30.0
 STATEMENTS_CACHED = 64
-
-_SCHEMA = """
-CREATE TABLE attachment (
-  id INTEGER PRIMARY KEY,
-  bytes BLOB NOT NULL
-);
-CREATE TABLE record (
-  partition TEXT NOT NULL,
-  key BLOB NOT NULL,
-  value BLOB NOT NULL,
-  attachment_id INTEGER,
-  PRIMARY KEY (partition, key)
-) WITHOUT ROWID;
-CREATE TRIGGER record_replaced AFTER UPDATE ON record WHEN old.attachment_id IS NOT NULL
-BEGIN DELETE FROM attachment WHERE id = old.attachment_id; END;
-CREATE TRIGGER record_deleted AFTER DELETE ON record WHEN old.attachment_id IS NOT NULL
-BEGIN DELETE FROM attachment WHERE id = old.attachment_id; END;
-"""
 
 _DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 _FULL = StoreFullError("the catalog's device is full", hint="free some space")
@@ -140,8 +122,8 @@ class SqliteCatalog:
 
     def skim(
         self, partition: str, start: bytes, stop: bytes, *, skip: int, delimiter: bytes, limit: int
-    ) -> list[tuple[bytes, bytes]]:
-        """Return the first key and value of each group."""
+    ) -> list[tuple[bytes, bytes | None]]:
+        """Return the first key of each group."""
         parameters = {
             "partition": partition,
             "start": start,
@@ -158,7 +140,7 @@ class SqliteCatalog:
     ) -> Iterator[tuple[bytes, bytes]]:
         """Yield what is in some ranges at one moment: one read transaction."""
         scan = statements.SCANS[True, False]
-        with contextlib.closing(self._connect()) as connection:
+        with contextlib.closing(self._connect(READER_CACHE_BYTES)) as connection:
             connection.execute("PRAGMA query_only = ON")
             connection.execute("BEGIN")
             try:
@@ -187,7 +169,7 @@ class SqliteCatalog:
         pages = max(1, min(GIVE_BACK_PAGES, self._space.log_bytes_max() // PAGE_BYTES // 2))
         with (
             contextlib.closing(Turnstile(self._path.parent)) as turnstile,
-            contextlib.closing(self._connect()) as connection,
+            contextlib.closing(self._connect(WRITER_CACHE_BYTES)) as connection,
             turnstile,
         ):
             free: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
@@ -232,9 +214,9 @@ class SqliteCatalog:
             reader.close()
 
     def _prepare(self, directory: Path) -> sqlite3.Connection:
-        writer = self._connect()
+        writer = self._connect(WRITER_CACHE_BYTES)
         try:
-            _prepare_schema(writer, self._path)
+            prepare(writer, self._path)
         except BaseException:
             writer.close()
             raise
@@ -242,7 +224,7 @@ class SqliteCatalog:
         fsync_directory(directory)
         return writer
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, cache_bytes: int) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._path,
             timeout=BUSY_TIMEOUT_S,
@@ -259,14 +241,15 @@ class SqliteCatalog:
             # Some builds overwrite what is deleted, which makes a log of each delete. Whoever
             # can read the file can read the objects as well.
             connection.execute("PRAGMA secure_delete = OFF")
-            connection.execute(f"PRAGMA cache_size = -{CACHE_BYTES // 1024}")
+            connection.execute(f"PRAGMA cache_size = -{cache_bytes // 1024}")
             # What the log holds may need as much room again in the file.
             log_bytes = self._space.log_bytes_max()
             pages = max(CHECKPOINT_PAGES_MIN, min(CHECKPOINT_PAGES, log_bytes // PAGE_BYTES))
             connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
             kept_bytes = min(WAL_BYTES_KEPT, 2 * log_bytes)
             connection.execute(f"PRAGMA journal_size_limit = {kept_bytes}")
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            # The latter comes of a message that quotes a damaged schema.
             connection.close()
             raise StoreFormatError(f"{self._path} cannot be opened: {error}") from error
         return connection
@@ -275,6 +258,8 @@ class SqliteCatalog:
         try:
             # fetchall ends the read transaction at once: an open one would hold up checkpoints.
             return self._reader().execute(statement, parameters).fetchall()
+        except UnicodeDecodeError as error:
+            raise CatalogDamagedError(f"{self._path} is damaged: {error}") from error
         except sqlite3.Error as error:
             raise self._unreadable(error) from error
 
@@ -288,7 +273,7 @@ class SqliteCatalog:
         try:
             reader: sqlite3.Connection = self._readers.connection
         except AttributeError:
-            reader = self._readers.connection = self._connect()
+            reader = self._readers.connection = self._connect(READER_CACHE_BYTES)
             reader.execute("PRAGMA query_only = ON")
             with self._readers_lock:
                 self._open_readers.append(reader)
@@ -373,26 +358,3 @@ def _apply(transaction: Transaction, commit: Commit) -> Exception | None:
     for key in commit.deletes:
         transaction.delete(partition, key)
     return None
-
-
-def _prepare_schema(connection: sqlite3.Connection, path: Path) -> None:
-    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if (application_id, version) == (0, 0):
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if tables:
-            raise StoreFormatError(f"{path} is no catalog of Ingot")
-        connection.executescript(
-            f"BEGIN; PRAGMA application_id = {APPLICATION_ID};"
-            f" PRAGMA user_version = {SCHEMA_VERSION}; {_SCHEMA} COMMIT;"
-        )
-    elif application_id != APPLICATION_ID:
-        raise StoreFormatError(f"{path} is no catalog of Ingot")
-    elif version < SCHEMA_VERSION:
-        # Versions brought new keys and no other tables: what is there is good as it is.
-        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    elif version > SCHEMA_VERSION:
-        raise StoreFormatError(
-            f"{path} has format {version}; this version reads up to {SCHEMA_VERSION}",
-            hint="use the version of Ingot that wrote it, or a newer one",
-        )

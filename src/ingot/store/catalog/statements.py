@@ -24,16 +24,16 @@ SCANS = {
     (True, True): _SCAN + " AND key < ?" + _DOWN,
 }
 # One statement for a thousand seeks. `step` holds the key that was found last; the next one is
-# the first behind all that begins with it up to the delimiter, or behind the key itself.
+# the first behind all that begins with it up to the delimiter, or behind the key itself. To read
+# values as well would seek each key a second time.
 SKIM = """
-WITH RECURSIVE step (key, value) AS (
+WITH RECURSIVE step (key) AS (
   SELECT * FROM (
-    SELECT key, value FROM record
+    SELECT key FROM record
     WHERE partition = :partition AND key >= :start AND key < :stop ORDER BY key LIMIT 1
   )
   UNION ALL
-  SELECT next.key, next.value FROM step JOIN record AS next ON next.partition = :partition
-  AND next.key = (
+  SELECT (
     SELECT key FROM record WHERE partition = :partition AND key < :stop
     AND key >= CASE instr(substr(step.key, :skip + 1), :delimiter)
       WHEN 0 THEN CAST(step.key || X'01' AS BLOB)
@@ -41,9 +41,12 @@ WITH RECURSIVE step (key, value) AS (
         substr(step.key, 1, :skip + instr(substr(step.key, :skip + 1), :delimiter) - 1) || :behind
         AS BLOB)
     END ORDER BY key LIMIT 1
-  )
+  ) FROM step WHERE step.key IS NOT NULL
   LIMIT :limit
-) SELECT key, value FROM step
+)
+SELECT key, CASE instr(substr(key, :skip + 1), :delimiter) WHEN 0 THEN (
+  SELECT value FROM record WHERE partition = :partition AND key = step.key
+) END FROM step WHERE key IS NOT NULL
 """
 INTEGRITY_CHECK = "PRAGMA integrity_check(100)"
 NEXT_PARTITION = "SELECT partition FROM record WHERE partition > ? ORDER BY partition LIMIT 1"
