@@ -10,9 +10,11 @@ import msgspec
 
 from ingot.s3 import xml
 from ingot.s3.dates import format_iso8601
+from ingot.s3.documents import plainlist
 from ingot.s3.documents.common import (
     Owner,
     decode_name,
+    decode_names,
     encode_name,
     encode_names,
     parse_bool,
@@ -21,7 +23,9 @@ from ingot.s3.documents.common import (
     parse_owner,
     render_owner,
 )
+from ingot.s3.documents.plainlist import PlainObjects
 from ingot.s3.etags import unquote_etag
+from ingot.s3.headers import STANDARD
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
@@ -31,7 +35,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     modified_ns: int
     etag: str
     size_bytes: int
-    storage_class: str = "STANDARD"
+    storage_class: str = STANDARD
     owner: Owner | None = None
     checksum_algorithm: str | None = None
 
@@ -46,7 +50,7 @@ class VersionEntry(NamedTuple):
     is_delete_marker: bool = False
     etag: str = ""
     size_bytes: int = 0
-    storage_class: str = "STANDARD"
+    storage_class: str = STANDARD
     owner: Owner | None = None
 
 
@@ -166,11 +170,11 @@ def parse_objects(data: bytes) -> ObjectList:
     Raises:
         S3Error: `MalformedXML`.
     """
-    root = xml.parse(data, "ListBucketResult", lenient=True)
+    root, entries = _parse_listing(data)
     coding = root.optional("EncodingType")
     return ObjectList(
         *_parse_head(root, coding),
-        _parse_entries(root, coding),
+        entries,
         _parse_prefixes(root, coding),
         decode_name(root.get("Marker"), coding),
         _optional_name(root, "NextMarker", coding),
@@ -183,11 +187,11 @@ def parse_objects_v2(data: bytes) -> ObjectListV2:
     Raises:
         S3Error: `MalformedXML`.
     """
-    root = xml.parse(data, "ListBucketResult", lenient=True)
+    root, entries = _parse_listing(data)
     coding = root.optional("EncodingType")
     return ObjectListV2(
         *_parse_head(root, coding),
-        _parse_entries(root, coding),
+        entries,
         _parse_prefixes(root, coding),
         root.optional("ContinuationToken"),
         root.optional("NextContinuationToken"),
@@ -272,6 +276,32 @@ def _class_and_owner(storage_class: str, owner: Owner | None) -> str:
     return xml.leaf("StorageClass", storage_class) + render_owner(owner)
 
 
+def _parse_listing(data: bytes) -> tuple[xml.Element, list[Entry]]:
+    plain = plainlist.split(data)
+    if plain is not None:
+        root = xml.parse(plain.rest, "ListBucketResult", lenient=True)
+        # They stood where objects stand, and nowhere else.
+        if [len(element.children) for element in root.all("Contents")] == [0]:
+            return root, _plain_entries(plain, root.optional("EncodingType"))
+    root = xml.parse(data, "ListBucketResult", lenient=True)
+    return root, _parse_entries(root, root.optional("EncodingType"))
+
+
+def _plain_entries(plain: PlainObjects, coding: str | None) -> list[Entry]:
+    return list(
+        map(
+            Entry,
+            decode_names(plain.keys, coding),
+            plain.modified_ns,
+            plain.etags,
+            plain.sizes_bytes,
+            [storage_class or STANDARD for storage_class in plain.classes],
+            plain.owners,
+            plain.algorithms,
+        )
+    )
+
+
 def _parse_entries(root: xml.Element, coding: str | None) -> list[Entry]:
     return [
         Entry(
@@ -279,7 +309,7 @@ def _parse_entries(root: xml.Element, coding: str | None) -> list[Entry]:
             parse_instant(element, "LastModified"),
             unquote_etag(element.get("ETag")),
             parse_int(element, "Size"),
-            element.get("StorageClass", "STANDARD"),
+            element.get("StorageClass", STANDARD),
             parse_owner(element),
             element.optional("ChecksumAlgorithm"),
         )
@@ -312,7 +342,7 @@ def _parse_version(element: xml.Element, coding: str | None) -> VersionEntry:
         element.name == "DeleteMarker",
         unquote_etag(element.get("ETag")),
         parse_int(element, "Size", 0),
-        element.get("StorageClass", "STANDARD"),
+        element.get("StorageClass", STANDARD),
         parse_owner(element),
     )
 
