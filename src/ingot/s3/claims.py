@@ -119,7 +119,7 @@ def parse_authorization(headers: Mapping[str, str]) -> Claim:
             " AWS4-HMAC-SHA256.",
         )
     credential, names, claimed = match.groups()
-    access_key, date, region = _parse_credential(credential, "AuthorizationHeaderMalformed")
+    access_key, date, region = parse_credential(credential, "AuthorizationHeaderMalformed")
     if not _SIGNATURE.fullmatch(claimed):
         raise S3Error(
             "AuthorizationHeaderMalformed",
@@ -175,7 +175,7 @@ def parse_presigned(query: Query, headers: Mapping[str, str]) -> Claim:
         ) from error
     if wanted.get("X-Amz-Algorithm") != ALGORITHM:
         raise S3Error(code, f'X-Amz-Algorithm only supports "{ALGORITHM}"')
-    access_key, date, region = _parse_credential(credential, code)
+    access_key, date, region = parse_credential(credential, code)
     signed_headers = tuple(names.split(";", SIGNED_HEADERS_MAX))
     if not _SIGNATURE.fullmatch(claimed):
         raise S3Error(code, "X-Amz-Signature is not valid.")
@@ -280,7 +280,8 @@ def verify(
     raise S3Error("SignatureDoesNotMatch", AWSAccessKeyId=claim.access_key)
 
 
-def _parse_credential(credential: str, code: str) -> tuple[str, str, str]:
+def parse_credential(credential: str, code: str) -> tuple[str, str, str]:
+    """Read a credential: access key, date and region; its errors have the given code."""
     # Only what may be one is remembered: whoever sends garbage must not fill memory with it.
     short = len(credential) <= _CREDENTIAL_REMEMBERED_LENGTH_MAX
     return (_remembered_credential if short else _split_credential)(credential, code)

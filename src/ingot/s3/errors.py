@@ -55,6 +55,9 @@ ERRORS: dict[str, ErrorRow] = {
         400,
         "You did not provide the number of bytes specified by the Content-Length HTTP header.",
     ),
+    "IncorrectNumberOfFilesInPostRequest": ErrorRow(
+        400, "POST requires exactly one file upload per request."
+    ),
     "InternalError": ErrorRow(500, "An internal error occurred. Try again."),
     "IllegalVersioningConfigurationException": ErrorRow(
         400, "The versioning configuration that you specified is not valid."
@@ -85,6 +88,10 @@ ERRORS: dict[str, ErrorRow] = {
         "The list of parts was not in ascending order. The parts list must be specified in order"
         " by part number.",
     ),
+    "InvalidPolicyDocument": ErrorRow(
+        400,
+        "The content of the form does not meet the conditions specified in the policy document.",
+    ),
     "InvalidRange": ErrorRow(416, "The requested range is not satisfiable."),
     "InvalidRequest": ErrorRow(400, "The request is not valid."),
     "InvalidStorageClass": ErrorRow(400, "The storage class that you specified is not valid."),
@@ -104,6 +111,12 @@ ERRORS: dict[str, ErrorRow] = {
         400, "Your metadata headers exceed the maximum allowed metadata size."
     ),
     "MethodNotAllowed": ErrorRow(405, "The specified method is not allowed against this resource."),
+    "MalformedPOSTRequest": ErrorRow(
+        400, "The body of your POST request is not well-formed multipart/form-data."
+    ),
+    "MaxPostPreDataLengthExceededError": ErrorRow(
+        400, "Your POST request fields preceding the upload file were too large."
+    ),
     "MissingContentLength": ErrorRow(411, "You must provide the Content-Length HTTP header."),
     "MissingRequestBodyError": ErrorRow(400, "The request body is empty."),
     "MissingSecurityHeader": ErrorRow(400, "Your request is missing a required header."),

@@ -90,6 +90,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _row("ListObjectsV2", "GET bucket ?list-type", "ListBucket", "listing"),
     _row("ListObjectVersions", "GET bucket ?versions", "ListBucketVersions", "listing"),
     _row("PutObject", "PUT object", "PutObject", "objects"),
+    _row("PostObject", "POST bucket", "PutObject", "forms"),
     _row("GetObject", "GET object", "GetObject", "objects"),
     _row("HeadObject", "HEAD object", "GetObject", "objects"),
     _row("GetObjectAttributes", "GET object ?attributes", "GetObjectAttributes", "attributes"),
@@ -130,7 +131,6 @@ OPERATIONS: tuple[Operation, ...] = (
 
 def _unimplemented() -> Iterable[UnimplementedOperation]:
     plain = (
-        ("PostObject", "POST bucket"),
         ("GetObjectTorrent", "GET object ?torrent"),
         ("SelectObjectContent", "POST object ?select&select-type"),
         ("RestoreObject", "POST object ?restore"),

@@ -20,7 +20,7 @@ EQUAL, STARTS_WITH = "eq", "starts-with"
 POLICY_BYTES_MAX = 64 * KIB
 _CONDITIONS_MAX = 128
 # Fields that no condition need speak of.
-_FREE = frozenset({"file", "policy", "x-amz-signature", "awsaccesskeyid", "signature"})
+_FREE = frozenset({"bucket", "file", "policy", "x-amz-signature", "awsaccesskeyid", "signature"})
 _FREE_PREFIX = "x-ignore-"
 
 
@@ -57,7 +57,7 @@ def parse(text: str) -> PostPolicy:
     """Read a policy as the form carries it.
 
     Raises:
-        S3Error: `InvalidArgument` when it is none.
+        S3Error: `InvalidPolicyDocument` when it is none.
     """
     try:
         if len(text) > POLICY_BYTES_MAX:
@@ -137,4 +137,4 @@ def signed_fields(
 
 
 def _invalid(why: str) -> S3Error:
-    return S3Error("InvalidArgument", f"The policy of the form is not valid: {why}.")
+    return S3Error("InvalidPolicyDocument", f"The policy of the form is not valid: {why}.")

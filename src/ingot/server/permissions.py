@@ -27,8 +27,9 @@ _OF_VERSION: Mapping[str, str] = {
     "s3:DeleteObjectTagging": "s3:DeleteObjectVersionTagging",
     "s3:DeleteObject": "s3:DeleteObjectVersion",
 }
-# Its keys are in the body: each is asked for when that was read.
-_ASKS_LATER = "DeleteObjects"
+# Their keys are in the body: each is asked for when that was read.
+_ASK_LATER = frozenset({"DeleteObjects", "PostObject"})
+_POSTS = "PostObject"
 # Condition keys that are a header of the request.
 _HEADERS: Mapping[str, str] = {
     "aws:useragent": "user-agent",
@@ -79,7 +80,7 @@ def needs_of(request: Request) -> list[Need]:
         S3Error: `InvalidArgument` for a copy source that is none.
     """
     operation, headers = request.operation, request.headers
-    if operation.name == _ASKS_LATER:
+    if operation.name in _ASK_LATER and not request.key:
         return []
     target = (request.bucket, request.key)
     needs = [Need(versioned(operation.action, request.parameters.get("versionId")), *target)]
@@ -119,8 +120,7 @@ def context_of(request: Request, identity: Identity, now_ns: int) -> dict[str, l
         context["aws:sourceip"] = [request.remote]
     if identity.name:
         context["aws:username"] = context["aws:userid"] = [identity.name]
-        in_header = "authorization" in headers
-        context["s3:authtype"] = ["REST-HEADER" if in_header else "REST-QUERY-STRING"]
+        context["s3:authtype"] = [_auth_type(request)]
         version_4 = isinstance(request.claim, Claim)
         context["s3:signatureversion"] = ["AWS4-HMAC-SHA256" if version_4 else "AWS"]
     for key, name in _HEADERS.items():
@@ -132,6 +132,12 @@ def context_of(request: Request, identity: Identity, now_ns: int) -> dict[str, l
     _add_tags(context, headers)
     _add_retention(context, headers, now_ns)
     return context
+
+
+def _auth_type(request: Request) -> str:
+    if request.operation.name == _POSTS:
+        return "POST"
+    return "REST-HEADER" if "authorization" in request.headers else "REST-QUERY-STRING"
 
 
 def _add_tags(context: dict[str, list[str]], headers: Mapping[str, str]) -> None:

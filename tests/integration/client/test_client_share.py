@@ -19,6 +19,12 @@ def guest_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.fixture(params=["remote", "elsewhere"])
+def either(request: pytest.FixtureRequest) -> Any:
+    """Our server, and another service."""
+    return request.getfixturevalue(request.param)
+
+
 def run(command: str, file: Path, name: str = "") -> None:
     """Do what a guest does with a command: put names in and run it."""
     placed = command.strip().replace("'<FILE>'", f'"{file}"').replace("<NAME>", name)
@@ -34,19 +40,27 @@ class TestUpload:
         run(shared.out, guest_file)
         assert remote.objects() == {"in/a b": BODY}
 
-    def test_any_name_below_by_a_form(self, cli: Any, elsewhere: Any, guest_file: Path) -> None:
-        shared = cli("share", "upload", "--recursive", "--json", f"{elsewhere.address}/in/")
+    def test_any_name_below_by_a_form(self, cli: Any, either: Any, guest_file: Path) -> None:
+        shared = cli("share", "upload", "--recursive", "--json", f"{either.address}/in/")
         (document,) = shared.documents()
         assert document["fields"]["key"] == "in/"
         run(document["share"], guest_file, "x")
-        assert elsewhere.objects() == {"in/x": BODY}
+        assert either.objects() == {"in/x": BODY}
 
-    def test_a_type_and_a_size_by_a_form(self, cli: Any, elsewhere: Any, guest_file: Path) -> None:
+    def test_a_type_and_a_size_by_a_form(self, cli: Any, either: Any, guest_file: Path) -> None:
         arguments = ("--content-type", "text/plain", "--max-size", "1K")
-        shared = cli("share", "upload", *arguments, f"{elsewhere.address}/note")
+        shared = cli("share", "upload", *arguments, f"{either.address}/note")
         run(shared.out, guest_file)
-        head = elsewhere.head("note")
+        head = either.head("note")
         assert (head["ContentType"], head["ContentLength"]) == ("text/plain", len(BODY))
+
+    def test_a_form_takes_no_more_than_it_says(
+        self, cli: Any, remote: Any, guest_file: Path
+    ) -> None:
+        shared = cli("share", "upload", "--max-size", "5", f"{remote.address}/note")
+        with pytest.raises(subprocess.CalledProcessError):
+            run(shared.out, guest_file)
+        assert remote.objects() == {}
 
     def test_what_cannot_be_shared(
         self, cli: Any, remote: Any, guest_file: Path, monkeypatch: pytest.MonkeyPatch
