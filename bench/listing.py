@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ingot.s3.documents import listing as documents
+from ingot.server.handlers.listing import object_columns
 from ingot.store import keys
 from ingot.store.catalog.contract import Put
 from ingot.store.fences import Versioning
@@ -207,18 +208,10 @@ def _render(
             max_keys=PAGE_KEYS,
             encoding_type="url",
             is_truncated=page.truncated,
-            entries=[
-                documents.Entry(
-                    item.key,
-                    item.record.modified_ns,
-                    item.record.etag,
-                    item.record.size_bytes,
-                    item.storage_class,
-                )
-                for item in page.objects
-            ],
+            entries=(),
             common_prefixes=page.prefixes,
-        )
+        ),
+        object_columns(page, None),
     )
 
 

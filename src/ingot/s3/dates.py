@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import calendar
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
 NS_PER_S = 1_000_000_000
+_NS_PER_MS = 1_000_000
 # How many instants, rendered to the second, are remembered.
 SECONDS_CACHED = 4096
 
@@ -40,15 +42,28 @@ def parse_http_date(text: str) -> int | None:
 
 def format_iso8601(time_ns: int) -> str:
     """Write `2026-11-24T02:05:00.123Z`, as the XML documents do."""
-    seconds, rest_ns = divmod(time_ns, NS_PER_S)
-    return f"{_whole_seconds(seconds)}.{rest_ns // 1_000_000:03d}Z"
+    return _WHOLE_SECONDS[time_ns // NS_PER_S] + _MILLISECONDS[time_ns // _NS_PER_MS % 1000]
 
 
-# A list page has a thousand of these, many of the same second; isoformat is ten times as fast as
-# strftime.
-@lru_cache(SECONDS_CACHED)
-def _whole_seconds(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
+def format_all_iso8601(times_ns: Sequence[int]) -> list[str]:
+    """Write many instants so, in a third of the time."""
+    seconds, rests = _WHOLE_SECONDS, _MILLISECONDS
+    return [seconds[at // NS_PER_S] + rests[at // _NS_PER_MS % 1000] for at in times_ns]
+
+
+class _WholeSeconds(dict[int, str]):
+    """Instants without their milliseconds: of a list page's thousand many are of one second."""
+
+    def __missing__(self, seconds: int) -> str:
+        if len(self) >= SECONDS_CACHED:
+            self.clear()
+        # Ten times as fast as strftime.
+        text = self[seconds] = datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
+        return text
+
+
+_WHOLE_SECONDS = _WholeSeconds()
+_MILLISECONDS = tuple(f".{number:03d}Z" for number in range(1000))
 
 
 def parse_iso8601(text: str) -> int:

@@ -6,7 +6,7 @@ Namespaces are read and dropped, as Amazon does: clients send theirs, another, o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NoReturn
 from xml.parsers import expat
 
@@ -189,9 +189,37 @@ def render(element: Element) -> str:
     return node(element.name, *(render(child) for child in element.children))
 
 
+def rows(count: int, *columns: str | Sequence[str]) -> list[str]:
+    """Return the pieces of `count` elements that are alike, to be joined.
+
+    Args:
+        count: how many elements.
+        columns: what each consists of, in order: a text that all have, or the texts of each.
+    """
+    merged: list[str | Sequence[str]] = []
+    for column in columns:
+        last = merged[-1] if merged else None
+        if isinstance(column, str) and isinstance(last, str):
+            merged[-1] = last + column
+        else:
+            merged.append(column)
+    pieces = [column if isinstance(column, str) else "" for column in merged] * count
+    for index, column in enumerate(merged):
+        if not isinstance(column, str):
+            pieces[index :: len(merged)] = column
+    return pieces
+
+
 def document(root: str, *content: str) -> bytes:
     """Write a whole document in S3's namespace."""
-    return f'{DECLARATION}<{root} xmlns="{NAMESPACE}">{"".join(content)}</{root}>'.encode()
+    return document_of(root, content)
+
+
+def document_of(root: str, content: Iterable[str]) -> bytes:
+    """Write a document of many pieces."""
+    # Joined once: a page of a listing is a third of a megabyte.
+    opening = f'{DECLARATION}<{root} xmlns="{NAMESPACE}">'
+    return "".join([opening, *content, f"</{root}>"]).encode()
 
 
 def _escape_one(match: re.Match[str]) -> str:

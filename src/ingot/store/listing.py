@@ -39,9 +39,12 @@ class Walk(NamedTuple):
     prefixes: list[bytes]
     truncated: bool
 
-    def names(self) -> list[str]:
-        """Return the S3 keys of the rows of a space that has nothing behind them."""
-        return _readable(lambda: keys.names_of([key for key, _ in self.rows]))
+    def columns(self) -> tuple[list[str], Sequence[bytes]]:
+        """Return the S3 keys and the values of the rows."""
+        if not self.rows:
+            return [], ()
+        catalog_keys, values = zip(*self.rows, strict=True)
+        return _readable(lambda: keys.names_of(catalog_keys)), values
 
     def split_names(self) -> list[tuple[str, str]]:
         """Return the S3 keys of the rows, and what follows each behind the separator."""

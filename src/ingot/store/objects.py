@@ -319,10 +319,10 @@ class Objects:
             position=position,
             limit=limit,
         )
-        values = [value for _, value in found.rows]
+        names, values = found.columns()
         return Page(
-            found.names(),
-            decode_page(values),
+            names,
+            decode_page(names, values),
             storage_classes_of(values),
             found.prefix_names(),
             found.truncated,

@@ -7,8 +7,10 @@ are when a version moves, so damage is never summed up anew. Records of before h
 
 from __future__ import annotations
 
+import contextlib
 import struct
 from collections.abc import Sequence
+from itertools import repeat
 from operator import itemgetter
 from typing import Final
 
@@ -93,8 +95,8 @@ def decode_object(value: bytes) -> ObjectRecord:
         raise _unreadable("", error) from error
 
 
-def decode_listed(value: bytes) -> ListedRecord:
-    """Read the leading fields of a record, as `decode_object` does.
+def decode_listed(value: bytes, key: str = "") -> ListedRecord:
+    """Read the leading fields of a record, as `decode_object` does; a damaged one is called `key`.
 
     Raises:
         RecordDamagedError: this is no record.
@@ -102,29 +104,31 @@ def decode_listed(value: bytes) -> ListedRecord:
     try:
         return _decode_listed(value[_HEAD_BYTES:] if value[0] == _MARK else value)
     except UNREADABLE as error:
-        raise _unreadable("", error) from error
+        raise _unreadable(key, error) from error
 
 
-def decode_page(values: Sequence[bytes]) -> list[ListedRecord]:
+def decode_page(names: Sequence[str], values: Sequence[bytes]) -> list[ListedRecord]:
     """Read the leading fields of the records of a page, as `decode_listed` does.
+
+    Each is read by itself: a damaged one must not become one with the next.
 
     Raises:
         RecordDamagedError: one of these is no record.
     """
-    try:
+    with contextlib.suppress(*UNREADABLE):  # which one it is is told below
         if set(map(_FIRST, values)) == {_MARK}:
             return [_decode_listed(value[_HEAD_BYTES:]) for value in values]
-    except UNREADABLE as error:
-        raise _unreadable("", error) from error
-    return [decode_listed(value) for value in values]
+    return [decode_listed(value, name) for name, value in zip(names, values, strict=True)]
 
 
 def storage_classes_of(values: Sequence[bytes]) -> list[str]:
     """Return the storage classes of records, the last of their fields; unverified, as above."""
-    classes = [STANDARD] * len(values)
-    for index in [at for at, value in enumerate(values) if not value.endswith(_STANDARD)]:
-        classes[index] = decode_object(values[index]).attributes.storage_class
-    return classes
+    if all(map(bytes.endswith, values, repeat(_STANDARD))):
+        return [STANDARD] * len(values)
+    return [
+        STANDARD if value.endswith(_STANDARD) else decode_object(value).attributes.storage_class
+        for value in values
+    ]
 
 
 def _open(key: str, value: bytes) -> tuple[ObjectRecord, int | None]:

@@ -116,10 +116,12 @@ def _walk(
 
 
 def _entries(found: Walk) -> list[_Entry]:
-    entries: list[_Entry] = []
-    for name, (_, value) in zip(found.names(), found.rows, strict=True):
-        record = decode_object(value)
-        entries.append((name, keys.version_place(record.version_id, record.modified_ns), record))
+    names, values = found.columns()
+    records = [decode_object(value) for value in values]
+    entries: list[_Entry] = [
+        (name, keys.version_place(record.version_id, record.modified_ns), record)
+        for name, record in zip(names, records, strict=True)
+    ]
     if found.prefixes:
         entries = sorted(entries + [(name, "", None) for name in found.prefix_names()], key=_ORDER)
     return entries

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import time
+from datetime import UTC, datetime
 
 import pytest
 
 from ingot.s3.dates import (
+    SECONDS_CACHED,
+    format_all_iso8601,
     format_amz_date,
     format_http_date,
     format_iso8601,
@@ -41,6 +44,25 @@ class TestDates:
         assert parse_http_date(format_http_date(AT_NS)) == AT_NS // 10**9
         assert parse_iso8601(format_iso8601(AT_NS)) == AT_NS // 10**6 * 10**6
         assert parse_amz_date(format_amz_date(AT_NS)) == AT_NS // 10**9
+
+    def test_many_instants_are_written_as_each_is(self) -> None:
+        instants = [
+            0,
+            AT_NS,
+            AT_NS + 999_999,
+            AT_NS + 1_000_000,
+            1,
+            999_999_999,
+            253402300799 * 10**9,
+        ]
+        # More seconds than are remembered, and the first ones again.
+        instants += [second * 10**9 + second for second in range(SECONDS_CACHED + 5)] + instants
+        assert format_all_iso8601(instants) == [format_iso8601(at) for at in instants]
+        for at in instants[:7]:
+            assert (
+                format_iso8601(at)[:19] == datetime.fromtimestamp(at // 10**9, UTC).isoformat()[:19]
+            )
+            assert format_iso8601(at)[19:] == f".{at // 10**6 % 1000:03d}Z"
 
     def test_iso8601_of_others(self) -> None:
         expected = AT_NS // 10**9 * 10**9

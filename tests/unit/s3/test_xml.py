@@ -82,3 +82,12 @@ def test_leaves() -> None:
     assert xml.leaf("a", None) == ""
     assert xml.leaf("a", 5) == "<a>5</a>"
     assert xml.flag("a", value=True) == "<a>true</a>"
+
+
+def test_rows_are_the_columns_side_by_side() -> None:
+    pieces = xml.rows(3, "<a>", "<b>", ["1", "2", "3"], "</b>", ["x", "", "z"], "</a>")
+    assert "".join(pieces) == "<a><b>1</b>x</a><a><b>2</b></a><a><b>3</b>z</a>"
+    assert xml.rows(0, "<a>", [], "</a>") == []
+    assert "".join(xml.rows(2, "<a/>")) == "<a/><a/>"
+    with pytest.raises(ValueError, match="assign"):
+        xml.rows(2, "<a>", ["1"], "</a>")

@@ -51,3 +51,12 @@ def test_parts_are_ordered_by_number():
     assert names == sorted(names)
     assert all(name.startswith(keys.parts_prefix("id")) for name in names)
     assert not keys.part_key("id2", 1).startswith(keys.parts_prefix("id"))
+
+
+@given(st.lists(TEXT), st.sampled_from([b"", b"\1behind"]))
+def test_many_names_are_read_as_each_is(names, behind):
+    catalog_keys = [keys.object_key(name) + behind for name in names]
+    assert keys.names_of(catalog_keys) == names
+    assert [keys.split_name(key) for key in catalog_keys] == [
+        (name, behind[1:].decode()) for name in names
+    ]

@@ -41,7 +41,7 @@ def list_names(catalog, *, prefix="", delimiter="", limit=1000):
         position=b"",
         limit=limit,
     )
-    return sorted(found.names() + found.prefix_names(), key=str.encode), found.truncated
+    return sorted(found.columns()[0] + found.prefix_names(), key=str.encode), found.truncated
 
 
 def test_a_large_folder_costs_two_reads():

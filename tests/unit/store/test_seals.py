@@ -6,14 +6,17 @@ import pytest
 
 from ingot.store.blobs.contract import BlobRef
 from ingot.store.errors import RecordDamagedError
-from ingot.store.records import NO_ATTRIBUTES, SCHEMA, ObjectRecord, encode
+from ingot.store.locks import Lock
+from ingot.store.records import NO_ATTRIBUTES, SCHEMA, Attributes, ObjectRecord, encode
 from ingot.store.seals import (
     attachment_of,
     decode_listed,
     decode_object,
+    decode_page,
     open_object,
     open_record,
     seal_object,
+    storage_classes_of,
 )
 
 
@@ -64,6 +67,24 @@ def test_a_cut_record_is_damage(value):
             opened("key", value)
     with pytest.raises(RecordDamagedError):
         decode_listed(value[:9])
+
+
+def test_a_page_of_records_is_read_as_each_of_them_is():
+    bare = a_record(etag="1" * 32, attributes=Attributes(storage_class="GLACIER"))
+    locked = a_record(lock=Lock("GOVERNANCE", 5, hold=True))
+    records = [RECORD, bare, locked]
+    sealed = [seal_object("key", record, None) for record in records]
+    for values in (sealed, [encode(RECORD), *sealed[1:]], []):
+        read = decode_page(["key"] * len(values), values)
+        assert read == [decode_listed(value) for value in values]
+        assert [record.etag for record in read] == [record.etag for record in records][: len(read)]
+        assert storage_classes_of(values) == ["STANDARD", "GLACIER", "STANDARD"][: len(values)]
+
+
+@pytest.mark.parametrize("cut", [0, 1, 9, 20, len(SEALED) - 100])
+def test_a_damaged_record_of_a_page_is_named(cut):
+    with pytest.raises(RecordDamagedError, match="'second'"):
+        decode_page(["first", "second", "third"], [SEALED, SEALED[:cut], SEALED])
 
 
 def test_text_that_is_no_text_is_damage():

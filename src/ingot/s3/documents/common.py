@@ -17,6 +17,7 @@ RULE_ID_LENGTH_MAX = 255
 
 # What percent-encoding leaves as it is; most keys are such, and a page has a thousand.
 _PLAIN = re.compile(r"[A-Za-z0-9._~/-]*")
+_PLAIN_BYTES = bytes(byte for byte in range(128) if _PLAIN.fullmatch(chr(byte)))
 
 
 class Owner(NamedTuple):
@@ -93,7 +94,7 @@ def encode_names(names: Sequence[str], encoding_type: str | None) -> Sequence[st
     joined = "".join(names)
     if encoding_type is None and xml.is_plain(joined):
         return names
-    if encoding_type == URL_ENCODING and _PLAIN.fullmatch(joined):
+    if encoding_type == URL_ENCODING and not joined.encode().translate(None, _PLAIN_BYTES):
         return names
     return [xml.escape(encode_name(name, encoding_type) or "") for name in names]
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from ingot.s3 import xml
-from ingot.s3.dates import format_iso8601
 from ingot.s3.documents import plainlist
+from ingot.s3.documents.columns import ObjectColumns, VersionColumns
+from ingot.s3.documents.columns import render_objects as write_objects
+from ingot.s3.documents.columns import render_versions as write_versions
 from ingot.s3.documents.common import (
     Owner,
     decode_name,
@@ -21,7 +22,6 @@ from ingot.s3.documents.common import (
     parse_instant,
     parse_int,
     parse_owner,
-    render_owner,
 )
 from ingot.s3.documents.plainlist import PlainObjects
 from ingot.s3.etags import unquote_etag
@@ -104,63 +104,78 @@ class VersionList(NamedTuple):
 
 _Page = ObjectList | ObjectListV2 | VersionList
 
-# More than there are storage classes and owners in one listing.
-RENDERED_MAX = 64
-_LATEST = {latest: xml.flag("IsLatest", value=latest) for latest in (False, True)}
 
-
-def render_objects(page: ObjectList) -> bytes:
+def render_objects(page: ObjectList, columns: ObjectColumns | None = None) -> bytes:
     """Write the ListBucketResult of ListObjects.
 
+    Args:
+        page: what the document says.
+        columns: the objects, in the place of the page's entries.
+
     Raises:
         S3Error: `InvalidArgument` for an unknown encoding type.
     """
     coding = page.encoding_type
-    return xml.document(
+    return xml.document_of(
         "ListBucketResult",
-        _render_head(page),
-        xml.leaf("Marker", encode_name(page.marker, coding)),
-        xml.leaf("NextMarker", encode_name(page.next_marker, coding)),
-        _render_entries(page.entries, coding),
-        _render_prefixes(page),
+        [
+            _render_head(page),
+            xml.leaf("Marker", encode_name(page.marker, coding)),
+            xml.leaf("NextMarker", encode_name(page.next_marker, coding)),
+            *write_objects(columns or _object_columns(page.entries), coding),
+            _render_prefixes(page),
+        ],
     )
 
 
-def render_objects_v2(page: ObjectListV2) -> bytes:
+def render_objects_v2(page: ObjectListV2, columns: ObjectColumns | None = None) -> bytes:
     """Write the ListBucketResult of ListObjectsV2.
 
+    Args:
+        page: what the document says.
+        columns: the objects, in the place of the page's entries.
+
     Raises:
         S3Error: `InvalidArgument` for an unknown encoding type.
     """
     coding = page.encoding_type
-    return xml.document(
+    columns = columns or _object_columns(page.entries)
+    return xml.document_of(
         "ListBucketResult",
-        _render_head(page),
-        xml.leaf("KeyCount", len(page.entries) + len(page.common_prefixes)),
-        xml.leaf("ContinuationToken", page.continuation_token),
-        xml.leaf("NextContinuationToken", page.next_continuation_token),
-        xml.leaf("StartAfter", encode_name(page.start_after, coding)),
-        _render_entries(page.entries, coding),
-        _render_prefixes(page),
+        [
+            _render_head(page),
+            xml.leaf("KeyCount", len(columns.keys) + len(page.common_prefixes)),
+            xml.leaf("ContinuationToken", page.continuation_token),
+            xml.leaf("NextContinuationToken", page.next_continuation_token),
+            xml.leaf("StartAfter", encode_name(page.start_after, coding)),
+            *write_objects(columns, coding),
+            _render_prefixes(page),
+        ],
     )
 
 
-def render_versions(page: VersionList) -> bytes:
+def render_versions(page: VersionList, columns: VersionColumns | None = None) -> bytes:
     """Write ListVersionsResult.
+
+    Args:
+        page: what the document says.
+        columns: the versions, in the place of those of the page.
 
     Raises:
         S3Error: `InvalidArgument` for an unknown encoding type.
     """
     coding = page.encoding_type
-    return xml.document(
+    return xml.document_of(
         "ListVersionsResult",
-        _render_head(page),
-        xml.leaf("KeyMarker", encode_name(page.key_marker, coding)),
-        xml.leaf("VersionIdMarker", page.version_id_marker),
-        xml.leaf("NextKeyMarker", encode_name(page.next_key_marker, coding)),
-        xml.leaf("NextVersionIdMarker", page.next_version_id_marker),
-        *(_render_version(version, coding) for version in page.versions),
-        _render_prefixes(page),
+        [
+            _render_head(page),
+            xml.leaf("KeyMarker", encode_name(page.key_marker, coding)),
+            xml.leaf("VersionIdMarker", page.version_id_marker),
+            xml.leaf("NextKeyMarker", encode_name(page.next_key_marker, coding)),
+            xml.leaf("NextVersionIdMarker", page.next_version_id_marker),
+            *write_versions(columns or _version_columns(page.versions), coding),
+            _render_prefixes(page),
+        ],
     )
 
 
@@ -247,33 +262,18 @@ def _parse_head(
     )
 
 
-def _render_entries(entries: Sequence[Entry], coding: str | None) -> str:
-    # A page of 1,000 is rendered on the server's event loop: one f-string each.
-    names = encode_names([entry.key for entry in entries], coding)
-    etags: Sequence[str] = [entry.etag for entry in entries]
-    if not xml.is_plain("".join(etags)):
-        etags = [xml.escape(etag) for etag in etags]
-    return "".join(
-        [
-            f"<Contents><Key>{name}</Key>"
-            f"<LastModified>{format_iso8601(entry.modified_ns)}</LastModified>"
-            f"<ETag>&quot;{etag}&quot;</ETag>"
-            f"{_algorithm(entry.checksum_algorithm)}<Size>{entry.size_bytes}</Size>"
-            f"{_class_and_owner(entry.storage_class, entry.owner)}</Contents>"
-            for name, etag, entry in zip(names, etags, entries, strict=True)
-        ]
-    )
+def _object_columns(entries: Sequence[Entry]) -> ObjectColumns:
+    rows = [msgspec.structs.astuple(entry) for entry in entries]
+    keys, modified_ns, etags, sizes, classes, owners, algorithms = _columns(rows, 7)
+    return ObjectColumns(keys, modified_ns, etags, sizes, classes, algorithms, owners)
 
 
-# What the objects of a page have in common is rendered once.
-@lru_cache(RENDERED_MAX)
-def _algorithm(name: str | None) -> str:
-    return xml.leaf("ChecksumAlgorithm", name)
+def _version_columns(versions: Sequence[VersionEntry]) -> VersionColumns:
+    return VersionColumns(*_columns(versions, len(VersionColumns._fields)))
 
 
-@lru_cache(RENDERED_MAX)
-def _class_and_owner(storage_class: str, owner: Owner | None) -> str:
-    return xml.leaf("StorageClass", storage_class) + render_owner(owner)
+def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[list[Any]]:
+    return [[row[index] for row in rows] for index in range(count)]
 
 
 def _parse_listing(data: bytes) -> tuple[xml.Element, list[Entry]]:
@@ -317,22 +317,6 @@ def _parse_entries(root: xml.Element, coding: str | None) -> list[Entry]:
     ]
 
 
-def _render_version(version: VersionEntry, coding: str | None) -> str:
-    body = (
-        f"<Key>{xml.escape(encode_name(version.key, coding) or '')}</Key>"
-        f"<VersionId>{xml.escape(version.version_id)}</VersionId>"
-        f"{_LATEST[version.is_latest]}"
-        f"<LastModified>{format_iso8601(version.modified_ns)}</LastModified>"
-    )
-    if version.is_delete_marker:
-        return f"<DeleteMarker>{body}{render_owner(version.owner)}</DeleteMarker>"
-    return (
-        f"<Version>{body}<ETag>&quot;{xml.escape(version.etag)}&quot;</ETag>"
-        f"<Size>{version.size_bytes}</Size>"
-        f"{_class_and_owner(version.storage_class, version.owner)}</Version>"
-    )
-
-
 def _parse_version(element: xml.Element, coding: str | None) -> VersionEntry:
     return VersionEntry(
         decode_name(element.require("Key"), coding),
@@ -349,7 +333,9 @@ def _parse_version(element: xml.Element, coding: str | None) -> VersionEntry:
 
 def _render_prefixes(page: _Page) -> str:
     names = encode_names(page.common_prefixes, page.encoding_type)
-    return "".join([f"<CommonPrefixes><Prefix>{name}</Prefix></CommonPrefixes>" for name in names])
+    return "".join(
+        xml.rows(len(names), "<CommonPrefixes><Prefix>", names, "</Prefix></CommonPrefixes>")
+    )
 
 
 def _parse_prefixes(root: xml.Element, coding: str | None) -> list[str]:

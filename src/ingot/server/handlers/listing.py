@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from ingot.base.limits import LIST_KEYS_MAX
 from ingot.s3.documents import listing as documents
+from ingot.s3.documents.columns import ObjectColumns, VersionColumns
 from ingot.s3.documents.common import Owner
 from ingot.s3.errors import S3Error
 from ingot.s3.headers import parse_count
@@ -15,7 +16,7 @@ from ingot.server.handlers.common import OWNER
 from ingot.server.request import Request
 from ingot.server.response import Response, document
 from ingot.server.service import Service
-from ingot.store.pages import ListedObject, ListedVersion, Page
+from ingot.store.pages import ListedVersion, Page
 
 _VERSION_ID_LENGTH_MAX = 32
 
@@ -34,12 +35,13 @@ async def list_objects(request: Request, service: Service) -> Response:
                 max_keys=limit,
                 encoding_type=parameters.get("encoding-type"),
                 is_truncated=page.truncated,
-                entries=_entries(page.objects, OWNER),
+                entries=(),
                 common_prefixes=page.prefixes,
                 marker=marker,
                 # Amazon says it only with a delimiter; saying it always spares clients a rule.
                 next_marker=page.next_after if page.truncated else None,
-            )
+            ),
+            object_columns(page, OWNER),
         )
     )
 
@@ -67,12 +69,13 @@ async def list_objects_v2(request: Request, service: Service) -> Response:
                 max_keys=limit,
                 encoding_type=parameters.get("encoding-type"),
                 is_truncated=page.truncated,
-                entries=_entries(page.objects, OWNER if with_owner else None),
+                entries=(),
                 common_prefixes=page.prefixes,
                 continuation_token=token,
                 next_continuation_token=_token(page.next_after) if page.truncated else None,
                 start_after=start_after,
-            )
+            ),
+            object_columns(page, OWNER if with_owner else None),
         )
     )
 
@@ -110,13 +113,14 @@ async def list_object_versions(request: Request, service: Service) -> Response:
                 max_keys=limit,
                 encoding_type=parameters.get("encoding-type"),
                 is_truncated=page.truncated,
-                versions=[_version(listed) for listed in page.versions],
+                versions=(),
                 common_prefixes=page.prefixes,
                 key_marker=key_marker,
                 version_id_marker=version_id_marker,
                 next_key_marker=page.next_key if page.truncated else None,
                 next_version_id_marker=(page.next_version_id or None) if page.truncated else None,
-            )
+            ),
+            version_columns(page.versions),
         )
     )
 
@@ -138,33 +142,33 @@ def _page(request: Request, service: Service, *, after: str) -> tuple[Page, int]
     return page, limit
 
 
-def _entries(objects: Sequence[ListedObject], owner: Owner | None) -> list[documents.Entry]:
-    return [
-        documents.Entry(
-            listed.key,
-            (record := listed.record).modified_ns,
-            record.etag,
-            record.size_bytes,
-            listed.storage_class,
-            owner,
-            next(iter(record.checksums)) if record.checksums else None,
-        )
-        for listed in objects
-    ]
+def object_columns(page: Page, owner: Owner | None) -> ObjectColumns:
+    """Return what a document shows of a page's objects."""
+    records = page.records
+    return ObjectColumns(
+        page.keys,
+        [record.modified_ns for record in records],
+        [record.etag for record in records],
+        [record.size_bytes for record in records],
+        page.storage_classes,
+        [next(iter(record.checksums)) if record.checksums else None for record in records],
+        [owner] * len(records),
+    )
 
 
-def _version(listed: ListedVersion) -> documents.VersionEntry:
-    record = listed.record
-    return documents.VersionEntry(
-        key=listed.key,
-        version_id=record.version_id,
-        is_latest=listed.is_latest,
-        modified_ns=record.modified_ns,
-        is_delete_marker=record.delete_marker,
-        etag=record.etag,
-        size_bytes=record.size_bytes,
-        storage_class=record.attributes.storage_class,
-        owner=OWNER,
+def version_columns(versions: Sequence[ListedVersion]) -> VersionColumns:
+    """Return what a document shows of versions."""
+    records = [version.record for version in versions]
+    return VersionColumns(
+        [version.key for version in versions],
+        [record.version_id for record in records],
+        [version.is_latest for version in versions],
+        [record.modified_ns for record in records],
+        [record.delete_marker for record in records],
+        [record.etag for record in records],
+        [record.size_bytes for record in records],
+        [record.attributes.storage_class for record in records],
+        [OWNER] * len(records),
     )
 
 
