@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -76,7 +77,8 @@ def test_a_machine_lives_on_libvirt(libvirt: Any, eventually: Eventually) -> Non
     assert (row["runner"], row["state"]) == ("libvirt", "running")
     assert "demo" in virsh(host, "list", "--name")
     words = Path(f"/proc/{row['pid']}/cmdline").read_bytes().split(b"\0")
-    assert f"name=opt/ingot/data,file={host.folder('demo')}/metadata".encode() in words
+    told = f"name=opt/ingot/data,file={host.folder('demo')}/libvirt/metadata"
+    assert told.encode() in words
     usage = json.loads(host.ingot("stats", "--interval", "100ms", "--json").stdout)
     assert usage["memory_resident_bytes"] > 1 << 20
     assert usage["memory_bytes"] is None
@@ -93,6 +95,34 @@ def test_a_machine_lives_on_libvirt(libvirt: Any, eventually: Eventually) -> Non
     assert host.machines()["demo"]["runner"] == "qemu"
     host.ingot("kill", "demo")
     host.ingot("rm-machine", "--yes", "demo")
+
+
+def test_a_user_s_own_libvirt_takes_disks_cards_and_ports(libvirt: Any) -> None:
+    """All but bridges, for which it needs a helper that root has set up."""
+    host = libvirt
+    own = host.home / "own.qcow2"
+    with socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        number = probe.getsockname()[1]
+    flags = ["--runner", "libvirt", "--disk", "size=8M", "--disk", f"{own},size=9M"]
+    flags += ["--publish", f"[::1]:{number}:80", "--ip", "10.1.2.3", "--ip", "fd00::5"]
+    host.ingot("run", host.build("demo"), *flags, "--detach")
+    host.await_console("demo", "tiny kernel up")
+    row = host.machines()["demo"]
+    assert (row["ip"], row["ip6"]) == ("10.1.2.3", "fd00::5")
+    disks = virsh(host, "domblklist", "demo")
+    assert str(own) in disks
+    assert "disk-0.img" in disks
+    assert host.ingot("port", "demo", "80").stdout == f"[::1]:{number}\n"
+    with socket.create_connection(("::1", number), timeout=10):
+        pass
+    with socket.socket(socket.AF_UNIX) as agent:
+        agent.connect(str(host.folder("demo") / "agent.sock"))
+    assert json.loads(host.ingot("kill", "demo", "--json").stdout)["how"] == "killed"
+    host.ingot("start", "demo")
+    assert json.loads(host.ingot("stop", "demo", "--json").stdout)["how"] == "powered-off"
+    host.ingot("rm-machine", "--yes", "demo")
+    assert own.exists()
 
 
 def test_a_domain_that_is_gone_is_a_stopped_machine(libvirt: Any) -> None:

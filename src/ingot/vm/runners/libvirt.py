@@ -16,6 +16,7 @@ from ingot.vm.networks.forwards import Doors, opened
 from ingot.vm.runners.contract import Launched, Plan
 from ingot.vm.runners.foreign import refuse_shares
 from ingot.vm.runners.libvirt_domain import domain_xml
+from ingot.vm.runners.libvirt_room import agent_path, furnish, owner_of
 from ingot.vm.runners.programs import (
     RefusedError,
     await_process,
@@ -37,7 +38,7 @@ _PROGRAM = "virsh"
 _GONE_TIMEOUT_S = 20.0
 _POLL_S = 0.1
 _SOCKET_PATH_BYTES_MAX = 107  # unix(7)
-_SOCKETS = ("console.sock", "agent.sock")
+_SYSTEM = "qemu:///system"
 _INSTALL = "install the Debian packages libvirt-clients and libvirt-daemon-driver-qemu"
 
 
@@ -71,14 +72,13 @@ class LibvirtRunner:
                 f"machine {machine.name!r}: libvirt runs builds for amd64 here, not {machine.arch}",
                 hint="run it on qemu",
             )
-        for name in _SOCKETS:
-            path = os.fsencode(machine.directory / name)
-            if len(path) > _SOCKET_PATH_BYTES_MAX:
-                raise UsageError(
-                    f"machine {machine.name!r}: libvirt cannot make a socket at so long a path:"
-                    f" {machine.directory / name}",
-                    hint="set INGOT_STATE_DIR to a folder nearer to the root",
-                )
+        longest = agent_path(machine.directory)
+        if len(os.fsencode(longest)) > _SOCKET_PATH_BYTES_MAX:
+            raise UsageError(
+                f"machine {machine.name!r}: libvirt cannot make a socket at so long a path:"
+                f" {longest}",
+                hint="set INGOT_STATE_DIR to a folder nearer to the root",
+            )
 
     def plan(self, machine: Machine) -> Plan:
         """Return the domain, and the command that makes libvirt run it."""
@@ -95,6 +95,10 @@ class LibvirtRunner:
         uri = _default_uri()
         write_atomically(machine.directory / CONNECTION, uri.encode(), mode=0o600)
         _await_gone(machine, uri)
+        try:
+            furnish(machine, _owner(machine, uri))
+        except RefusedError as error:
+            raise _explained(error, machine, uri) from error
         plan = self.plan(machine)
         commands = tuple((program, "-c", uri, *words) for program, *words in plan.commands)
         try:
@@ -148,8 +152,15 @@ class LibvirtRunner:
 def _default_uri() -> str:
     """Return where virsh goes by itself."""
     # As virsh has it: the user's own libvirt, and root's is the host's.
-    own = "qemu:///system" if os.geteuid() == 0 else "qemu:///session"
+    own = _SYSTEM if os.geteuid() == 0 else "qemu:///session"
     return os.environ.get("LIBVIRT_DEFAULT_URI") or own
+
+
+def _owner(machine: Machine, uri: str) -> tuple[int, int] | None:
+    """Return whom libvirt runs QEMU as, if root can let them in."""
+    if os.geteuid() != 0 or uri != _SYSTEM:
+        return None
+    return owner_of(call([_PROGRAM, "-c", uri, "capabilities"], machine.directory))
 
 
 def _await_gone(machine: Machine, uri: str) -> None:
@@ -171,9 +182,9 @@ def _explained(error: RefusedError, machine: Machine, uri: str) -> Error:
     hint = f"libvirt's words are in {MachineFolder(machine.directory).hypervisor_log}"
     if "failed to connect" in error.said.lower():
         hint = "start libvirt's daemon: libvirtd --daemon, or systemctl --user start libvirtd"
-        if uri == "qemu:///system":
+        if uri == _SYSTEM:
             hint = "start libvirt's daemon: systemctl start libvirtd"
-    elif "permission denied" in error.said.lower() and uri == "qemu:///system":
+    elif "permission denied" in error.said.lower() and uri == _SYSTEM:
         hint = (
             f"the system's libvirt runs QEMU as a user of its own, who must be able to enter"
             f" {machine.directory}; or use your own: LIBVIRT_DEFAULT_URI=qemu:///session"

@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from xml.etree.ElementTree import Element, SubElement, indent, register_namespace, tostring
 
 from ingot.vm.disks.config_drive import CONFIG_DRIVE
-from ingot.vm.guest.agent import SOCKET_NAME as AGENT_SOCKET
 from ingot.vm.guest.console import SOCKET_NAME as CONSOLE_SOCKET
 from ingot.vm.machine import Disk, ImageBoot, KernelBoot, Machine, Network, on_config_drive
+from ingot.vm.runners.libvirt_room import agent_path, metadata_path
 from ingot.vm.runners.qemu_boards import PC
 from ingot.vm.runners.qemu_command import (
     UEFI_VARIABLES,
     kernel_command_line,
     user_network,
 )
-from ingot.vm.state.folders import METADATA_NAME
 
 _QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
 register_namespace("qemu", _QEMU)
@@ -35,7 +34,7 @@ def domain_xml(machine: Machine) -> str:
     _add(domain, "vcpu", text=str(machine.cpus))
     if machine.has_metadata and not on_config_drive(machine):
         firmware = _add(domain, "sysinfo", type="fwcfg")
-        file = str(machine.directory / METADATA_NAME)
+        file = str(metadata_path(machine.directory))
         _add(firmware, "entry", name="opt/ingot/data", file=file)
     _system(domain, machine)
     features = _add(domain, "features")
@@ -149,7 +148,7 @@ def _network(devices: Element, index: int, network: Network) -> None:
 
 def _agent(machine: Machine) -> list[str]:
     # Of a channel that libvirt knows it would take the host's end, which holds one client only.
-    path = str(machine.directory / AGENT_SOCKET).replace(",", ",,")
+    path = str(agent_path(machine.directory)).replace(",", ",,")
     port = {
         "driver": "virtserialport",
         "bus": "virtio-serial0.0",
