@@ -41,6 +41,17 @@ def test_a_newer_format_is_refused(tmp_path):
         SqliteCatalog(tmp_path)
 
 
+def test_opening_a_catalog_writes_nothing(tmp_path):
+    catalog = SqliteCatalog(tmp_path)
+    log = tmp_path / "catalog.sqlite-wal"
+    before = log.read_bytes()
+    SqliteCatalog(tmp_path).close()
+    assert catalog.get(P, b"k") is None
+    assert not catalog.give_back()
+    assert log.read_bytes() == before
+    catalog.close()
+
+
 def test_another_database_is_refused(tmp_path):
     change_file(tmp_path, "CREATE TABLE other (id INTEGER)")
     with pytest.raises(StoreFormatError, match="no catalog"):
@@ -189,3 +200,25 @@ def test_two_catalogs_of_one_directory_see_each_other(tmp_path):
         second.close()
 
     asyncio.run(test())
+
+
+@pytest.mark.parametrize(
+    ("code", "fails"), [(sqlite3.SQLITE_IOERR_FSYNC, True), (sqlite3.SQLITE_FULL, False)]
+)
+def test_an_io_error_while_the_file_is_shortened_ends_all_commits(
+    tmp_path, monkeypatch, code, fails
+):
+    def shorten(*_):
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = code
+        raise error
+
+    monkeypatch.setattr(SqliteCatalog, "_shorten", shorten)
+    catalog = SqliteCatalog(tmp_path)
+    if fails:
+        with pytest.raises(StoreFailedError, match="cannot be shortened"):
+            catalog.give_back()
+    else:
+        assert not catalog.give_back()
+    assert (catalog.failure is not None) == fails
+    catalog.close()

@@ -9,6 +9,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ import pytest
 
 Run = Callable[..., str]
 BIN = Path(sys.executable).parent
+# Of one command, on a machine that has much else to do.
+TIMEOUT_S = 300
+LOG_LINES = 30
 
 
 @pytest.fixture
@@ -54,13 +58,33 @@ def run(server: Any, tmp_path: Path) -> Run:
     }
 
     def call(*command: str) -> str:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=120, check=False
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        begun_s = time.monotonic()
+        try:
+            done = subprocess.run(
+                command,
+                env=environment,
+                capture_output=True,
+                text=True,
+                timeout=TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            told = f"{error.stdout!r}\n{error.stderr!r}"
+            pytest.fail(f"{command} took more than {TIMEOUT_S} s\n{told}\n{state_of(server)}")
+        if done.returncode != 0:
+            took_s = time.monotonic() - begun_s
+            ended = f"{command} ended with {done.returncode} after {took_s:.1f} s"
+            pytest.fail(f"{ended}\n{done.stdout}\n{done.stderr}\n{state_of(server)}")
         return done.stdout
 
     return call
+
+
+def state_of(server: Any) -> str:
+    """Say what a failure of a client may come from: the server's end, its log, a busy machine."""
+    lines = server.log().splitlines()[-LOG_LINES:]
+    load = os.getloadavg()[0]
+    return "\n".join([f"server: {server.process.poll()}, load: {load:.1f}", *lines])
 
 
 @pytest.fixture
@@ -86,7 +110,12 @@ def test_aws_cli(run: Run, server: Any, tree: Path, tmp_path: Path, name: str) -
     aws("s3", "sync", f"s3://{name}/tree", str(tmp_path / "back"))
     assert_same(tree, tmp_path / "back")
     assert "dir/" in aws("s3", "ls", f"s3://{name}/tree/")
-    assert aws("s3", "sync", str(tree), f"s3://{name}/tree") == ""
+    again = aws("s3", "sync", str(tree), f"s3://{name}/tree")
+    if again:
+        # The client compares sizes and times.
+        times = {str(path): path.stat().st_mtime for path in tree.rglob("*")}
+        held = aws("s3api", "list-objects-v2", "--bucket", name)
+        pytest.fail(f"sent again, though nothing changed: {again}\n{times}\n{held}")
     url = aws("s3", "presign", f"s3://{name}/tree/plus+sign").strip()
     assert url.startswith(server.endpoint)
     aws("s3", "rm", "--recursive", f"s3://{name}")

@@ -2,7 +2,8 @@
 
 `INGOT_FAILPOINTS=blob.sealed:3,sweep.deleted:1`, read once at import, kills the process with
 SIGKILL when it comes to `blob.sealed` for the third time or to `sweep.deleted` for the first:
-nothing is flushed, nothing tidied up. For tests of durability; a server in service never sets it.
+nothing is flushed, nothing tidied up. `INGOT_FAILPOINTS_GATE` names a file: visits count only once
+it exists. For tests of durability; a server in service never sets it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final
 from ingot.base.errors import UsageError
 
 VARIABLE: Final = "INGOT_FAILPOINTS"
+GATE_VARIABLE: Final = "INGOT_FAILPOINTS_GATE"
 
 POINTS: Final = frozenset(
     {
@@ -68,6 +70,7 @@ def parse(text: str) -> dict[str, int]:
 
 
 _armed = parse(os.environ.get(VARIABLE, ""))
+_gate = os.environ.get(GATE_VARIABLE, "")
 _lock = threading.Lock()
 
 
@@ -79,6 +82,8 @@ def reach(name: str) -> None:
 
 def _count_down(name: str) -> None:
     assert name in POINTS, name
+    if _gate and not os.path.exists(_gate):
+        return
     with _lock:
         if name in _armed:
             _armed[name] -= 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -36,6 +37,8 @@ GARBAGE_LOCK = "garbage.lock"
 SCRUB_LOCK = "scrub.lock"
 LIFECYCLE_LOCK = "lifecycle.lock"
 CENSUS_LOCK = "census.lock"
+
+_log = logging.getLogger(__name__)
 
 
 class ObjectStore:
@@ -161,7 +164,14 @@ class ObjectStore:
 @contextlib.contextmanager
 def _try_lock(path: Path) -> Iterator[bool]:
     """Yield whether this process holds the lock; it ends with the block or the process."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        # What needs the lock can wait; to end the process for it would undo a failed store's vow
+        # to acknowledge nothing.
+        _log.error("store.lock.failed path=%s: %s", path, error.strerror)
+        yield False
+        return
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

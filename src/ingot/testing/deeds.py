@@ -88,7 +88,7 @@ class Client:
             *((5, self._set), (6, self._change_bucket)),
         ]
         if keeps >= Keeps.VERSIONS:
-            deeds += [(5, self._remove), (6, self._prune)]
+            deeds += [(5, self._remove), (14, self._prune)]
         if keeps >= Keeps.LOCKS:
             deeds += [(6, self._put_locked), (5, self._retain), (5, self._hold)]
             deeds += [(4, self._remove_in_vain)]

@@ -29,6 +29,9 @@ _ALL_THREADS = 1
 _ALLOW = 0x7FFF0000
 _ERRNO = 0x00050000
 _KILL_PROCESS = 0x80000000
+_ASK_LISTENER = 0x7FC00000
+# All threads; a descriptor to answer from; an error instead of a thread's number.
+_LISTENING = 1 | 8 | 16
 # Offsets in struct seccomp_data.
 _NUMBER_AT, _ARCHITECTURE_AT, _COUNT_AT = 0, 4, 32
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
@@ -44,12 +47,30 @@ _ARCHITECTURES = {
     "x86_64": _Architecture(
         0xC000003E,
         317,
-        {"fsync": 74, "fdatasync": 75, "pread64": 17, "pwrite64": 18, "write": 1, "pwritev2": 328},
+        {
+            "fsync": 74,
+            "fdatasync": 75,
+            "pread64": 17,
+            "pwrite64": 18,
+            "write": 1,
+            "pwritev2": 328,
+            "ftruncate": 77,
+            "mmap": 9,
+        },
     ),
     "aarch64": _Architecture(
         0xC00000B7,
         277,
-        {"fsync": 82, "fdatasync": 83, "pread64": 67, "pwrite64": 68, "write": 64, "pwritev2": 287},
+        {
+            "fsync": 82,
+            "fdatasync": 83,
+            "pread64": 67,
+            "pwrite64": 68,
+            "write": 64,
+            "pwritev2": 287,
+            "ftruncate": 46,
+            "mmap": 222,
+        },
     ),
 }
 
@@ -81,7 +102,27 @@ def die_at(calls: Sequence[str]) -> None:
     _install(calls, _KILL_PROCESS, 0)
 
 
-def _install(calls: Sequence[str], action: int, bytes_min: int) -> None:
+def listen(calls: Sequence[str]) -> int:
+    """Let system calls of this process wait until somebody decides about each.
+
+    Returns:
+        A descriptor to learn of the calls and to answer them; see `ruled_disk`.
+
+    Raises:
+        OSError: the kernel takes no filter.
+    """
+    return _install(calls, _ASK_LISTENER, 0, flags=_LISTENING)
+
+
+def names_of_calls() -> dict[int, str]:
+    """Return the names of the calls that this module knows, by their numbers on this machine."""
+    numbers = _ARCHITECTURES[platform.machine()].numbers
+    return {number: name for name, number in numbers.items()}
+
+
+def _install(
+    calls: Sequence[str], action: int, bytes_min: int, *, flags: int = _ALL_THREADS
+) -> int:
     architecture = _ARCHITECTURES[platform.machine()]
     steps = [
         _step(_LOAD, _ARCHITECTURE_AT),
@@ -101,8 +142,10 @@ def _install(calls: Sequence[str], action: int, bytes_min: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
-    if libc.syscall(architecture.seccomp, _SET_MODE_FILTER, _ALL_THREADS, ctypes.byref(program)):
+    result: int = libc.syscall(architecture.seccomp, _SET_MODE_FILTER, flags, ctypes.byref(program))
+    if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return result
 
 
 def _step(code: int, operand: int, *, then: int = 0, otherwise: int = 0) -> bytes:

@@ -38,6 +38,13 @@ def test_an_armed_point_kills_at_its_visit():
     assert visit("blob.sealed:2,catalog.flushed:1") == (-signal.SIGKILL, ["0", "1"])
 
 
+def test_visits_count_only_once_the_gate_is_there(tmp_path, monkeypatch):
+    monkeypatch.setenv(failpoints.GATE_VARIABLE, str(tmp_path / "gate"))
+    assert visit("blob.sealed:1") == (0, ["0", "1", "2"])
+    (tmp_path / "gate").touch()
+    assert visit("blob.sealed:1") == (-signal.SIGKILL, ["0"])
+
+
 @pytest.mark.parametrize("text", ["blob.seald:1", "blob.sealed", "blob.sealed:0", "blob.sealed:x"])
 def test_a_slip_is_refused(text):
     with pytest.raises(UsageError, match="no failpoint"):

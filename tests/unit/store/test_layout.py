@@ -9,6 +9,7 @@ import pytest
 from ingot.store.catalog.turnstile import Turnstile
 from ingot.store.errors import StoreFormatError
 from ingot.store.layout import FORMAT_FILE, FORMAT_VERSION, prepare_directory, require_store
+from ingot.store.store import _try_lock
 
 
 def test_a_new_directory_gets_a_format_file_once(tmp_path):
@@ -58,3 +59,11 @@ def test_a_turnstile_lets_the_next_one_in_even_when_the_wait_breaks(tmp_path):
     (tmp_path / "other" / "writing.lock").mkdir()
     with pytest.raises(IsADirectoryError):
         Turnstile(tmp_path / "other")
+
+
+def test_a_lock_that_cannot_be_had_is_somebody_elses(tmp_path):
+    (tmp_path / "lock").mkdir()
+    with _try_lock(tmp_path / "lock") as granted:
+        assert not granted
+    with _try_lock(tmp_path / "other") as granted, _try_lock(tmp_path / "other") as again:
+        assert (granted, again) == (True, False)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from ingot.store.errors import StoreFormatError
+from ingot.base.errors import Error
+from ingot.store.errors import CatalogDamagedError, StoreFailedError, StoreFormatError
 
 # "INGO": tells a catalog from any other SQLite file.
 APPLICATION_ID = 0x494E474F
@@ -38,6 +39,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
 
     Raises:
         StoreFormatError: the file is of a newer version, or no catalog.
+        sqlite3.Error: it cannot be read or written.
     """
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -59,3 +61,15 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} has format {version}; this version reads up to {SCHEMA_VERSION}",
             hint="use the version of Ingot that wrote it, or a newer one",
         )
+
+
+def opening_error(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> Error:
+    """Return the store's error for what SQLite says of a file that it cannot open."""
+    message = f"{path} cannot be opened: {error}"
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_NOTADB:
+        return StoreFormatError(message)
+    # A message that quotes a damaged schema may be no text.
+    if code == sqlite3.SQLITE_CORRUPT or isinstance(error, UnicodeDecodeError):
+        return CatalogDamagedError(message)
+    return StoreFailedError(message, hint="check the device, then start again")

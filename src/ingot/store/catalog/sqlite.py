@@ -28,14 +28,14 @@ from ingot.store.catalog.contract import (
     behind,
 )
 from ingot.store.catalog.counters import added
-from ingot.store.catalog.schema import prepare
+from ingot.store.catalog.logwatch import LogWatch
+from ingot.store.catalog.schema import opening_error, prepare
 from ingot.store.catalog.transaction import Transaction
 from ingot.store.catalog.turnstile import Turnstile
 from ingot.store.errors import (
     CatalogDamagedError,
     RecordDamagedError,
     StoreFailedError,
-    StoreFormatError,
     StoreFullError,
 )
 from ingot.store.space import Space
@@ -43,6 +43,8 @@ from ingot.store.space import Space
 CATALOG_FILE = "catalog.sqlite"
 
 PAGE_BYTES = 4096
+# Of the log, before each page.
+FRAME_HEADER_BYTES = 24
 WRITER_CACHE_BYTES = 32 * MIB
 # The kernel holds the file's pages already, and a page of its costs less than a fresh one of ours.
 READER_CACHE_BYTES = 4 * MIB
@@ -73,6 +75,8 @@ class SqliteCatalog:
 
         Raises:
             StoreFormatError: the file is of a newer version, or no catalog.
+            CatalogDamagedError: SQLite finds it damaged.
+            StoreFailedError: an I/O error.
         """
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._space = Space(directory)
@@ -87,6 +91,8 @@ class SqliteCatalog:
         except BaseException:
             self._turnstile.close()
             raise
+        log_bytes = self._checkpoint_pages() * (PAGE_BYTES + FRAME_HEADER_BYTES)
+        self._log = LogWatch(self._path.with_name(f"{CATALOG_FILE}-wal"), log_bytes)
         self._committer = Committer(self._write, self._close_writer)
 
     @property
@@ -140,14 +146,14 @@ class SqliteCatalog:
     ) -> Iterator[tuple[bytes, bytes]]:
         """Yield what is in some ranges at one moment: one read transaction."""
         scan = statements.SCANS[True, False]
-        with contextlib.closing(self._connect(READER_CACHE_BYTES)) as connection:
-            connection.execute("PRAGMA query_only = ON")
-            connection.execute("BEGIN")
-            try:
+        try:
+            with contextlib.closing(self._connect(READER_CACHE_BYTES)) as connection:
+                connection.execute("PRAGMA query_only = ON")
+                connection.execute("BEGIN")
                 for start, stop in ranges:
                     yield from connection.execute(scan, (partition, start, stop, -1))
-            except sqlite3.Error as error:
-                raise self._unreadable(error) from error
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from error
 
     def partitions(self) -> Iterator[str]:
         """Yield the partitions that hold keys."""
@@ -167,26 +173,30 @@ class SqliteCatalog:
         Files that were made before they could be shortened stay as long as they are.
         """
         pages = max(1, min(GIVE_BACK_PAGES, self._space.log_bytes_max() // PAGE_BYTES // 2))
-        with (
-            contextlib.closing(Turnstile(self._path.parent)) as turnstile,
-            contextlib.closing(self._connect(WRITER_CACHE_BYTES)) as connection,
-            turnstile,
-        ):
-            free: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
-            total: int = connection.execute("PRAGMA page_count").fetchone()[0]
-            kept = 0 if self._space.is_scarce() else max(GIVE_BACK_PAGES, total // FREE_FRACTION)
-            if free <= kept:
+        try:
+            with (
+                contextlib.closing(Turnstile(self._path.parent)) as turnstile,
+                contextlib.closing(self._connect(WRITER_CACHE_BYTES)) as connection,
+                turnstile,
+            ):
+                return self._shorten(connection, pages)
+        except sqlite3.Error as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
                 return False
-            try:
-                # Each step of the statement frees a page; execute() makes one step.
-                connection.executescript(f"PRAGMA incremental_vacuum({pages})")
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
-                    raise StoreFailedError(f"{self._path} cannot be shortened: {error}") from error
-                return False
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-            left: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
-            return left < free
+            self._committer.fail(str(error))
+            raise StoreFailedError(f"{self._path} cannot be shortened: {error}") from error
+
+    def _shorten(self, connection: sqlite3.Connection, pages: int) -> bool:
+        free: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
+        total: int = connection.execute("PRAGMA page_count").fetchone()[0]
+        kept = 0 if self._space.is_scarce() else max(GIVE_BACK_PAGES, total // FREE_FRACTION)
+        if free <= kept:
+            return False
+        # Each step of the statement frees a page; execute() makes one step.
+        connection.executescript(f"PRAGMA incremental_vacuum({pages})")
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        left: int = connection.execute("PRAGMA freelist_count").fetchone()[0]
+        return left < free
 
     def commit(
         self,
@@ -214,17 +224,21 @@ class SqliteCatalog:
             reader.close()
 
     def _prepare(self, directory: Path) -> sqlite3.Connection:
-        writer = self._connect(WRITER_CACHE_BYTES)
         try:
-            prepare(writer, self._path)
-        except BaseException:
-            writer.close()
-            raise
+            writer = self._connect(WRITER_CACHE_BYTES)
+            try:
+                prepare(writer, self._path)
+            except BaseException:
+                writer.close()
+                raise
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise opening_error(self._path, error) from error
         # SQLite syncs the directory for the journal it deletes, not for a new database.
         fsync_directory(directory)
         return writer
 
     def _connect(self, cache_bytes: int) -> sqlite3.Connection:
+        is_new = not self._path.exists() or self._path.stat().st_size == 0
         connection = sqlite3.connect(
             self._path,
             timeout=BUSY_TIMEOUT_S,
@@ -233,34 +247,39 @@ class SqliteCatalog:
             cached_statements=STATEMENTS_CACHED,
         )
         try:
-            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-            # Of a new file only: pages that become free can be given back to the device.
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            if is_new:
+                connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+                # Pages that become free can be given back to the device. To say so again would
+                # write to the file, even to one that is then refused.
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
             # Some builds overwrite what is deleted, which makes a log of each delete. Whoever
             # can read the file can read the objects as well.
             connection.execute("PRAGMA secure_delete = OFF")
             connection.execute(f"PRAGMA cache_size = -{cache_bytes // 1024}")
-            # What the log holds may need as much room again in the file.
-            log_bytes = self._space.log_bytes_max()
-            pages = max(CHECKPOINT_PAGES_MIN, min(CHECKPOINT_PAGES, log_bytes // PAGE_BYTES))
-            connection.execute(f"PRAGMA wal_autocheckpoint = {pages}")
-            kept_bytes = min(WAL_BYTES_KEPT, 2 * log_bytes)
+            connection.execute(f"PRAGMA wal_autocheckpoint = {self._checkpoint_pages()}")
+            kept_bytes = min(WAL_BYTES_KEPT, 2 * self._space.log_bytes_max())
             connection.execute(f"PRAGMA journal_size_limit = {kept_bytes}")
-        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
-            # The latter comes of a message that quotes a damaged schema.
+        except BaseException:
             connection.close()
-            raise StoreFormatError(f"{self._path} cannot be opened: {error}") from error
+            raise
         return connection
+
+    def _checkpoint_pages(self) -> int:
+        """Return how long the log may be: what it holds may need as much room again in the file."""
+        pages = self._space.log_bytes_max() // PAGE_BYTES
+        return max(CHECKPOINT_PAGES_MIN, min(CHECKPOINT_PAGES, pages))
 
     def _select(self, statement: str, parameters: _Parameters) -> list[Any]:
         try:
             # fetchall ends the read transaction at once: an open one would hold up checkpoints.
             return self._reader().execute(statement, parameters).fetchall()
         except UnicodeDecodeError as error:
+            self._drop_reader()
             raise CatalogDamagedError(f"{self._path} is damaged: {error}") from error
         except sqlite3.Error as error:
+            self._drop_reader()
             raise self._unreadable(error) from error
 
     def _unreadable(self, error: sqlite3.Error) -> CatalogDamagedError | StoreFailedError:
@@ -279,6 +298,15 @@ class SqliteCatalog:
                 self._open_readers.append(reader)
         return reader
 
+    def _drop_reader(self) -> None:
+        """Forget this thread's connection: pages that were read wrong may be in its cache."""
+        reader: sqlite3.Connection | None = getattr(self._readers, "connection", None)
+        if reader is not None:
+            del self._readers.connection
+            with self._readers_lock, contextlib.suppress(ValueError):
+                self._open_readers.remove(reader)
+            reader.close()
+
     def _write(self, group: Sequence[Commit], gather: Callable[[], None]) -> list[Exception | None]:
         """Write a group in one transaction; see `WriteGroup`."""
         try:
@@ -287,7 +315,9 @@ class SqliteCatalog:
                 if self._space.only_for_deletions():
                     # Deletions grow the log before they free anything: it must begin anew.
                     self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-                return self._transact(group)
+                outcomes = self._transact(group)
+                self._log.look(self._writer)
+                return outcomes
         except sqlite3.Error as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
                 return [_FULL] * len(group)
