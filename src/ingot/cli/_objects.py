@@ -126,6 +126,8 @@ class Reporter:
             raise error
 
     def _show(self, event: Event) -> None:
+        if isinstance(event, Unchanged):
+            return  # of which there may be millions
         printer, would = self._printer, {"dryRun": True} if self._dry_run else {}
         match event:
             case Copied():
@@ -166,8 +168,6 @@ class Reporter:
                 printer.failure(event.error)
             case Noted():
                 printer.note(event.text)
-            case Unchanged():
-                pass
 
     def _summarize(self) -> None:
         tally = self.tally

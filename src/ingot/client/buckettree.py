@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 from ingot.base.errors import Error, NotFoundError
 from ingot.client.addresses import RemoteAddress
+from ingot.client.ahead import read_ahead
 from ingot.client.aliases import Alias
 from ingot.client.entries import Entry, Listed, Obstacle, Selection
 from ingot.client.localnames import key_problem, tree_name_problem
 from ingot.client.places import ObjectPlace, Place
 from ingot.s3.documents.delete import ObjectIdentifier
+from ingot.s3.documents.listing import ObjectListV2
 from ingot.s3client.client import S3Client
 from ingot.s3client.listen import BucketEvent
 
@@ -146,11 +149,25 @@ class BucketTree:
         return key_problem(name, self._prefix)
 
     def _listed(self, prefix: str) -> Iterator[Listed]:
-        for found in self._client.iterate_objects(self._folder.bucket, prefix=prefix):
-            name = found.key[len(self._prefix) :]
-            entry = Entry(name, found.size_bytes, found.modified_ns, found.etag)
-            if (item := self._judged(entry)) is not None:
-                yield item
+        skipped = len(self._prefix)
+        takes_all = self._selection.takes_all and not self._refuse_hostile
+        for page in self._pages(prefix):
+            for found in page.entries:
+                name, size_bytes = found.key[skipped:], found.size_bytes
+                entry = Entry(name, size_bytes, found.modified_ns, found.etag)
+                # Most are judged at a glance; this is the inside of every listing.
+                if takes_all and size_bytes:
+                    yield entry
+                elif (item := self._judged(entry)) is not None:
+                    yield item
+
+    def _pages(self, prefix: str) -> Iterator[ObjectListV2]:
+        pages = self._client.iterate_pages(self._folder.bucket, prefix=prefix)
+        first = next(pages)
+        yield first
+        if first.is_truncated:
+            with closing(read_ahead(pages)) as others:
+                yield from others
 
     def _judged(self, entry: Entry) -> Listed | None:
         if not self._selection.admits(entry.name):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -225,14 +225,11 @@ class Copier:
             self.client(source), origin.bucket, origin.key, info, version_id=source.version_id
         )
 
-    def is_known_same(self, source: Entry, target: Entry) -> bool:
-        """Tell whether two contents are known to be the same without looking at them."""
-        if source.stamp is not None and target.stamp is not None:
-            return self._digests.knows_same(source.stamp, target.stamp)
-        file, other = (source, target) if source.stamp is not None else (target, source)
-        if file.stamp is None or not other.etag:
-            return False
-        return self._digests.knows(file.stamp, other.etag)
+    def known_same(self, pairs: Sequence[tuple[Entry, Entry]]) -> list[bool]:
+        """Tell of each pair whether its contents are known to be the same; reads neither."""
+        asked = [_asked(source, target) for source, target in pairs]
+        known = iter(self._digests.known_same([one for one in asked if one is not None]))
+        return [one is not None and next(known) for one in asked]
 
     def _file_is_object(self, path: Path, place: ObjectPlace, etag: str) -> bool:
         try:
@@ -329,15 +326,23 @@ class PairMover:
             self._source.place(name), self._target.place(name), source, advance, durable=False
         )
 
-    def is_known_same(self, source: Entry, target: Entry) -> bool:
-        """Tell whether two entries of equal size are known to be the same."""
-        return self._copier.is_known_same(source, target)
+    def known_same(self, pairs: Sequence[tuple[Entry, Entry]]) -> list[bool]:
+        """Tell of pairs of entries of equal size whether they are known to be the same."""
+        return self._copier.known_same(pairs)
 
     def is_same(self, source: Entry, target: Entry) -> bool:
         """Compare the contents of two entries of equal size."""
         return self._copier.is_same(
             self._source.place(source.name), self._target.place(target.name), (source, target)
         )
+
+
+def _asked(source: Entry, target: Entry) -> tuple[Stamp, str | Stamp] | None:
+    """Return a file's looks and what it may be the same as; None where there is no telling."""
+    if source.stamp is None:
+        return None if target.stamp is None or not source.etag else (target.stamp, source.etag)
+    other = target.stamp or target.etag
+    return (source.stamp, other) if other else None
 
 
 @contextmanager

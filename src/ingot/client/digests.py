@@ -8,7 +8,7 @@ import os
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -57,8 +57,8 @@ def likely_part_sizes(size_bytes: int, part_count: int) -> list[int]:
 class Memory(Protocol):
     """Remembers ETags of files, and digests of their contents, beyond the end of the process."""
 
-    def etag(self, stamp: Stamp, parts: int) -> str | None:
-        """Return the ETag of so many parts that was noted for a file that looks like this."""
+    def etags(self, asked: Sequence[tuple[Stamp, int]]) -> list[str | None]:
+        """Return the ETags of so many parts that were noted for files that look like these."""
         ...
 
     def note(self, stamp: Stamp, parts: int, etag: str) -> None:
@@ -85,18 +85,22 @@ class ContentDigests:
         self._remembered: OrderedDict[tuple[object, ...], str] = OrderedDict()
         self._lock = threading.Lock()
 
-    def knows(self, stamp: Stamp, etag: str) -> bool:
-        """Tell whether a file that looks like this is known to have this ETag; reads no file."""
-        if self._memory is None:
-            return False
-        return self._memory.etag(stamp, multipart_count(etag) or 0) == etag
+    def known_same(self, pairs: Sequence[tuple[Stamp, str | Stamp]]) -> list[bool]:
+        """Tell of files that look like these whether they are known to be what stands beside them.
 
-    def knows_same(self, first: Stamp, second: Stamp) -> bool:
-        """Tell whether files that look like these are known to have the same bytes."""
+        That is an ETag, or another file. No file is read.
+        """
         if self._memory is None:
-            return False
-        digest = self._memory.etag(first, _WHOLE_CONTENT)
-        return digest is not None and digest == self._memory.etag(second, _WHOLE_CONTENT)
+            return [False] * len(pairs)
+        asked = []
+        for stamp, other in pairs:
+            if isinstance(other, str):
+                asked.append((stamp, multipart_count(other) or 0))
+            else:
+                asked += [(stamp, _WHOLE_CONTENT), (other, _WHOLE_CONTENT)]
+        answers = iter(self._memory.etags(asked))
+        known = ((next(answers), _or_next(other, answers)) for _, other in pairs)
+        return [one is not None and one == other for one, other in known]
 
     def note(self, path: Path, stamp: Stamp, etag: str) -> None:
         """Remember that the file had this ETag when it looked like this, if it still does.
@@ -175,6 +179,10 @@ class ContentDigests:
 
     def _is_long_ago(self, changed_ns: int) -> bool:
         return self._clock.now_ns() - changed_ns > _SETTLED_NS
+
+
+def _or_next(other: str | Stamp, answers: Iterator[str | None]) -> str | None:
+    return other if isinstance(other, str) else next(answers)
 
 
 def _fingerprint(path: Path, kind: str) -> tuple[object, ...]:

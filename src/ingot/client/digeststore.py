@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from ingot.base.units import GIB
 from ingot.client.entries import Stamp
@@ -51,24 +52,37 @@ class DigestStore:
                 path.unlink()
             self._connection = _opened(path)
 
-    def etag(self, stamp: Stamp, parts: int) -> str | None:
-        """Return the ETag that was noted for a file that looks like this, if one was.
+    def etags(self, asked: Sequence[tuple[Stamp, int]]) -> list[str | None]:
+        """Return the ETags that were noted for files that look like these; None where none was.
 
         Args:
-            stamp: of the file.
-            parts: how many parts the ETag is of; 0 for a plain MD5.
+            asked: the file's looks, and how many parts the ETag is of; 0 for a plain MD5. Some
+                hundred at most.
         """
-        device, inode, *rest = stamp
+        # One statement for many files: a statement for each takes five times as long.
+        inodes: dict[tuple[int, int], list[int]] = {}
+        for stamp, parts in asked:
+            inodes.setdefault((stamp.device, parts), []).append(_signed(stamp.inode))
+        known = {
+            (device, parts, inode, *looks): etag
+            for (device, parts), wanted in inodes.items()
+            for inode, *looks, etag in self._rows(device, parts, wanted)
+        }
+        return [
+            known.get((stamp.device, parts, _signed(stamp.inode), *stamp[2:]))
+            for stamp, parts in asked
+        ]
+
+    def _rows(self, device: int, parts: int, inodes: Sequence[int]) -> list[tuple[Any, ...]]:
+        places = ",".join("?" * len(inodes))
         with self._lock, contextlib.suppress(sqlite3.Error):
             if self._connection is not None:
-                row = self._connection.execute(
-                    "SELECT size_bytes, modified_ns, changed_ns, etag FROM etags"
-                    " WHERE device = ? AND inode = ? AND parts = ?",
-                    (_signed(device), _signed(inode), parts),
-                ).fetchone()
-                if row is not None and list(row[:3]) == rest:
-                    return str(row[3])
-        return None
+                return self._connection.execute(
+                    "SELECT inode, size_bytes, modified_ns, changed_ns, etag FROM etags"  # noqa: S608 # places only
+                    f" WHERE device = ? AND parts = ? AND inode IN ({places})",
+                    (_signed(device), parts, *inodes),
+                ).fetchall()
+        return []
 
     def note(self, stamp: Stamp, parts: int, etag: str) -> None:
         """Remember an ETag."""

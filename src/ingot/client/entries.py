@@ -5,8 +5,10 @@ from __future__ import annotations
 import fnmatch
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple, Self
+
+import msgspec
 
 
 class Stamp(NamedTuple):
@@ -26,8 +28,7 @@ class Stamp(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A file or an object, named relative to the folder or prefix being copied.
 
     Attributes:
@@ -42,11 +43,10 @@ class Entry:
     size_bytes: int
     modified_ns: int = 0
     etag: str | None = None
-    stamp: Stamp | None = field(default=None, compare=False, repr=False)
+    stamp: Stamp | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Obstacle:
+class Obstacle(msgspec.Struct, frozen=True, gc=False):
     """Something that is there but cannot be copied; its counterpart is left as it is.
 
     Attributes:
@@ -82,6 +82,11 @@ class Selection:
 
     exclude: Sequence[str] = ()
     include: Sequence[str] = ()
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether every name takes part."""
+        return not self.exclude and not self.include
 
     def admits(self, name: str) -> bool:
         """Tell whether `name` takes part."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -18,6 +18,9 @@ from ingot.client.plan import Compare, Copy, Refuse, Remove, Same, Skip, Step
 from ingot.client.pool import WORKERS_DEFAULT, Barrier, Done
 from ingot.client.removals import RemovalLimit, RemovalSpool
 from ingot.client.trees import Tree
+
+# So many files are looked up at once in what is remembered of them.
+_GATHERED_MAX = 64
 
 
 class Mover(Protocol):
@@ -37,8 +40,8 @@ class Mover(Protocol):
         """
         ...
 
-    def is_known_same(self, source: Entry, target: Entry) -> bool:
-        """Tell whether two entries of equal size are known to be the same, at once."""
+    def known_same(self, pairs: Sequence[tuple[Entry, Entry]]) -> list[bool]:
+        """Tell of pairs of entries of equal size whether they are known to be the same, at once."""
         ...
 
     def is_same(self, source: Entry, target: Entry) -> bool:
@@ -115,23 +118,17 @@ class Executor:
                     self._target.settle()
 
     def _tasks(self, steps: Iterable[Step], removals: RemovalSpool) -> Iterator[Planned]:
-        for step in steps:
+        for step in _gathered(steps):
             match step:
+                case list():
+                    self._present += len(step)
+                    yield from self._alike(step)
                 case Copy():
                     self._present += step.target is not None
                     yield self._task(step, partial(self._copy, step))
-                case Compare():
-                    self._present += 1
-                    if self._mover.is_known_same(step.source, step.target):
-                        yield Done([self._told(Same(step.source))])
-                    else:
-                        yield self._task(step, partial(self._compare, step))
                 case Remove():
                     self._present += 1
                     removals.add(step.target)
-                case Same():
-                    self._present += 1
-                    yield Done([self._told(step)])
                 case Refuse() | Skip():
                     yield Done([self._told(step)])
         yield from self._removals(removals)
@@ -153,13 +150,27 @@ class Executor:
         if refusal is not None:
             yield Done([Failed(self._target.label(""), refusal)])
 
+    def _alike(self, steps: Sequence[Compare | Same]) -> Iterator[Planned]:
+        """Settle what is known to be the same, and give out the rest."""
+        doubtful = [step for step in steps if isinstance(step, Compare)]
+        known = iter(self._mover.known_same([(step.source, step.target) for step in doubtful]))
+        same: list[Event] = []
+        for step in steps:
+            if isinstance(step, Compare) and not next(known):
+                yield self._task(step, partial(self._compare, step))
+            else:
+                same.append(self._unchanged(step.source))
+        if same:
+            yield Done(same)
+
     def _task(self, step: Copy | Compare, act: partial[list[Event]]) -> Task:
         return Task(self._source.label(step.source.name), step.source.size_bytes, act)
 
-    def _told(self, step: Same | Refuse | Skip) -> Event:
+    def _unchanged(self, source: Entry) -> Unchanged:
+        return Unchanged(self._source.label(source.name), source.size_bytes)
+
+    def _told(self, step: Refuse | Skip) -> Event:
         match step:
-            case Same():
-                return Unchanged(self._source.label(step.source.name), step.source.size_bytes)
             case Refuse():
                 label = self._source.label(step.name)
                 return Failed(label, Error(f"{label}: {step.reason}"))
@@ -169,7 +180,7 @@ class Executor:
     def _compare(self, step: Compare, advance: Advance) -> list[Event]:
         if self._mover.is_same(step.source, step.target):
             advance(step.source.size_bytes)
-            return [Unchanged(self._source.label(step.source.name), step.source.size_bytes)]
+            return [self._unchanged(step.source)]
         return self._copy(Copy(step.source, step.target), advance)
 
     def _copy(self, step: Copy, advance: Advance) -> list[Event]:
@@ -207,3 +218,22 @@ class Executor:
     def _removed(self, entry: Entry, error: Error | None) -> Event:
         label = self._target.label(entry.name)
         return Removed(label, entry.size_bytes) if error is None else Failed(label, error)
+
+
+def _gathered(
+    steps: Iterable[Step],
+) -> Iterator[list[Compare | Same] | Copy | Remove | Refuse | Skip]:
+    """Yield steps in their order; those in a row that perhaps need nothing come together."""
+    alike: list[Compare | Same] = []
+    for step in steps:
+        if isinstance(step, Compare | Same):
+            alike.append(step)
+            if len(alike) < _GATHERED_MAX:
+                continue
+        if alike:
+            yield alike
+            alike = []
+        if not isinstance(step, Compare | Same):
+            yield step
+    if alike:
+        yield alike

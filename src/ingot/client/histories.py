@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 
 from ingot.base.errors import Error, NotFoundError, UsageError
 from ingot.base.progress import Progress
@@ -26,8 +25,7 @@ _ENABLED = "Enabled"
 _SUMMED_WITH = "CRC32C"
 
 
-@dataclass(frozen=True, slots=True)
-class History(Entry):
+class History(Entry, frozen=True):
     """One object through time.
 
     Attributes:
@@ -131,9 +129,9 @@ class HistoryMirror:
             else:
                 self._carry(version, goal, advance)
 
-    def is_known_same(self, source: Entry, target: Entry) -> bool:
+    def known_same(self, pairs: Sequence[tuple[Entry, Entry]]) -> list[bool]:
         """Nothing is left to compare: the steps have done so."""
-        return False
+        return [False] * len(pairs)
 
     def is_same(self, source: Entry, target: Entry) -> bool:
         """Nothing is left to compare: the steps have done so."""

@@ -195,7 +195,8 @@ class LocalTree:
                 continue
             name = frame.names.pop()
             if not name.endswith("/"):
-                yield from self._file(name)
+                if (item := self._file(name)) is not None:
+                    yield item
                 continue
             try:
                 stack.append(self._open(name, self.root / name, frame.ancestors))
@@ -214,27 +215,28 @@ class LocalTree:
         if self._avoid is not None and _is_at(identity, self._avoid):
             raise _LoopError("is the folder that is written to")
         names = []
+        takes_all, follows = self._selection.takes_all, self._follow_links
         with os.scandir(folder) as scan:
             for item in scan:
                 name = prefix + item.name
                 # `a/` sorts among its siblings where `a/…` will stand: after `a-` and `a.`.
-                if item.is_dir(follow_symlinks=self._follow_links):
+                if item.is_dir(follow_symlinks=follows):
                     if self.concerns(name):
                         names.append(name + "/")
-                elif self.admits(name):
+                elif (takes_all and ".tmp" not in name) or self.admits(name):
                     names.append(name)
         names.sort(reverse=True)
         return _Frame(names, (*ancestors, identity))
 
-    def _file(self, name: str) -> Iterator[Listed]:
+    def _file(self, name: str) -> Listed | None:
         try:
             status = self._status(name)
         except OSError as error:
-            yield Obstacle(name, f"cannot be read: {error.strerror}", is_failure=True)
-            return
+            return Obstacle(name, f"cannot be read: {error.strerror}", is_failure=True)
         # A file that became a folder meanwhile is found by the next walk.
-        if status is not None and not stat.S_ISDIR(status.st_mode):
-            yield self._item(name, status)
+        if status is None or stat.S_ISDIR(status.st_mode):
+            return None
+        return self._item(name, status)
 
     def _status(self, name: str) -> os.stat_result | None:
         """Look at `name`, through a link if links are followed; None if it is not there."""
@@ -252,7 +254,8 @@ class LocalTree:
 
     def _item(self, name: str, status: os.stat_result) -> Listed:
         if stat.S_ISREG(status.st_mode):
-            return Entry(name, status.st_size, status.st_mtime_ns, stamp=Stamp.of(status))
+            stamp = Stamp.of(status)
+            return Entry(name, stamp.size_bytes, stamp.modified_ns, None, stamp)
         return Obstacle(name, f"is {describe(status.st_mode)}", is_failure=False)
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import msgspec
+
 from ingot.base.errors import Error
 from ingot.client.entries import AncestorStack, Entry, Listed, Obstacle, is_sorted_before
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(msgspec.Struct, frozen=True, gc=False):
     """Write `source` over there.
 
     Attributes:
@@ -24,38 +25,33 @@ class Copy:
     displaced: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Compare:
+class Compare(msgspec.Struct, frozen=True, gc=False):
     """Sizes agree but the listings cannot tell: compare contents, then keep or copy."""
 
     source: Entry
     target: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Same:
+class Same(msgspec.Struct, frozen=True, gc=False):
     """Nothing to do."""
 
     source: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Remove:
+class Remove(msgspec.Struct, frozen=True, gc=False):
     """Delete `target`: the source does not have it."""
 
     target: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(msgspec.Struct, frozen=True, gc=False):
     """This name cannot be made alike; the run goes on and reports it as failed."""
 
     name: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Skip:
+class Skip(msgspec.Struct, frozen=True, gc=False):
     """This name of the source is left out on purpose; the user is told."""
 
     name: str

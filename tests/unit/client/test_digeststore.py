@@ -17,18 +17,29 @@ MD5 = "0" * 32
 
 
 def test_an_etag_is_recalled_for_an_untouched_file_only(tmp_path: Path) -> None:
+    high = Stamp(1, 2**64 - 1, 3, 4, 5)
     with DigestStore(tmp_path / "cache") as store:
         store.note(STAMP, 0, MD5)
         store.note(STAMP, 3, f"{MD5}-3")
-        store.note(Stamp(1, 2**64 - 1, 3, 4, 5), 0, "high inode")
+        store.note(high, 0, "high inode")
+    touched = [STAMP._replace(**{field: 9}) for field in STAMP._fields]
+    asked = [(STAMP, 0), (STAMP, 3), (STAMP, 2), (high, 0), *((stamp, 0) for stamp in touched)]
+    known = [MD5, f"{MD5}-3", None, "high inode", *(None for _ in touched)]
     with DigestStore(tmp_path / "cache") as store:
-        assert store.etag(STAMP, 0) == MD5
-        assert store.etag(STAMP, 3) == f"{MD5}-3"
-        assert store.etag(STAMP, 2) is None
-        assert store.etag(Stamp(1, 2**64 - 1, 3, 4, 5), 0) == "high inode"
-        for field in STAMP._fields:
-            touched = STAMP._replace(**{field: 9})
-            assert store.etag(touched, 0) is None
+        assert store.etags(asked) == known
+        assert store.etags(asked[::-1]) == known[::-1]
+        assert store.etags([]) == []
+
+
+def test_files_of_one_folder_are_recalled_together(tmp_path: Path) -> None:
+    stamps = [Stamp(1 + number % 2, number // 2, number, 4, 5) for number in range(300)]
+    with DigestStore(tmp_path) as store:
+        for stamp in stamps[::3]:
+            store.note(stamp, 0, str(stamp.size_bytes))
+    with DigestStore(tmp_path) as store:
+        assert store.etags([(stamp, 0) for stamp in stamps]) == [
+            None if number % 3 else str(number) for number in range(300)
+        ]
 
 
 def test_the_last_note_counts(tmp_path: Path) -> None:
@@ -36,7 +47,7 @@ def test_the_last_note_counts(tmp_path: Path) -> None:
         for number in range(1001):
             store.note(STAMP._replace(size_bytes=number), 0, str(number))
     with DigestStore(tmp_path) as store:
-        assert store.etag(STAMP._replace(size_bytes=1000), 0) == "1000"
+        assert store.etags([(STAMP._replace(size_bytes=1000), 0)]) == ["1000"]
 
 
 @pytest.mark.parametrize("damage", ["garbage", "folder"])
@@ -48,7 +59,7 @@ def test_a_store_that_cannot_be_read_is_empty(tmp_path: Path, damage: str) -> No
         path.mkdir()
     with DigestStore(tmp_path) as store:
         store.note(STAMP, 0, MD5)
-        assert store.etag(STAMP, 0) is None
+        assert store.etags([(STAMP, 0)]) == [None]
 
 
 class EarlyClock(FakeClock):
@@ -70,12 +81,18 @@ def test_only_a_file_that_rests_is_remembered(tmp_path: Path) -> None:
         ContentDigests(EarlyClock(), store).note(path, stamp, MD5)
     with DigestStore(tmp_path / "cache") as store:
         late = ContentDigests(LateClock(), store)
-        assert not late.knows(stamp, MD5)
+        assert late.known_same([(stamp, MD5)]) == [False]
         late.note(path, stamp._replace(size_bytes=2), MD5)
         late.note(path, stamp, MD5)
         late.note(path, stamp, "")
     with DigestStore(tmp_path / "cache") as store:
         late = ContentDigests(LateClock(), store)
-        assert late.knows(stamp, MD5)
-        assert not late.knows(stamp, "1" * 32)
-        assert not ContentDigests(LateClock()).knows(stamp, MD5)
+        other = stamp._replace(inode=stamp.inode + 1)
+        asked = [(stamp, MD5), (stamp, "1" * 32), (stamp, other), (stamp, stamp), (other, MD5)]
+        assert late.known_same(asked) == [True, False, False, False, False]
+        assert ContentDigests(LateClock()).known_same(asked) == [False] * 5
+        late.note_content(path, stamp, "digest")
+    with DigestStore(tmp_path / "cache") as store:
+        store.note(other, -1, "another")
+        late = ContentDigests(LateClock(), store)
+        assert late.known_same(asked) == [True, False, False, True, False]

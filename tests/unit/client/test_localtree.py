@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingot.base.errors import Error, NotFoundError, UsageError
-from ingot.client.entries import Entry, Obstacle, Selection
+from ingot.client.entries import Entry, Obstacle, Selection, Stamp
 from ingot.client.localtree import LocalTree
 
 SEGMENTS = st.sampled_from(["a", "a-b", "a.txt", "a!", "é", "\uffff", "\U00010000", "0", "a b"])
@@ -48,7 +48,8 @@ def test_a_folder_sorts_where_its_keys_stand(tmp_path: Path) -> None:
 def test_an_entry_has_size_and_time_and_no_etag(tmp_path: Path) -> None:
     fill(tmp_path, "x")
     os.utime(tmp_path / "x", ns=(1, 1_234_567_890))
-    assert [Entry("x", 1, 1_234_567_890)] == list(LocalTree(tmp_path).entries())
+    stamp = Stamp.of(os.stat(tmp_path / "x"))
+    assert [Entry("x", 1, 1_234_567_890, None, stamp)] == list(LocalTree(tmp_path).entries())
 
 
 def test_links_are_listed_as_what_they_are_and_not_followed(tmp_path: Path) -> None:
@@ -56,12 +57,12 @@ def test_links_are_listed_as_what_they_are_and_not_followed(tmp_path: Path) -> N
     fill(tmp_path / "root", "x")
     (tmp_path / "root" / "file").symlink_to(tmp_path / "outside" / "secret")
     (tmp_path / "root" / "folder").symlink_to(tmp_path / "outside")
-    found = list(LocalTree(tmp_path / "root").entries())
+    stamp = Stamp.of(os.stat(tmp_path / "root" / "x"))
     assert [
         Obstacle("file", "is a symbolic link", is_failure=False),
         Obstacle("folder", "is a symbolic link", is_failure=False),
-        Entry("x", 1, found[2].modified_ns if isinstance(found[2], Entry) else 0),
-    ] == found
+        Entry("x", 1, stamp.modified_ns, None, stamp),
+    ] == list(LocalTree(tmp_path / "root").entries())
 
 
 def test_links_are_followed_on_demand_and_loops_are_cut(tmp_path: Path) -> None:

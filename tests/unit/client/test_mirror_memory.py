@@ -52,8 +52,8 @@ class Mover:
     def copy(self, source, advance):
         advance(source.size_bytes)
 
-    def is_known_same(self, source, target):
-        return False
+    def known_same(self, pairs):
+        return [False] * len(pairs)
 
     def is_same(self, source, target):
         return True

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-import msgspec
-
 from ingot.s3 import xml
 from ingot.s3.errors import S3Error
 
@@ -65,6 +63,9 @@ def parse(data: bytes) -> ErrorDocument:
 
 
 def _parse_json(data: bytes) -> ErrorDocument:
+    # Most clients never meet one, and it takes longer to import than all of this room.
+    import msgspec
+
     try:
         told = msgspec.json.decode(data, type=dict[str, object])
     except msgspec.DecodeError as error:
