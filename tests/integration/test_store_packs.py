@@ -32,6 +32,11 @@ def packs(root: Path) -> list[str]:
     return sorted(os.listdir(root / "packs"))
 
 
+def open_packs() -> list[str]:
+    paths = [os.readlink(entry) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()]
+    return sorted(os.path.basename(path) for path in paths if "/packs/" in path)
+
+
 def test_space_returns_with_each_blob(tmp_path):
     blobs = FileBlobs(tmp_path)
     refs = store_whole(blobs, *[CONTENT] * 10)
@@ -111,6 +116,51 @@ def test_after_a_write_that_failed_blobs_go_elsewhere(tmp_path, monkeypatch, num
     assert len(other.ended_sessions()) == 1, "a sweep shall look at what the device did"
     assert [b"".join(other.read(ref)) for ref in (kept, later)] == [CONTENT] * 2
     other.close()
+
+
+def test_what_had_its_place_in_a_pack_that_failed_is_refused(tmp_path, monkeypatch):
+    blobs = FileBlobs(tmp_path)
+    first, second = blobs.draft(CONTENT), blobs.draft(CONTENT)
+
+    def full(descriptor, pieces, offset):
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "pwritev", full)
+    assert isinstance(blobs.seal([first])[0], StoreFullError)
+    monkeypatch.undo()
+    assert all(isinstance(failure, StoreFullError) for failure in blobs.seal([first, second]))
+    assert packs(tmp_path) == []
+    store_whole(blobs, CONTENT)
+    assert open_packs() == packs(tmp_path)
+    blobs.close()
+
+
+def test_drafts_that_are_dropped_take_no_room(tmp_path):
+    blobs = FileBlobs(tmp_path)
+    drafts = [blobs.draft(CONTENT) for _ in range(5)]
+    blobs.delete([drafts[1].ref.id, drafts[3].ref.id])
+    staying = [drafts[4], drafts[0], drafts[2]]
+    assert blobs.seal(staying) == [None] * 3
+    assert blobs.seal(staying) == [None] * 3
+    assert allocated_bytes(tmp_path) < 3.2 * len(CONTENT)
+    assert [b"".join(blobs.read(draft.ref)) for draft in staying] == [CONTENT] * 3
+    with pytest.raises(BlobDamagedError):
+        list(blobs.read(drafts[1].ref))
+    blobs.close(settled=True)
+
+
+def test_a_full_pack_stays_open_for_its_drafts(tmp_path, monkeypatch):
+    monkeypatch.setattr("ingot.store.blobs.packwriter.PACK_BYTES_MAX", 256 * 1024)
+    blobs = FileBlobs(tmp_path)
+    drafts = [blobs.draft(CONTENT) for _ in range(5)]
+    assert blobs.seal(drafts[4:]) == [None]
+    assert blobs.seal(drafts[:1]) == [None]
+    assert len(open_packs()) == 2
+    assert blobs.seal(drafts[1:4]) == [None] * 3
+    assert open_packs() == packs(tmp_path)[2:]
+    assert [b"".join(blobs.read(draft.ref)) for draft in drafts] == [CONTENT] * 5
+    blobs.close(settled=True)
+    assert open_packs() == []
 
 
 def test_a_sync_that_failed_is_final(tmp_path, monkeypatch):
@@ -215,7 +265,7 @@ def test_the_check_sees_what_no_record_names(tmp_path):
     async def leave_one(store):
         await store.buckets.create("bucket")
         await put_bytes(store, "bucket", "key", CONTENT)
-        await store.bodies.blobs.store(b"named by nobody")
+        store_whole(store.bodies.blobs, b"named by nobody")
         store.close()
 
     asyncio.run(leave_one(ObjectStore.open(tmp_path)))

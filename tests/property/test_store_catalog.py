@@ -19,8 +19,10 @@ from ingot.store.catalog.contract import (
 )
 from ingot.store.catalog.memory import MemoryCatalog
 from ingot.store.catalog.sqlite import SqliteCatalog
+from ingot.testing.catalog_consequences import Moved
 
 NAMES = st.sampled_from([b"a", b"b", b"b\x01", b"c/d", b"\xff"])
+MOVED = Moved()
 VALUES = st.sampled_from([b"", b"1", b"2"])
 CHECKS = st.one_of(st.builds(Check, NAMES, st.none() | VALUES), st.builds(EmptyRange, NAMES, NAMES))
 PUTS = st.builds(Put, NAMES, VALUES, st.none() | st.sampled_from([b"", b"x", b"y" * 5000]))
@@ -37,6 +39,7 @@ def commits(draw):
         "puts": list(puts.values()),
         "deletes": sorted(deletes),
         "adds": [Add(name, (amount, 1), 5) for name, amount in draw(ADDS).items()],
+        "displaced": draw(st.sampled_from([None, MOVED])),
     }
 
 

@@ -11,7 +11,7 @@ from ingot.iam.identities import Identities
 from ingot.server.access_log import AccessLog
 from ingot.server.events.hub import EventHub
 from ingot.server.metrics import Metrics, Page
-from ingot.store.changes import GARBAGE_DELAY_S
+from ingot.store.garbage import GARBAGE_DELAY_S
 from ingot.store.maintenance import UPLOAD_EXPIRY_S
 from ingot.store.store import ObjectStore
 

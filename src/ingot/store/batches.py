@@ -27,6 +27,10 @@ class Waiting(Protocol):
 Item = TypeVar("Item", bound=Waiting)
 
 
+# The outcome of an item that goes on elsewhere: whoever waits for it goes on waiting.
+UNSETTLED = object()
+
+
 class Batcher(Generic[Item]):
     """Owns the thread that does what waits, batch by batch.
 
@@ -111,6 +115,8 @@ def _settle(batch: Sequence[Waiting], outcomes: Sequence[object]) -> None:
     """Hand the outcomes to the event loops, one wake-up each."""
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], object]]] = {}
     for item, outcome in zip(batch, outcomes, strict=True):
+        if outcome is UNSETTLED:
+            continue
         by_loop.setdefault(item.future.get_loop(), []).append((item.future, outcome))
     for loop, settled in by_loop.items():
         if not loop.is_closed():

@@ -14,7 +14,7 @@ from ingot.base.errors import Error
 from ingot.base.limits import INLINE_BYTES_MAX, TRANSFER_CHUNK_BYTES
 from ingot.base.units import KIB
 from ingot.s3 import checksums
-from ingot.store.blobs.contract import BlobRef, Blobs, BlobWriter
+from ingot.store.blobs.contract import BlobRef, Blobs, BlobWriter, Draft
 from ingot.store.digests import Digests
 from ingot.store.errors import StoreFailedError
 from ingot.store.readbudget import ReadBudget
@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 
 
 class Body:
-    """Bytes that arrived whole; small ones in memory, others sealed in a blob.
+    """Bytes that arrived whole; small ones in memory, others in a blob.
 
     Attributes:
         size_bytes: how many bytes it has.
@@ -38,12 +38,18 @@ class Body:
         checksums: algorithm name → base64, those that were asked for.
         inline: the bytes, when they are to be stored in the catalog.
         blob: where the bytes are, when they are not inline; `None` for an empty body.
+        draft: what the commit of a record that names the blob must make durable before, if any.
     """
 
-    __slots__ = ("_bodies", "blob", "checksums", "inline", "md5", "sha256", "size_bytes")
+    __slots__ = ("_bodies", "blob", "checksums", "draft", "inline", "md5", "sha256", "size_bytes")
 
     def __init__(
-        self, bodies: Bodies, digests: Digests, inline: bytes | None, blob: BlobRef | None
+        self,
+        bodies: Bodies,
+        digests: Digests,
+        inline: bytes | None,
+        blob: BlobRef | None,
+        draft: Draft | None = None,
     ) -> None:
         self._bodies = bodies
         self.size_bytes = digests.size_bytes
@@ -55,6 +61,7 @@ class Body:
         }
         self.inline = inline
         self.blob = blob
+        self.draft = draft
 
     def take(self) -> BlobRef | None:
         """Return the blob and leave it to the caller; `discard` has no effect any more."""
@@ -88,7 +95,6 @@ class BodyWriter:
         self._chunks: list[bytes | memoryview] = []
         self._waiting_bytes = 0
         self._jobs: list[Future[None]] = []
-        self._storing: asyncio.Future[BlobRef] | None = None
         self._md5_apart = False
         self._blob: BlobWriter | None = None
         self._sealed: BlobRef | None = None
@@ -108,7 +114,7 @@ class BodyWriter:
             self._begin_jobs(self._write)
 
     async def finish(self) -> Body:
-        """Return the body, durable unless it is inline. Whoever has it must put or discard it.
+        """Return the body; large ones are durable. Whoever has it must put or discard it.
 
         Raises:
             StoreFullError: the device is full.
@@ -135,7 +141,7 @@ class BodyWriter:
         self._chunks.clear()
         if self._body is not None:
             await self._body.discard()
-        elif self._jobs or self._storing is not None:
+        elif self._jobs:
             if self._aborting is None:
                 self._aborting = asyncio.ensure_future(self._abort())
             await asyncio.shield(self._aborting)
@@ -146,10 +152,9 @@ class BodyWriter:
             self._digests.update(content)
         else:
             await self._bodies.run(self._digests.update, content)
-        self._storing = asyncio.ensure_future(self._bodies.blobs.store(content))
+        draft = self._bodies.blobs.draft(content)
         self._bodies.in_hand += 1
-        blob = await asyncio.shield(self._storing)
-        return Body(self._bodies, self._digests, None, blob)
+        return Body(self._bodies, self._digests, None, draft.ref, draft)
 
     def _begin_jobs(self, work: Callable[[list[bytes | memoryview]], None]) -> None:
         chunks, self._chunks, self._waiting_bytes = self._chunks, [], 0
@@ -167,13 +172,9 @@ class BodyWriter:
             await asyncio.shield(asyncio.wrap_future(job))
 
     async def _abort(self) -> None:
-        if self._jobs:
-            jobs = map(asyncio.wrap_future, self._jobs)
-            await asyncio.gather(*jobs, return_exceptions=True)
-            self._bodies.streams -= 1
-        elif self._storing is not None:
-            (stored,) = await asyncio.gather(self._storing, return_exceptions=True)
-            self._sealed = None if isinstance(stored, BaseException) else stored
+        jobs = map(asyncio.wrap_future, self._jobs)
+        await asyncio.gather(*jobs, return_exceptions=True)
+        self._bodies.streams -= 1
         if self._sealed is not None:
             await self._bodies.delete([self._sealed])
             return

@@ -9,6 +9,7 @@ import msgspec
 
 from ingot.base.clock import Clock
 from ingot.store import keys
+from ingot.store.blobs.contract import Draft
 from ingot.store.buckets import BucketPlace, Buckets
 from ingot.store.catalog.contract import (
     Catalog,
@@ -24,15 +25,14 @@ from ingot.store.errors import (
     StoreBusyError,
 )
 from ingot.store.fences import Versioning
+from ingot.store.garbage import Garbage
 from ingot.store.keys import NULL_VERSION
 from ingot.store.locks import keeps, lock_of_new
 from ingot.store.records import (
     NO_ATTRIBUTES,
     SCHEMA,
-    GarbageRecord,
     ListedRecord,
     ObjectRecord,
-    encode_summed,
 )
 from ingot.store.seals import open_record
 from ingot.store.usage import adds_of
@@ -44,11 +44,6 @@ Precondition = Callable[[ListedRecord | None], None]
 
 # Each round lets one of the contenders for a key through, so this many may contend.
 COMMIT_ATTEMPTS_MAX = 1000
-# Blobs of overwritten objects wait this long for readers that hold the old record.
-GARBAGE_DELAY_S = 15 * 60.0
-GARBAGE_BLOBS_MAX = 1000
-
-_NS_PER_S = 10**9
 
 Result = TypeVar("Result")
 
@@ -62,6 +57,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         checks: what else must hold in the bucket's partition.
         deletes: other keys of the partition that go with this change.
         released: blobs that lose their last record beside those of the replaced object.
+        prior: the body of `record`, if it is not durable yet.
     """
 
     record: ObjectRecord | None
@@ -69,6 +65,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     checks: Sequence[Check] = ()
     deletes: Sequence[bytes] = ()
     released: Sequence[str] = ()
+    prior: Draft | None = None
 
 
 class Removed(NamedTuple):
@@ -96,7 +93,7 @@ class Changes:
         self._catalog = catalog
         self._buckets = buckets
         self._clock = clock
-        self._garbage_delay_ns = int(garbage_delay_s * _NS_PER_S)
+        self._garbage = Garbage(clock, garbage_delay_s)
         self.versions = Versions(catalog)
 
     async def attempt(
@@ -127,7 +124,7 @@ class Changes:
         self,
         bucket: str,
         key: str,
-        plan: Callable[[str], Plan],
+        plan: Plan | Callable[[str], Plan],
         *,
         precondition: Precondition | None = None,
     ) -> ObjectRecord | None:
@@ -136,7 +133,8 @@ class Changes:
         Args:
             bucket: the bucket's name.
             key: the object's key.
-            plan: called with the bucket's partition, anew for each attempt.
+            plan: what is wanted, about the object alone; or what tells it, called with the
+                bucket's partition, anew for each attempt.
             precondition: see `Precondition`; what it saw is what is replaced.
 
         Returns:
@@ -148,19 +146,26 @@ class Changes:
             BucketUnlockableError: a lock is asked for where there are none.
             StoreBusyError: others were faster too often.
         """
+        unread = precondition is None and isinstance(plan, Plan)
 
         async def step(place: BucketPlace) -> ObjectRecord | None:
+            nonlocal unread
+            if unread and _keeps_no_account(place):
+                assert isinstance(plan, Plan)
+                unread = False
+                return await self._overwrite(Edit(place), key, _with_lock(plan, bucket, place))
             current = self._current(place, key)
             if precondition is not None:
                 precondition(None if current is None else open_record(key, current.value))
-            wanted = _with_lock(plan(place.partition), bucket, place)
+            wanted = plan if isinstance(plan, Plan) else plan(place.partition)
+            wanted = _with_lock(wanted, bucket, place)
             edit = Edit(place)
             edit.checks += wanted.checks
             edit.released += wanted.released
             record = self._edit(edit, key, current, wanted)
             for other in wanted.deletes:
                 edit.delete(other)
-            await self._commit(edit)
+            await self._commit(edit, wanted.prior)
             return record
 
         return await self.attempt(bucket, step)
@@ -168,9 +173,17 @@ class Changes:
     async def remove_all(self, bucket: str, names: Iterable[str]) -> dict[str, Removed]:
         """Remove the objects of many keys in one commit; those that are not there are done."""
         distinct = dict.fromkeys(names)
+        unread = True
 
         async def step(place: BucketPlace) -> dict[str, Removed]:
+            nonlocal unread
             edit = Edit(place)
+            if unread and _keeps_no_account(place):
+                unread = False
+                for key in distinct:
+                    self.versions.overwrite(edit, key, None, None)
+                await self._commit(edit)
+                return dict.fromkeys(distinct, _NOTHING_REMOVED)
             removed = {}
             for key in distinct:
                 current = self._current(place, key)
@@ -229,16 +242,7 @@ class Changes:
 
     def garbage(self, blob_ids: Sequence[str]) -> list[Put]:
         """Return the entries of the garbage queue for blobs that lose their record."""
-        if not blob_ids:
-            return []
-        due_ns = self._clock.now_ns() + self._garbage_delay_ns
-        return [
-            Put(
-                keys.garbage_key(due_ns),
-                encode_summed(GarbageRecord(SCHEMA, tuple(blob_ids[at : at + GARBAGE_BLOBS_MAX]))),
-            )
-            for at in range(0, len(blob_ids), GARBAGE_BLOBS_MAX)
-        ]
+        return self._garbage.entries(blob_ids)
 
     def _current(self, place: BucketPlace, key: str) -> Stored | None:
         object_key = keys.object_key(key)
@@ -249,6 +253,14 @@ class Changes:
         found = self._catalog.get_with_attachment(place.partition, object_key)
         return None if found is None else Stored(*found)
 
+    async def _overwrite(self, edit: Edit, key: str, wanted: Plan) -> ObjectRecord | None:
+        """Replace or remove an object without having read it."""
+        others = (*wanted.checks, *wanted.deletes, *wanted.released)
+        assert not others, "it is about the object alone"
+        self.versions.overwrite(edit, key, wanted.record, wanted.attachment)
+        await self._commit(edit, wanted.prior)
+        return wanted.record
+
     def _edit(
         self, edit: Edit, key: str, current: Stored | None, wanted: Plan
     ) -> ObjectRecord | None:
@@ -258,7 +270,7 @@ class Changes:
         record = wanted.record or _delete_marker(self._clock.now_ns())
         return self.versions.add(edit, key, current, record, wanted.attachment)
 
-    async def _commit(self, edit: Edit) -> None:
+    async def _commit(self, edit: Edit, prior: Draft | None = None) -> None:
         puts, deletes = edit.puts, edit.deletes
         if puts or deletes:
             puts += self.garbage(edit.released)
@@ -268,10 +280,17 @@ class Changes:
                 puts=puts,
                 deletes=deletes,
                 adds=adds_of(edit.place.rules, edit.checks, puts, deletes),
+                prior=prior,
+                displaced=self._garbage if edit.unread else None,
             )
         elif self._catalog.get(edit.place.partition, keys.FENCE) != edit.place.fence.expected:
             # There was nothing to do in the bucket of the past.
             raise CommitConflictError("the bucket changed meanwhile")
+
+
+def _keeps_no_account(place: BucketPlace) -> bool:
+    """Tell whether nothing in a bucket depends on the object that goes."""
+    return place.rules.versioning is Versioning.OFF and place.rules.quota is None
 
 
 def _with_lock(plan: Plan, bucket: str, place: BucketPlace) -> Plan:

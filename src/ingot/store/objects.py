@@ -142,7 +142,7 @@ class Objects:
             attributes=attributes,
             lock=lock,
         )
-        plan = Plan(record=record, attachment=body.inline)
+        plan = Plan(record=record, attachment=body.inline, prior=body.draft)
         async with self._bodies.handed_over(blob):
             record = await self._put(bucket, key, plan, precondition)
         failpoints.reach("object.put")
@@ -216,7 +216,7 @@ class Objects:
             self._buckets.refresh(bucket)
         plan = Plan(record=None)
         failpoints.reach("object.deleting")
-        marker = await self._changes.apply(bucket, key, lambda _: plan, precondition=precondition)
+        marker = await self._changes.apply(bucket, key, plan, precondition=precondition)
         failpoints.reach("object.deleted")
         return removed_by(marker)
 
@@ -340,7 +340,7 @@ class Objects:
     async def _put(
         self, bucket: str, key: str, plan: Plan, precondition: Precondition | None
     ) -> ObjectRecord:
-        record = await self._changes.apply(bucket, key, lambda _: plan, precondition=precondition)
+        record = await self._changes.apply(bucket, key, plan, precondition=precondition)
         assert record is not None, "a plan with a record leaves one"
         return record
 

@@ -19,8 +19,9 @@ from ingot.store.buckets import Buckets
 from ingot.store.catalog.contract import Catalog
 from ingot.store.catalog.sqlite import SqliteCatalog
 from ingot.store.census import Census
-from ingot.store.changes import GARBAGE_DELAY_S, Changes
+from ingot.store.changes import Changes
 from ingot.store.core import Core
+from ingot.store.garbage import GARBAGE_DELAY_S
 from ingot.store.layout import prepare_directory
 from ingot.store.lifecycle import Lifecycle
 from ingot.store.maintenance import UPLOAD_EXPIRY_S, Maintenance

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ingot.base import failpoints
 from ingot.base.limits import PARTS_MAX
 from ingot.store import keys
-from ingot.store.blobs.contract import BlobRef
+from ingot.store.blobs.contract import BlobRef, Draft
 from ingot.store.bodies import Body
 from ingot.store.buckets import BucketPlace
 from ingot.store.catalog.contract import Add, Check, CommitConflictError, Put
@@ -135,7 +135,7 @@ class Uploads:
             blob=blob,
         )
         async with self._bodies.handed_over(blob):
-            await self._commit_part(bucket, key, upload_id, part)
+            await self._commit_part(bucket, key, upload_id, part, body.draft)
         failpoints.reach("upload.part")
         return part
 
@@ -324,7 +324,9 @@ class Uploads:
             return None
         return open_record(key, value)
 
-    async def _commit_part(self, bucket: str, key: str, upload_id: str, part: PartRecord) -> None:
+    async def _commit_part(
+        self, bucket: str, key: str, upload_id: str, part: PartRecord, prior: Draft | None
+    ) -> None:
         part_key = keys.part_key(upload_id, part.number)
 
         async def step(place: BucketPlace) -> None:
@@ -339,6 +341,7 @@ class Uploads:
                 checks=[place.fence, *unchanged],
                 puts=[put, *self._changes.garbage(released)],
                 adds=adds_of(place.rules, unchanged, [put], ()),
+                prior=prior,
             )
 
         self._buckets.refresh(bucket)

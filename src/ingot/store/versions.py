@@ -63,14 +63,16 @@ class Edit:
         place: the bucket's.
         checks: what must hold.
         released: the blobs that lose their last record.
+        unread: whether it replaces and removes objects that nobody looked at.
     """
 
-    __slots__ = ("_deletes", "_puts", "checks", "place", "released")
+    __slots__ = ("_deletes", "_puts", "checks", "place", "released", "unread")
 
     def __init__(self, place: BucketPlace) -> None:
         self.place = place
         self.checks: list[Check | EmptyRange] = [place.fence]
         self.released: list[str] = []
+        self.unread = False
         self._puts: dict[bytes, Put] = {}
         self._deletes: dict[bytes, None] = {}
 
@@ -144,6 +146,17 @@ class Versions:
             edit.put(object_key, seal_object(key, record, attachment), attachment)
         elif current is not None:
             edit.delete(object_key)
+
+    def overwrite(
+        self, edit: Edit, key: str, record: ObjectRecord | None, attachment: bytes | None
+    ) -> None:
+        """Do as `replace`, whatever the current object is; it needs not be read."""
+        edit.unread = True
+        object_key = keys.object_key(key)
+        if record is None:
+            edit.delete(object_key)
+        else:
+            edit.put(object_key, seal_object(key, record, attachment), attachment)
 
     def add(
         self,

@@ -6,7 +6,6 @@ stored byte of a blob, given its id and the byte's offset in what the engine sto
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import random
 from collections.abc import Callable
@@ -36,11 +35,11 @@ def write_blob(blobs: Blobs, content: bytes, *, step_bytes: int = 300_001) -> Bl
 
 def store_whole(blobs: Blobs, *contents: bytes) -> list[BlobRef]:
     """Seal blobs as bodies that came at the same time."""
-
-    async def body() -> list[BlobRef]:
-        return await asyncio.gather(*(blobs.store(content) for content in contents))
-
-    return asyncio.run(body())
+    drafts = [blobs.draft(content) for content in contents]
+    for failure in blobs.seal(drafts):
+        if failure is not None:
+            raise failure
+    return [draft.ref for draft in drafts]
 
 
 def random_bytes(size_bytes: int, seed: int = 1) -> bytes:

@@ -12,7 +12,6 @@ to False and is opened once per test.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
 import pytest
@@ -28,25 +27,10 @@ from ingot.store.catalog.contract import (
 )
 from ingot.store.catalog.counters import decode_numbers
 from ingot.store.errors import RecordDamagedError, StoreFailedError
-
-OpenCatalog = Callable[[], Catalog]
-P = "partition"
+from ingot.testing.catalog_consequences import ConsequencesContract, OpenCatalog, P, run_with
 
 
-def run_with(open_catalog: OpenCatalog, test: Callable[[Catalog], Awaitable[None]]) -> None:
-    """Open a catalog, run the test on an event loop, close the catalog."""
-
-    async def body() -> None:
-        catalog = open_catalog()
-        try:
-            await test(catalog)
-        finally:
-            catalog.close()
-
-    asyncio.run(body())
-
-
-class CatalogContract:
+class CatalogContract(ConsequencesContract):
     """What every catalog must do."""
 
     DURABLE: ClassVar[bool] = True
@@ -301,8 +285,6 @@ class CatalogContract:
             assert list(survey) == [(b"c/1", b"old"), (b"c/2", b"old")]
             again = list(catalog.survey(P, [(b"c/", b"c0")]))
             assert again == [(b"c/1", b"old"), (b"c/2", b"new"), (b"c/3", b"new")]
-
-        run_with(open_catalog, test)
 
     def test_many_keys_fit_one_commit(self, open_catalog: OpenCatalog) -> None:
         puts = [Put(b"%05d" % index, b"v", b"a" * (index % 7)) for index in range(2345)]

@@ -9,9 +9,9 @@ import threading
 import pytest
 
 from ingot.store.catalog import committer as module
-from ingot.store.catalog.committer import Committer
+from ingot.store.catalog.committer import Commit, Committer
 from ingot.store.catalog.contract import Put
-from ingot.store.errors import StoreBusyError, StoreFailedError
+from ingot.store.errors import StoreBusyError, StoreFailedError, StoreFullError
 
 
 class Writer:
@@ -38,8 +38,10 @@ class Writer:
         self.closed = True
 
 
-def put(committer, index, size_bytes=1):
-    return committer.submit("p", (), [Put(b"%d" % index, b"v", b"x" * size_bytes)], ())
+def put(committer, index, size_bytes=1, prior=None):
+    return committer.submit(
+        Commit("p", (), [Put(b"%d" % index, b"v", b"x" * size_bytes)], (), prior=prior)
+    )
 
 
 async def until(condition):
@@ -151,6 +153,70 @@ def test_after_a_failure_nothing_is_acknowledged(caplog):
                 await waiting
         assert committer.failure == "broken"
         assert len(writer.groups) == 1
+
+    run(test)
+
+
+class Prior:
+    """Bytes to be sealed; sealing waits until it may go on, and fails as it is told."""
+
+    size_bytes = 1
+
+    def __init__(self, failure=None):
+        self.failure = failure
+        self.go = threading.Event()
+        self.seal_all = self._seal_all
+
+    def _seal_all(self, priors):
+        assert self.go.wait(10)
+        if isinstance(self.failure, ValueError):
+            raise self.failure
+        return [self.failure for _ in priors]
+
+
+def test_sealing_holds_up_only_those_that_wait_for_it():
+    async def test(committer, writer):
+        writer.go.set()
+        prior, full = Prior(), Prior(StoreFullError("full"))
+        waiting = put(committer, 0, prior=prior)
+        refused = put(committer, 1, prior=full)
+        await put(committer, 2)
+        assert writer.groups == [[b"2"]]
+        prior.go.set()
+        full.go.set()
+        await waiting
+        with pytest.raises(StoreFullError):
+            await refused
+        assert writer.groups == [[b"2"], [b"0"]]
+
+    run(test)
+
+
+def test_a_bug_while_sealing_is_a_failure(caplog):
+    caplog.set_level(logging.CRITICAL)
+
+    async def test(committer, writer):
+        writer.go.set()
+        prior = Prior(ValueError("broken"))
+        prior.go.set()
+        for waiting in (put(committer, 0, prior=prior), put(committer, 1)):
+            with pytest.raises(StoreFailedError, match="broken"):
+                await waiting
+        assert writer.groups == []
+
+    run(test)
+
+
+def test_closing_finishes_what_waits_to_be_sealed():
+    async def test(committer, writer):
+        writer.go.set()
+        prior = Prior()
+        waiting = put(committer, 0, prior=prior)
+        closing = asyncio.create_task(asyncio.to_thread(committer.close))
+        await asyncio.sleep(0.01)
+        prior.go.set()
+        await asyncio.gather(waiting, closing)
+        assert writer.groups == [[b"0"]]
 
     run(test)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -36,6 +36,25 @@ class BlobRef(msgspec.Struct, frozen=True, array_like=True, gc=False):
     seal: int
 
 
+class Draft(Protocol):
+    """A whole body that has its name already; `Blobs.seal` makes it durable."""
+
+    @property
+    def ref(self) -> BlobRef:
+        """The name that records may keep once the draft is sealed."""
+        ...
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes are to be written."""
+        ...
+
+    @property
+    def seal_all(self) -> Callable[[Sequence[Draft]], Sequence[Exception | None]]:
+        """The `seal` of its engine."""
+        ...
+
+
 class BlobWriter(Protocol):
     """One blob in the making. Blocking; used by one thread at a time, which may change."""
 
@@ -57,7 +76,7 @@ class BlobWriter(Protocol):
 
 
 class Blobs(Protocol):
-    """A set of immutable byte sequences. All but `store` blocks: call it from worker threads.
+    """A set of immutable byte sequences. All but `draft` blocks: call it from worker threads.
 
     Each open engine is a *session*. Blobs that a session sealed but no catalog record names
     become orphans only when the session has ended (its process is gone), so a sweeper looks at
@@ -66,19 +85,27 @@ class Blobs(Protocol):
 
     @property
     def whole_bytes_max(self) -> int:
-        """Up to which size a body in memory is better given to `store` than to a writer."""
+        """Up to which size a body in memory is better made a draft than given to a writer."""
         ...
 
-    def store(self, content: bytes) -> Awaitable[BlobRef]:
-        """Seal a whole body of 1 to `whole_bytes_max` bytes; durable when the awaitable returns.
+    def draft(self, content: bytes) -> Draft:
+        """Name a whole body of 1 to `whole_bytes_max` bytes; nothing of it is written.
 
-        Call it on the event loop: bodies that wait at the same time share what it costs. When the
-        waiting task is cancelled the blob may still come to be.
+        Whoever has the draft sees to it that it is sealed or, by its id, deleted.
 
         Raises:
-            StoreFullError: (at once or later) the device has no room for it.
-            StoreFailedError: the bytes may be lost.
-            OSError: the device refused them.
+            StoreFullError: the device has no room for it.
+        """
+        ...
+
+    def seal(self, drafts: Sequence[Draft]) -> Sequence[Exception | None]:
+        """Make drafts durable together, which costs little more than one alone.
+
+        Drafts that are sealed already are left as they are.
+
+        Returns:
+            For each, in order, `None` or why it is not durable and never will be: a
+            `StoreFullError`, a `StoreFailedError` when the bytes may be lost, or an `OSError`.
         """
         ...
 
@@ -124,7 +151,7 @@ class Blobs(Protocol):
         ...
 
     def delete(self, blob_ids: Sequence[str]) -> None:
-        """Remove blobs durably; unknown ones are no error."""
+        """Remove blobs durably, and drafts; unknown ones are no error."""
         ...
 
     def ended_sessions(self) -> list[str]:

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,14 @@ from pathlib import Path
 from ingot.base import failpoints
 from ingot.base.units import KIB, MIB
 from ingot.store.blobs import holes
-from ingot.store.blobs.contract import READ_BYTES_MAX, BlobRef, BlobWriter, Named, PieceBytes
+from ingot.store.blobs.contract import (
+    READ_BYTES_MAX,
+    BlobRef,
+    BlobWriter,
+    Draft,
+    Named,
+    PieceBytes,
+)
 from ingot.store.blobs.direct import DirectFile
 from ingot.store.blobs.frames import FrameSums, read_frames
 from ingot.store.blobs.packs import Packs, Place
@@ -85,11 +92,15 @@ class FileBlobs:
         direct = size_hint is not None and size_hint >= _DIRECT_BYTES_MIN
         return _FileWriter(blob_id, path, self._syncs, direct=direct)
 
-    def store(self, content: bytes) -> Awaitable[BlobRef]:
-        """Append a blob to the session's pack."""
+    def draft(self, content: bytes) -> Draft:
+        """Give a blob its place in the session's pack."""
         assert 0 < len(content) <= self.whole_bytes_max
         self._space.check_body(len(content))
-        return self._pack_writer.store(content)
+        return self._pack_writer.draft(content)
+
+    def seal(self, drafts: Sequence[Draft]) -> Sequence[Exception | None]:
+        """Append drafts to their packs."""
+        return self._pack_writer.seal(drafts)
 
     def read(
         self,
@@ -141,7 +152,8 @@ class FileBlobs:
         for blob_id in blob_ids:
             place = Place.parse(blob_id)
             if place is not None:
-                packed.append(place)
+                if not self._pack_writer.drop(place):
+                    packed.append(place)
                 continue
             path = self._path(blob_id)
             with contextlib.suppress(FileNotFoundError):
@@ -256,7 +268,7 @@ class FileBlobs:
 
     def _copy(self, content: bytes) -> BlobRef:
         if self.whole_bytes_max:
-            return self._pack_writer.append([content])[0]
+            return self._pack_writer.append(content)
         writer = self.writer(len(content))
         try:
             writer.append(content)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import itertools
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from ingot.base.units import KIB
-from ingot.store.blobs.contract import READ_BYTES_MAX, BlobRef, BlobWriter, Named, PieceBytes
+from ingot.store.blobs.contract import (
+    READ_BYTES_MAX,
+    BlobRef,
+    BlobWriter,
+    Draft,
+    Named,
+    PieceBytes,
+)
 from ingot.store.blobs.frames import FrameSums, read_frames
 from ingot.store.errors import BlobDamagedError
 
@@ -42,14 +49,21 @@ class MemoryBlobs:
         """Begin a blob."""
         return _MemoryWriter(self._device, self._new_id())
 
-    def store(self, content: bytes) -> Awaitable[BlobRef]:
-        """Seal a blob at once."""
+    def draft(self, content: bytes) -> Draft:
+        """Name a blob."""
         assert 0 < len(content) <= self.whole_bytes_max
-        writer = self.writer(len(content))
-        writer.append(content)
-        future: asyncio.Future[BlobRef] = asyncio.get_running_loop().create_future()
-        future.set_result(writer.seal())
-        return future
+        sums = FrameSums()
+        sums.update(content)
+        footer, seal = sums.footer()
+        ref = BlobRef(self._new_id(), len(content), seal)
+        return _MemoryDraft(ref, content + footer, self.seal)
+
+    def seal(self, drafts: Sequence[Draft]) -> Sequence[Exception | None]:
+        """Keep the bytes of drafts."""
+        for draft in drafts:
+            assert isinstance(draft, _MemoryDraft)
+            self._device.files.setdefault(draft.ref.id, bytearray(draft.content))
+        return [None] * len(drafts)
 
     def read(
         self,
@@ -120,6 +134,16 @@ class MemoryBlobs:
             return self._device.files[blob_id]
         except KeyError as error:
             raise BlobDamagedError(blob_id, "it is missing") from error
+
+
+class _MemoryDraft(NamedTuple):
+    ref: BlobRef
+    content: bytes
+    seal_all: Callable[[Sequence[Draft]], Sequence[Exception | None]]
+
+    @property
+    def size_bytes(self) -> int:
+        return len(self.content)
 
 
 class _MemoryWriter:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import fcntl
 import os
@@ -13,8 +12,7 @@ from pathlib import Path
 from ingot.base import failpoints
 from ingot.base.errors import Error
 from ingot.base.units import MIB
-from ingot.store.batches import Batcher
-from ingot.store.blobs.contract import BlobRef
+from ingot.store.blobs.contract import BlobRef, Draft
 from ingot.store.blobs.frames import FrameSums
 from ingot.store.blobs.holes import BLOCK_BYTES, punch
 from ingot.store.blobs.packs import Place
@@ -22,26 +20,65 @@ from ingot.store.blobs.syncs import Syncs, full_device
 from ingot.store.blobs.transfer import pwritev
 
 PACK_BYTES_MAX = 256 * MIB
-_BATCH_BLOBS_MAX = 256
-_BATCH_BYTES_MAX = 16 * MIB
 
 
-class _Small:
-    """A blob in the making, and who waits for it."""
+class _Pack:
+    """A pack that blobs are added to.
 
-    __slots__ = ("content", "future")
+    Attributes:
+        name: its file's.
+        descriptor: -1 until the first blob is written, which makes the file.
+        end_block: where the next blob has its place.
+        drafts: the places of blobs that are neither written nor dropped.
+        failure: why nothing more is written to it, if so.
+        retired: whether the next blobs go elsewhere.
+        lock: held while the file is made and written to.
+    """
 
-    def __init__(self, content: bytes, future: asyncio.Future[BlobRef]) -> None:
-        self.content = content
-        self.future = future
+    __slots__ = ("descriptor", "drafts", "end_block", "failure", "lock", "name", "retired")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.descriptor = -1
+        self.end_block = 0
+        self.drafts: set[Place] = set()
+        self.failure: Exception | None = None
+        self.retired = False
+        self.lock = threading.Lock()
+
+
+class _PackDraft:
+    """A blob that has its place in a pack.
+
+    Attributes:
+        pieces: what fills its blocks; nothing once it is written.
+        sealed: whether it is durable.
+    """
+
+    __slots__ = ("pack", "pieces", "place", "ref", "seal_all", "sealed")
+
+    def __init__(
+        self,
+        pack: _Pack,
+        place: Place,
+        ref: BlobRef,
+        pieces: Sequence[bytes],
+        seal_all: Callable[[Sequence[Draft]], Sequence[Exception | None]],
+    ) -> None:
+        self.pack = pack
+        self.place = place
+        self.ref = ref
+        self.pieces = pieces
+        self.seal_all = seal_all
+        self.sealed = False
 
     @property
     def size_bytes(self) -> int:
-        return len(self.content)
+        return self.place.size_bytes
 
 
 class PackWriter:
-    """Appends blobs to the packs of one session, one pack at a time.
+    """Appends blobs to the packs of one session. A blob's place is known before it is written.
 
     Args:
         directory: where the packs are.
@@ -65,116 +102,170 @@ class PackWriter:
         self._syncs = syncs
         self._drop_if_empty = drop_if_empty
         self.tidy = True
-        # Held by whoever appends: the batcher's thread, and those that copy blobs.
+        # Held for a moment, never while the device works: the event loop takes it too.
         self._lock = threading.Lock()
         self._count = 0
-        self._pack = ""
-        self._descriptor = -1
-        self._end_block = 0
-        self._batcher: Batcher[_Small] | None = None
+        self._packs: dict[str, _Pack] = {}
+        self._pack: _Pack | None = None
 
-    def store(self, content: bytes) -> asyncio.Future[BlobRef]:
-        """Queue a blob from the event loop; the future is its name once it is durable."""
-        if self._batcher is None:
-            self._batcher = Batcher(
-                "ingot-packs",
-                self._append_batch,
-                lambda: None,
-                items_max=_BATCH_BLOBS_MAX,
-                bytes_max=_BATCH_BYTES_MAX,
-            )
-        future: asyncio.Future[BlobRef] = asyncio.get_running_loop().create_future()
-        self._batcher.put(_Small(content, future))
-        return future
+    def draft(self, content: bytes) -> Draft:
+        """Give a blob its place; from any thread, does not block."""
+        sums = FrameSums()
+        sums.update(content)
+        footer, seal = sums.footer()
+        blocks = -(-(len(content) + len(footer)) // BLOCK_BYTES)
+        padding = bytes(blocks * BLOCK_BYTES - len(content) - len(footer))
+        with self._lock:
+            pack = self._pack_with_room(blocks)
+            place = Place(pack.name, pack.end_block, blocks)
+            pack.end_block += blocks
+            pack.drafts.add(place)
+        ref = BlobRef(place.blob_id, len(content), seal)
+        return _PackDraft(pack, place, ref, (content, footer + padding), self.seal)
 
-    def append(self, contents: Sequence[bytes]) -> list[BlobRef]:
-        """Append blobs, with one sync for all of them. Blocking, from any thread.
+    def seal(self, drafts: Sequence[Draft]) -> list[Exception | None]:
+        """Write drafts, with one sync for all of a pack. Blocking, from any thread."""
+        own = [draft for draft in drafts if isinstance(draft, _PackDraft)]
+        assert len(own) == len(drafts), "an engine seals its own drafts"
+        by_pack: dict[_Pack, list[_PackDraft]] = {}
+        for draft in own:
+            if not draft.sealed:
+                by_pack.setdefault(draft.pack, []).append(draft)
+        for pack, some in by_pack.items():
+            self._seal_in(pack, sorted(some, key=lambda draft: draft.place.block))
+        for pack in [*self._packs.values()]:
+            if pack.retired:
+                self._retire(pack)
+        return [_outcome(draft) for draft in own]
+
+    def append(self, content: bytes) -> BlobRef:
+        """Append a blob. Blocking, from any thread.
 
         Raises:
             StoreFullError: the device is full; nothing was kept.
             StoreFailedError: the bytes may be lost.
             OSError: the bytes could not be written; nothing was kept.
         """
-        pieces: list[bytes] = []
-        blobs: list[tuple[int, int, int]] = []  # blocks, size, seal
-        for content in contents:
-            sums = FrameSums()
-            sums.update(content)
-            footer, seal = sums.footer()
-            blocks = -(-(len(content) + len(footer)) // BLOCK_BYTES)
-            padding = bytes(blocks * BLOCK_BYTES - len(content) - len(footer))
-            pieces += (content, footer + padding)
-            blobs.append((blocks, len(content), seal))
-        with self._lock:
-            block = self._write(pieces, sum(blocks for blocks, _, _ in blobs))
-            pack = self._pack
-        refs = []
-        for blocks, size_bytes, seal in blobs:
-            refs.append(BlobRef(Place(pack, block, blocks).blob_id, size_bytes, seal))
-            block += blocks
-        return refs
+        draft = self.draft(content)
+        (failure,) = self.seal([draft])
+        if failure is not None:
+            raise failure
+        return draft.ref
+
+    def drop(self, place: Place) -> bool:
+        """Forget a draft; tell whether there was one in this place."""
+        pack = self._packs.get(place.pack)
+        if pack is None or place not in pack.drafts:
+            return False
+        self._settle(pack, [place])
+        return True
 
     def close(self) -> None:
-        """Finish what waits and let go of the pack. Idempotent, blocking."""
-        if self._batcher is not None:
-            self._batcher.close()
-        with self._lock:
-            self._retire()
+        """Let go of the packs. Idempotent, blocking."""
+        for pack in [*self._packs.values()]:
+            self._settle(pack, [*pack.drafts])
+            self._retire(pack)
 
-    def _append_batch(self, batch: list[_Small], gather: Callable[[], None]) -> Sequence[object]:
-        try:
-            return self.append([small.content for small in batch])
-        except (Error, OSError) as error:
-            return [error] * len(batch)
+    def _pack_with_room(self, blocks: int) -> _Pack:
+        pack = self._pack
+        if pack is not None and pack.end_block + blocks > PACK_BYTES_MAX // BLOCK_BYTES:
+            pack.retired = True  # the next one that seals lets go of it
+            pack = None
+        if pack is None:
+            pack = self._pack = _Pack(f"{self._session}.{self._count:06x}")
+            self._packs[pack.name] = pack
+            self._count += 1
+        return pack
 
-    def _write(self, pieces: list[bytes], blocks: int) -> int:
-        """Write at the end of the pack, sync, and return the first block."""
-        if self._descriptor < 0 or self._end_block + blocks > PACK_BYTES_MAX // BLOCK_BYTES:
-            self._retire()
-            self._begin()
-        first = self._end_block
-        self._end_block += blocks
+    def _seal_in(self, pack: _Pack, drafts: Sequence[_PackDraft]) -> None:
+        """Write and sync drafts of a pack, unless it has failed."""
         try:
-            with full_device():
-                pwritev(self._descriptor, pieces, first * BLOCK_BYTES)
+            with pack.lock:
+                if pack.failure is not None:
+                    return
+                assert all(draft.place in pack.drafts for draft in drafts), "one was dropped"
+                if pack.descriptor < 0:
+                    self._make(pack)
+                with full_device():
+                    _write(pack.descriptor, drafts)
             failpoints.reach("pack.written")
-            self._syncs.file(self._descriptor)
-        except BaseException:
-            # What the kernel makes of these blocks is unsure from here on: the next blobs go
-            # elsewhere.
-            self._abandon(first, blocks)
-            raise
+            self._syncs.file(pack.descriptor)
+        except (Error, OSError) as error:
+            # What the kernel makes of these blocks is unsure from here on: nothing more is
+            # written here.
+            pack.failure = error
+            self._abandon(pack, drafts)
+            return
+        finally:
+            self._settle(pack, [draft.place for draft in drafts])
         failpoints.reach("pack.sealed")
-        return first
+        for draft in drafts:
+            draft.sealed = True
+            draft.pieces = ()
 
-    def _begin(self) -> None:
-        pack = f"{self._session}.{self._count:06x}"
+    def _make(self, pack: _Pack) -> None:
+        """Create the file of a pack."""
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         with full_device():
-            descriptor = os.open(self._directory / pack, flags, 0o600)
-        self._count += 1
+            descriptor = os.open(self._directory / pack.name, flags, 0o600)
         try:
             # Nobody removes a pack that blobs are still added to, however empty it is.
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
             self._syncs.folder(self._directory)
         except BaseException:
-            self.tidy = False
             os.close(descriptor)
             raise
-        self._pack, self._descriptor, self._end_block = pack, descriptor, 0
+        pack.descriptor = descriptor
 
-    def _abandon(self, first: int, blocks: int) -> None:
+    def _abandon(self, pack: _Pack, drafts: Sequence[_PackDraft]) -> None:
         self.tidy = False
-        with contextlib.suppress(OSError):
-            punch(self._descriptor, first * BLOCK_BYTES, blocks * BLOCK_BYTES)
-        self._retire()
+        if pack.descriptor >= 0:
+            for draft in drafts:
+                with contextlib.suppress(OSError):
+                    punch(pack.descriptor, draft.place.offset, draft.size_bytes)
+        self._retire(pack)
 
-    def _retire(self) -> None:
-        if self._descriptor < 0:
+    def _settle(self, pack: _Pack, places: Sequence[Place]) -> None:
+        """Note that nobody will write in these places any more."""
+        with self._lock:
+            pack.drafts.difference_update(places)
+        if pack.retired:
+            self._retire(pack)
+
+    def _retire(self, pack: _Pack) -> None:
+        """Add no more blobs to a pack; let go of it when the last draft is settled."""
+        with self._lock:
+            pack.retired = True
+            if self._pack is pack:
+                self._pack = None
+            if pack.drafts:
+                return
+            self._packs.pop(pack.name, None)
+            descriptor, pack.descriptor = pack.descriptor, -1
+        if descriptor < 0:
             return
-        descriptor, self._descriptor = self._descriptor, -1
         try:
             with contextlib.suppress(Error):  # whoever waits for the sync that failed was told
-                self._drop_if_empty(self._pack, descriptor)
+                self._drop_if_empty(pack.name, descriptor)
         finally:
             os.close(descriptor)
+
+
+def _outcome(draft: _PackDraft) -> Exception | None:
+    if draft.sealed:
+        return None
+    assert draft.pack.failure is not None, "what is not sealed has failed"
+    return draft.pack.failure
+
+
+def _write(descriptor: int, drafts: Sequence[_PackDraft]) -> None:
+    """Write drafts, sorted by their places; those side by side at once."""
+    pieces: list[bytes] = []
+    offset = stop = 0
+    for draft in drafts:
+        if draft.place.offset != stop:
+            pwritev(descriptor, pieces, offset)
+            pieces, offset = [], draft.place.offset
+        pieces += draft.pieces
+        stop = draft.place.offset + draft.size_bytes
+    pwritev(descriptor, pieces, offset)

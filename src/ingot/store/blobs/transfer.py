@@ -6,6 +6,8 @@ import errno
 import os
 from collections.abc import Sequence
 
+# What one call takes.
+_PIECES_MAX = os.sysconf("SC_IOV_MAX")
 # copy_file_range(2) works within a filesystem, and between some.
 _NO_COPY = {errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP}
 
@@ -32,7 +34,7 @@ def pwritev(descriptor: int, pieces: Sequence[bytes], offset: int) -> None:
     """Write all pieces, one after the other, from an offset on."""
     left: list[bytes | memoryview] = list(pieces)
     while left:
-        written_bytes = os.pwritev(descriptor, left, offset)
+        written_bytes = os.pwritev(descriptor, left[:_PIECES_MAX], offset)
         offset += written_bytes
         while left and written_bytes >= len(left[0]):
             written_bytes -= len(left.pop(0))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
@@ -73,6 +73,39 @@ class Add(msgspec.Struct, frozen=True, gc=False):
     key: bytes
     amounts: tuple[int, ...]
     ceiling: int | None = None
+
+
+class Prior(Protocol):
+    """Bytes elsewhere that the records of a commit name: they are to be durable before it."""
+
+    @property
+    def size_bytes(self) -> int:
+        """How many bytes are to be written."""
+        ...
+
+    @property
+    def seal_all(self) -> Callable[[Sequence[Any]], Sequence[Exception | None]]:
+        """Makes those that are given durable together; blocking, idempotent.
+
+        Returns, in order, `None` or why one cannot become durable.
+        """
+        ...
+
+
+class Displaced(Protocol):
+    """What follows from the values that commits replace or remove without having read them."""
+
+    def look(self, key: bytes, value: bytes) -> Any:
+        """Return what `puts` needs to know of a value; called for each, from any thread.
+
+        Raises:
+            CommitConflictError: the commit must not happen like this.
+        """
+        ...
+
+    def puts(self, looks: Sequence[Any]) -> Sequence[Put]:
+        """Return what is written together with the commits whose values were looked at."""
+        ...
 
 
 def assert_valid(puts: Sequence[Put], deletes: Sequence[bytes], adds: Sequence[Add] = ()) -> None:
@@ -188,21 +221,28 @@ class Catalog(Protocol):
         puts: Sequence[Put] = (),
         deletes: Sequence[bytes] = (),
         adds: Sequence[Add] = (),
+        prior: Prior | None = None,
+        displaced: Displaced | None = None,
     ) -> Awaitable[None]:
         """Write all or nothing to one partition; durable when the awaitable returns.
+
+        What is `prior` is durable before anything of the commit is written. `displaced` looks at
+        the values that the keys of `puts` and `deletes` have when the commit happens, and what it
+        wants to be put for them is part of the commit.
 
         Concurrent commits behave as if they ran one after the other. Deleting a key that does
         not exist is no error; a key is not both put and deleted. Call it on the event loop.
         When the waiting task is cancelled the commit may still happen.
 
         Raises:
-            CommitConflictError: a check did not hold; nothing was written.
+            CommitConflictError: a check did not hold, or `displaced` refused; nothing was written.
             CeilingError: the checks held, but an `Add` passed its ceiling; nothing was written.
             RecordDamagedError: an `Add` is for what holds no numbers; nothing was written.
             StoreFullError: the device is full; nothing was written.
             StoreBusyError: `PENDING_COMMITS_MAX` commits wait already; nothing was written.
             StoreFailedError: an I/O error made durability unsure. From then on every commit
                 fails; reads go on.
+            Exception: what is `prior` cannot become durable; nothing was written.
         """
         ...
 

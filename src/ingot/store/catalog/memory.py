@@ -11,7 +11,9 @@ from ingot.store.catalog.contract import (
     CeilingError,
     Check,
     CommitConflictError,
+    Displaced,
     EmptyRange,
+    Prior,
     Put,
     assert_valid,
     behind,
@@ -35,6 +37,17 @@ class _Partition:
     def delete(self, key: bytes) -> None:
         if self.stored.pop(key, None) is not None:
             del self.keys[bisect.bisect_left(self.keys, key)]
+
+    def follow(
+        self, puts: Sequence[Put], deletes: Sequence[bytes], displaced: Displaced | None
+    ) -> Sequence[Put]:
+        """Return what follows from what a commit takes away."""
+        if displaced is None:
+            return ()
+        doomed = (*(put.key for put in puts), *deletes)
+        return displaced.puts(
+            [displaced.look(key, self.stored[key][0]) for key in doomed if key in self.stored]
+        )
 
     def range(self, start: bytes, stop: bytes) -> list[bytes]:
         first = bisect.bisect_left(self.keys, start)
@@ -122,22 +135,28 @@ class MemoryCatalog:
         puts: Sequence[Put] = (),
         deletes: Sequence[bytes] = (),
         adds: Sequence[Add] = (),
+        prior: Prior | None = None,
+        displaced: Displaced | None = None,
     ) -> Awaitable[None]:
         """Apply the commit at once."""
         assert_valid(puts, deletes, adds)
         future = asyncio.get_running_loop().create_future()
         held = self._partitions.setdefault(partition, _Partition())
+        unsealed = None if prior is None else prior.seal_all([prior])[0]
         if self.failure is not None:
             future.set_exception(StoreFailedError(self.failure))
+        elif unsealed is not None:
+            future.set_exception(unsealed)
         elif not all(held.holds(check) for check in checks):
             future.set_exception(CommitConflictError(f"a key of {partition} changed meanwhile"))
         else:
             try:
                 sums = [Put(add.key, added(held.value(add.key), add)) for add in adds]
-            except (CeilingError, RecordDamagedError) as error:
+                follows = held.follow(puts, deletes, displaced)
+            except (CeilingError, CommitConflictError, RecordDamagedError) as error:
                 future.set_exception(error)
                 return future
-            for put in (*puts, *sums):
+            for put in (*puts, *sums, *follows):
                 held.put(put)
             for key in deletes:
                 held.delete(key)

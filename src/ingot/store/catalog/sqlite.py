@@ -22,7 +22,9 @@ from ingot.store.catalog.contract import (
     CeilingError,
     Check,
     CommitConflictError,
+    Displaced,
     EmptyRange,
+    Prior,
     Put,
     assert_valid,
     behind,
@@ -206,10 +208,14 @@ class SqliteCatalog:
         puts: Sequence[Put] = (),
         deletes: Sequence[bytes] = (),
         adds: Sequence[Add] = (),
+        prior: Prior | None = None,
+        displaced: Displaced | None = None,
     ) -> Awaitable[None]:
         """Queue a commit; the awaitable returns when it is durable."""
         assert_valid(puts, deletes, adds)
-        return self._committer.submit(partition, checks, puts, deletes, adds)
+        return self._committer.submit(
+            Commit(partition, checks, puts, deletes, adds=adds, prior=prior, displaced=displaced)
+        )
 
     def fail(self, reason: str) -> None:
         """Acknowledge nothing from now on."""
@@ -337,7 +343,7 @@ class SqliteCatalog:
             nonlocal spare_bytes
             if not commit.grows:
                 return False
-            spare_bytes -= commit.size_bytes + PAGES_PER_COMMIT * PAGE_BYTES
+            spare_bytes -= commit.catalog_bytes + PAGES_PER_COMMIT * PAGE_BYTES
             return spare_bytes < 0
 
         return refuses
@@ -351,12 +357,7 @@ class SqliteCatalog:
         connection.execute("BEGIN IMMEDIATE")
         try:
             transaction = Transaction(connection)
-            transaction.look_ahead(
-                (commit.partition, check)
-                for commit in group
-                for check in commit.checks
-                if isinstance(check, Check)
-            )
+            transaction.look_ahead(group)
             refuses = self._refusal()
             outcomes = [
                 _FULL if refuses(commit) else _apply(transaction, commit) for commit in group
@@ -381,7 +382,9 @@ def _apply(transaction: Transaction, commit: Commit) -> Exception | None:
         sums = [
             Put(add.key, added(transaction.value(partition, add.key), add)) for add in commit.adds
         ]
-    except (CeilingError, RecordDamagedError) as error:
+        if commit.displaced is not None:
+            transaction.displace(partition, commit.keys, commit.displaced)
+    except (CeilingError, CommitConflictError, RecordDamagedError) as error:
         return error
     for put in (*commit.puts, *sums):
         transaction.put(partition, put)

@@ -7,9 +7,11 @@ a group costs a handful of statements with many rows, not a handful per commit.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
-from ingot.store.catalog.contract import Check, EmptyRange, Put
+from ingot.store.catalog.committer import Commit
+from ingot.store.catalog.contract import Check, Displaced, EmptyRange, Put, assert_valid
 from ingot.store.catalog.statements import GET
 
 # How many rows one statement carries; few sizes, so that the prepared statements are reused.
@@ -40,6 +42,7 @@ _DIFFERENCES = _by_rows(
     ") AS wanted LEFT JOIN record ON record.partition = ? AND record.key = wanted.column1"
     " WHERE record.value IS NOT wanted.column2",
 )
+_VALUES = _by_rows("SELECT key, value FROM record WHERE partition = ? AND key IN (", "?", ")")
 _Address = tuple[str, bytes]
 
 
@@ -51,17 +54,36 @@ class Transaction:
         self._known: dict[_Address, bytes | None] = {}
         self._puts: dict[_Address, Put] = {}
         self._deletes: dict[_Address, None] = {}
+        self._displaced: dict[tuple[str, Displaced], list[Any]] = {}
 
-    def look_ahead(self, checks: Iterable[tuple[str, Check]]) -> None:
-        """Read what the group's checks ask for; call it once, before anything else."""
+    def look_ahead(self, group: Sequence[Commit]) -> None:
+        """Read what the commits of the group ask for; call it once, before anything else."""
         wanted: dict[str, dict[bytes, bytes | None]] = {}
-        for partition, check in checks:
-            wanted.setdefault(partition, {}).setdefault(check.key, check.expected)
+        doomed: dict[str, dict[bytes, None]] = {}
+        for commit in group:
+            for check in commit.checks:
+                if isinstance(check, Check):
+                    wanted.setdefault(commit.partition, {}).setdefault(check.key, check.expected)
+            if commit.displaced is not None:
+                doomed.setdefault(commit.partition, {}).update(dict.fromkeys(commit.keys))
+        self._compare(wanted)
+        self._read(doomed)
+
+    def _compare(self, wanted: dict[str, dict[bytes, bytes | None]]) -> None:
+        """Find out which keys do not hold what is expected of them."""
         for partition, expected in wanted.items():
             for key, value in expected.items():
                 self._known[partition, key] = value
             values = [value for pair in expected.items() for value in pair]
             for key, value in self._execute(_DIFFERENCES, 2, values, last=(partition,)):
+                self._known[partition, key] = value
+
+    def _read(self, doomed: dict[str, dict[bytes, None]]) -> None:
+        """Find out what keys hold."""
+        for partition, keys in doomed.items():
+            for key in keys:
+                self._known[partition, key] = None
+            for key, value in self._execute(_VALUES, 1, [*keys], first=(partition,)):
                 self._known[partition, key] = value
 
     def holds(self, partition: str, check: Check | EmptyRange) -> bool:
@@ -84,6 +106,17 @@ class Transaction:
             self._known[address] = None if row is None else row[0]
         return self._known[address]
 
+    def displace(self, partition: str, keys: Sequence[bytes], displaced: Displaced) -> None:
+        """Let a commit see what it takes away, before it does; `look_ahead` knew of it.
+
+        Raises:
+            CommitConflictError: it does not want to.
+        """
+        values = [(key, self._known[partition, key]) for key in keys]
+        looks = [displaced.look(key, value) for key, value in values if value is not None]
+        if looks:
+            self._displaced.setdefault((partition, displaced), []).extend(looks)
+
     def put(self, partition: str, put: Put) -> None:
         """Write a key."""
         address = (partition, put.key)
@@ -100,6 +133,12 @@ class Transaction:
 
     def flush(self) -> None:
         """Send what was gathered to SQLite."""
+        for (partition, displaced), looks in self._displaced.items():
+            puts = displaced.puts(looks)
+            assert_valid(puts, ())
+            for put in puts:
+                self.put(partition, put)
+        self._displaced.clear()
         if self._deletes:
             by_partition: dict[str, list[bytes]] = {}
             for partition, key in self._deletes:
