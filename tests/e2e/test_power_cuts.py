@@ -32,6 +32,9 @@ MACHINE = "cuts"
 BOOT_TIMEOUT_S = 240
 ROUNDS = 20
 SECRET = "told-to-the-machine"
+ENCRYPTED = """
+data: {label: INGOT-DATA, path: /var/data, uid: 1000, gid: 1000, key: /run/config/disk-key}
+"""
 
 
 class Writer:
@@ -89,15 +92,25 @@ class Writer:
 def test_the_next_boot_succeeds_with_its_data(
     cli: Cli, free_port: Callable[[], int], tmp_path: Path
 ) -> None:
-    cli("build", ROOT / "examples/store-keys.yml", "--dir", tmp_path, timeout_s=900)
+    """Every other machine has an encrypted disk and a fixed address, the rest ask DHCP for one."""
+    example = ROOT / "examples/store-keys.yml"
+    (tmp_path / "encrypted.yml").write_text(ENCRYPTED)
+    cli("build", example, "--dir", tmp_path, timeout_s=900)
+    layered = ("build", example, tmp_path / "encrypted.yml", "--name", "encrypted")
+    cli(*layered, "--dir", tmp_path, timeout_s=900)
     keys = {"root-user": {"content": "admin"}, "root-password": {"content": SECRET}}
+    told = {"store": {"entries": keys}, "disk-key": {"content": SECRET}}
     seed = random.randrange(2**32)
     print(f"seed {seed}")  # shown if the test fails
     moments = random.Random(seed)
     port = free_port()
     first = (
-        *("run", tmp_path / "store-keys", "--name", MACHINE, "--disk", "size=1G"),
-        *("--data", json.dumps({"store": {"entries": keys}}), "--publish", f"{port}:9000"),
+        *("--name", MACHINE, "--disk", "size=1G", "--data", json.dumps(told)),
+        *("--publish", f"{port}:9000"),
+    )
+    kinds = (
+        (tmp_path / "store-keys",),
+        (tmp_path / "encrypted", "--ip", "10.0.2.77/24"),
     )
     writer = Writer(port)
 
@@ -113,7 +126,9 @@ def test_the_next_boot_succeeds_with_its_data(
             if number:
                 cli("stop", MACHINE)
                 cli("rm-machine", "--yes", MACHINE)
-            cli(*first, "--detach")
+            machine = kinds[number // 3 % 2]
+            print(f"{number}: first boot of {machine[0].name}")
+            cli("run", *machine, *first, "--detach")
             time.sleep(moments.uniform(0, boot_s or 15))
             cli("kill", MACHINE)
             boot_s = boot()

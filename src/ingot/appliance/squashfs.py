@@ -39,6 +39,9 @@ def write_squashfs(tree: Tree, target: Path, *, level: int = LEVEL_DEFAULT) -> N
         *("-", os.fspath(target), "-tar", "-noappend", "-quiet", "-no-progress"),
         *("-comp", "zstd", "-Xcompression-level", str(level), "-b", str(_BLOCK_BYTES)),
         *("-mem", _BUFFERS),
+        # Small files are not packed into shared blocks, of which the kernel keeps three: a program
+        # that reads hundreds of them would have each block decompressed over and over.
+        "-no-fragments",
         *("-all-time", "0", "-mkfs-time", "0"),
         # Not compressed, so that the root folder can be given to root.
         *("-noI", "-noId", "-root-mode", "755"),
