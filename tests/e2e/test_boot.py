@@ -161,6 +161,16 @@ def test_a_step_that_fails_stops_the_boot(cli: Cli, build_own: BuildOwn, tmp_pat
     ends(cli, "boot-steps")
 
 
+@pytest.mark.slow  # One boot for an option of the command line.
+def test_a_boot_that_fails_can_switch_off(cli: Cli, build_own: BuildOwn, tmp_path: Path) -> None:
+    text = STEPS.replace("panic=-1", "panic=-1 ingot.on-failure=poweroff")
+    name = "boot-switches-off"
+    cli("run", build_own(tmp_path, text), "--name", name, "--detach")
+    cli("wait", name, "--until", "stopped", timeout_s=BOOT_TIMEOUT_S)
+    assert "BOOT STOPPED at bad" in cli("logs", name).stdout
+    cli("rm-machine", "--yes", name)
+
+
 SETTINGS = """
 kernel: {image: component:kernel, cmdline: console=ttyS0 quiet panic=-1}
 init: [component:init, component:agent]

@@ -44,7 +44,9 @@ WRITTEN = f"""
 kernel: {{image: component:kernel, cmdline: {QUIET}}}
 network: {{dhcp: false, dhcp6: true, ipv6: manual}}
 """
-CMDLINE = f"kernel: {{image: component:kernel, cmdline: {QUIET} ingot.ip=dhcp6}}\n"
+CMDLINE = (
+    f"kernel: {{image: component:kernel, cmdline: {QUIET} ingot.ip=dhcp6 ingot.hostname=six}}\n"
+)
 NETWORK_CONFIG = """
 version: 2
 ethernets:
@@ -203,6 +205,8 @@ def test_it_asks_without_a_router_where_it_is_told_to(
         )
         if source != CMDLINE:
             assert guest(cli, name, "cat /proc/sys/net/ipv6/conf/eth0/accept_ra") == "0\n"
+        if source != WRITTEN:
+            assert guest(cli, name, "hostname") == "six\n"
         # Without a router nobody says that others have addresses beside it.
         guest(cli, name, "ip -6 route add fd77::/64 dev eth0")
         assert answers(namespace, address)
