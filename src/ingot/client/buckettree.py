@@ -90,7 +90,13 @@ class BucketTree:
         except NotFoundError:
             pass
         else:
-            entry = Entry(below, info.size_bytes, info.modified_ns, info.etag)
+            entry = Entry(
+                below,
+                info.size_bytes,
+                info.modified_ns,
+                info.etag,
+                storage_class=info.storage_class,
+            )
             if (item := self._judged(entry)) is not None:
                 yield item
         yield from self._listed(f"{self._prefix}{below}/")
@@ -154,7 +160,9 @@ class BucketTree:
         for page in self._pages(prefix):
             for found in page.entries:
                 name, size_bytes = found.key[skipped:], found.size_bytes
-                entry = Entry(name, size_bytes, found.modified_ns, found.etag)
+                entry = Entry(
+                    name, size_bytes, found.modified_ns, found.etag, None, found.storage_class
+                )
                 # Most are judged at a glance; this is the inside of every listing.
                 if takes_all and size_bytes:
                     yield entry

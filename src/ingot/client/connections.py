@@ -36,6 +36,8 @@ class Connections:
             replace(chosen.options, read_timeout_s=LISTEN_SILENCE_S, backoff=Backoff(attempts=1))
         )
         self._headers = chosen.headers
+        self._encryption = chosen.encryption
+        self._checksum = chosen.checksum
         self._clients: dict[tuple[Alias, bool], S3Client] = {}
         self._transfers: dict[Alias, Transfers] = {}
         self._lock = threading.Lock()
@@ -59,13 +61,17 @@ class Connections:
     def _client(self, alias: Alias, *, listens: bool) -> S3Client:
         with self._lock:
             if (alias, listens) not in self._clients:
+                endpoint = Endpoint.parse(alias.url)
+                is_secure = endpoint.scheme == "https"
                 self._clients[alias, listens] = S3Client(
-                    Endpoint.parse(alias.url),
+                    endpoint,
                     _credentials(alias),
                     transport=self._listening if listens else self._transport,
                     region=alias.region,
                     addressing=cast("Addressing", alias.addressing),
                     headers=self._headers,
+                    dress=self._encryption.dress(alias.name, is_secure=is_secure),
+                    checksum=self._checksum,
                 )
             return self._clients[alias, listens]
 

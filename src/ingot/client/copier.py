@@ -22,6 +22,7 @@ from ingot.client.journal import Identity, Journal
 from ingot.client.localnames import printable
 from ingot.client.places import FilePlace, ObjectPlace, Place
 from ingot.client.trees import Tree
+from ingot.client.wire import current
 from ingot.s3 import checksums
 from ingot.s3.checksums import FULL_OBJECT, ChecksumValue
 from ingot.s3client.client import S3Client
@@ -57,14 +58,14 @@ class Copier:
         self._journal = journal
 
     @property
-    def gives_attributes(self) -> bool:
-        """Whether objects get something that their sources do not have."""
-        return bool(self._given)
+    def given(self) -> Given:
+        """What objects get beside their bytes."""
+        return self._given
 
     @property
     def changes_attributes(self) -> bool:
         """Whether a copy in place makes sense."""
-        return self.gives_attributes
+        return bool(self._given)
 
     def copy(
         self,
@@ -384,4 +385,6 @@ def _identity(path: Path, target: ObjectPlace, attributes: Attributes) -> Identi
         "size_bytes": status.st_size,
         "modified_ns": status.st_mtime_ns,
         "attributes": repr(attributes),
+        "encryption": current().encryption.fingerprint(),
+        "checksum": current().checksum,
     }

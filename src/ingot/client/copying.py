@@ -22,6 +22,7 @@ from ingot.client.crew import Advance, Crew, Task
 from ingot.client.entries import Entry, Selection
 from ingot.client.events import Copied, Event
 from ingot.client.execute import Conduct
+from ingot.client.given import Given
 from ingot.client.localnames import are_apart, describe, printable
 from ingot.client.localtree import LocalTree
 from ingot.client.mirror import Mirror, Pair
@@ -130,11 +131,7 @@ class CopyJob:
 
     def _check_target(self, target: Address) -> None:
         check_bucket(target)
-        if isinstance(target, LocalAddress) and self._copier.gives_attributes:
-            raise UsageError(
-                f"{target} is a file or folder of this machine: it has no object's attributes",
-                hint="leave out --attr, --tags, --storage-class and --content-type",
-            )
+        check_takes(target, self._copier.given)
 
     def _single(self, copy: SingleCopy, advance: Advance) -> list[Event]:
         if not self._conduct.dry_run:
@@ -247,6 +244,19 @@ def check_bucket(side: Address) -> None:
     """
     if isinstance(side, RemoteAddress) and not side.bucket:
         raise UsageError(f"{side} names no bucket", hint="write it like ALIAS/BUCKET[/KEY]")
+
+
+def check_takes(target: Address, given: Given) -> None:
+    """Make sure that what is written there can have what it is given.
+
+    Raises:
+        UsageError: it would be files, which have nothing of an object.
+    """
+    if isinstance(target, LocalAddress) and given:
+        raise UsageError(
+            f"{target} is a file or folder of this machine: it has no object's attributes",
+            hint="leave out --attr, --tags, --storage-class, --content-type and those of locks",
+        )
 
 
 def check_apart(source: Address, target: Address) -> None:

@@ -37,6 +37,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         modified_ns: when it was last changed, nanoseconds since the epoch.
         etag: the object's ETag without quotes; None for a file.
         stamp: the file's; None for an object.
+        storage_class: the object's; empty for a file.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     modified_ns: int = 0
     etag: str | None = None
     stamp: Stamp | None = None
+    storage_class: str = ""
 
 
 class Obstacle(msgspec.Struct, frozen=True, gc=False):

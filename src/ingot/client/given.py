@@ -7,9 +7,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ingot.base.clock import SystemClock
 from ingot.base.errors import UsageError
 from ingot.client.tagging import parse_tags
+from ingot.client.validity import parse_validity
+from ingot.s3.dates import format_iso8601
 from ingot.s3.headers import CONTENT_HEADERS, METADATA_PREFIX
+from ingot.s3.lockheaders import HOLD_HEADER, MODE_HEADER, UNTIL_HEADER
 from ingot.s3client.results import Attributes
 
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -24,12 +28,18 @@ class Given:
         tags: `name=value&name=value`; empty for none.
         storage_class: as the service calls it.
         content_type: else it is guessed from the name.
+        retention_mode: `governance` or `compliance`.
+        retention_duration: how long, as `30d`.
+        legal_hold: `on` or `off`.
     """
 
     attributes: str | None = None
     tags: str | None = None
     storage_class: str | None = None
     content_type: str | None = None
+    retention_mode: str | None = None
+    retention_duration: str | None = None
+    legal_hold: str | None = None
 
     def __bool__(self) -> bool:
         """Whether anything was said."""
@@ -59,7 +69,22 @@ class Given:
             {**base.metadata, **metadata},
             self.storage_class or base.storage_class,
             self._tags(base),
+            self._lock(),
         )
+
+    def _lock(self) -> dict[str, str]:
+        headers: dict[str, str] = {}
+        if (self.retention_mode is None) != (self.retention_duration is None):
+            raise UsageError("--retention-mode and --retention-duration go together")
+        if self.retention_mode is not None and self.retention_duration is not None:
+            until_ns = parse_validity(self.retention_duration).until_ns(SystemClock().now_ns())
+            headers |= {
+                MODE_HEADER: self.retention_mode.upper(),
+                UNTIL_HEADER: format_iso8601(until_ns),
+            }
+        if self.legal_hold is not None:
+            headers[HOLD_HEADER] = self.legal_hold.upper()
+        return headers
 
     def _tags(self, base: Attributes) -> Mapping[str, str] | None:
         if self.tags is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from ingot.base.errors import UsageError
@@ -13,8 +13,25 @@ from ingot.client.ages import Age
 from ingot.client.entries import Entry, Listed
 from ingot.client.events import Event
 from ingot.client.execute import Conduct, Executor, Mover
-from ingot.client.plan import Rules, Step, plan
+from ingot.client.plan import Compare, Copy, Rules, Step, plan
 from ingot.client.trees import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """Which of the source's entries are copied; the others count as there, and stay as they are.
+
+    Attributes:
+        age: when they were written.
+        not_classes: storage classes that are left out.
+    """
+
+    age: Age = field(default_factory=Age)
+    not_classes: frozenset[str] = frozenset()
+
+    def admits(self, entry: Entry) -> bool:
+        """Tell whether this one is copied."""
+        return self.age.admits(entry.modified_ns) and entry.storage_class not in self.not_classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +51,23 @@ class Mirror:
         conduct: how copies are made.
         remove: delete what only the target has.
         progress: is told of objects and bytes.
+        only: what is copied; None for everything.
     """
 
-    def __init__(self, pair: Pair, conduct: Conduct, *, remove: bool, progress: Progress) -> None:
+    def __init__(
+        self,
+        pair: Pair,
+        conduct: Conduct,
+        *,
+        remove: bool,
+        progress: Progress,
+        only: Only | None = None,
+    ) -> None:
         self._pair = pair
         self._conduct = conduct
         self._remove = remove
         self._progress = progress
+        self._only = only or Only()
 
     def run(self, names: Sequence[str] = ()) -> Generator[Event]:
         """Compare and copy, yielding what happens as it happens.
@@ -88,7 +115,9 @@ class Mirror:
 
     def _steps(self, wanted: Iterable[Listed], present: Iterable[Listed]) -> Iterator[Step]:
         rules = Rules(remove=self._remove, target_is_tree=self._pair.target.is_file_tree)
-        return plan(wanted, present, rules)
+        for step in plan(wanted, present, rules):
+            if not isinstance(step, Copy | Compare) or self._only.admits(step.source):
+                yield step
 
     def refuse_emptying(self) -> None:
         """Make sure that removing will not empty the target because the source is empty.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ingot.base.errors import UsageError
 from ingot.base.units import parse_size
+from ingot.client.encrypting import Encryption
 from ingot.transport.options import TlsOptions, TransportOptions
 
 # Those that signing and framing write.
@@ -30,10 +31,14 @@ class Wire:
     Attributes:
         options: of the transport.
         headers: sent with every request, signed like the others, by lower-case name.
+        encryption: of objects.
+        checksum: which one uploads carry.
     """
 
     options: TransportOptions = field(default_factory=TransportOptions)
     headers: Mapping[str, str] = field(default_factory=dict)
+    encryption: Encryption = field(default_factory=Encryption)
+    checksum: str = "CRC32C"
 
 
 class _Chosen:

@@ -33,7 +33,7 @@ from ingot.s3client.errors import ServiceError, bodiless_document, service_error
 from ingot.transport.pool import Request, Response, Transport
 
 # Widely known, hardware-fast, and it can be joined from the checksums of parts.
-UPLOAD_ALGORITHM = ALGORITHMS["CRC32C"]
+UPLOAD_CHECKSUM = "CRC32C"
 
 _Parsed = TypeVar("_Parsed")
 
@@ -85,6 +85,11 @@ class Caller:
         clock: dates the signatures.
         headers: sent with every request, by lower-case name, where the request has none of its
             own.
+        dress: returns further headers of a call, as those of encryption.
+        checksum: the algorithm of what is uploaded.
+
+    Attributes:
+        algorithm: that algorithm.
     """
 
     def __init__(
@@ -97,8 +102,12 @@ class Caller:
         addressing: Addressing = "auto",
         clock: Clock | None = None,
         headers: Mapping[str, str] | None = None,
+        dress: Callable[[Call], Mapping[str, str]] | None = None,
+        checksum: str = UPLOAD_CHECKSUM,
     ) -> None:
         self.endpoint = endpoint
+        self.algorithm = ALGORITHMS[checksum]
+        self._dress = dress
         self._credentials = credentials
         self._transport = transport
         self._region = region
@@ -200,6 +209,8 @@ class Caller:
     def _request(self, call: Call) -> Request:
         place = self._locate(call)
         headers = {"host": place.host_header, **self._headers, **call.headers}
+        if self._dress is not None:
+            headers |= self._dress(call)
         encoded = canonical_query(call.query)
         target = f"{place.path}?{encoded}" if encoded else place.path
         body: bytes | Callable[[], Iterator[bytes]]
@@ -227,10 +238,10 @@ class Caller:
         if data or call.method in {"PUT", "POST"}:
             headers["content-length"] = str(len(data))
         if call.checksummed:
-            total = UPLOAD_ALGORITHM.new()
+            total = self.algorithm.new()
             total.update(data)
-            headers[UPLOAD_ALGORITHM.header] = encode(total.digest())
-            headers[SDK_ALGORITHM_HEADER] = UPLOAD_ALGORITHM.name
+            headers[self.algorithm.header] = encode(total.digest())
+            headers[SDK_ALGORITHM_HEADER] = self.algorithm.name
         if self._credentials is None:
             return headers, data
         if call.checksummed and self.endpoint.scheme == "https":
@@ -243,14 +254,14 @@ class Caller:
         self, call: Call, place: Location, headers: dict[str, str]
     ) -> tuple[dict[str, str], Callable[[], Iterator[bytes]]]:
         """Make the headers of a body in chunks, its checksum behind; under TLS none is signed."""
-        encoding = ChunkedEncoding(UPLOAD_ALGORITHM, signed=self.endpoint.scheme == "http")
+        encoding = ChunkedEncoding(self.algorithm, signed=self.endpoint.scheme == "http")
         size_bytes = call.body.size_bytes
         coding = headers.get("content-encoding")
         headers["content-encoding"] = f"aws-chunked,{coding}" if coding else "aws-chunked"
         headers["content-length"] = str(encoding.encoded_bytes(size_bytes))
         headers["x-amz-decoded-content-length"] = str(size_bytes)
-        headers["x-amz-trailer"] = UPLOAD_ALGORITHM.header
-        headers[SDK_ALGORITHM_HEADER] = UPLOAD_ALGORITHM.name
+        headers["x-amz-trailer"] = self.algorithm.header
+        headers[SDK_ALGORITHM_HEADER] = self.algorithm.name
         signed = self._signed(call, place, headers, encoding.payload_hash)
 
         def body() -> Iterator[bytes]:

@@ -6,7 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ingot.base.limits import LIST_KEYS_MAX
-from ingot.s3.checksums import ALGORITHM_HEADER, FULL_OBJECT, TYPE_HEADER, ChecksumValue
+from ingot.s3.checksums import (
+    ALGORITHM_HEADER,
+    COMPOSITE,
+    FULL_OBJECT,
+    TYPE_HEADER,
+    ChecksumValue,
+)
 from ingot.s3.documents import copy as copy_document
 from ingot.s3.documents import multipart as documents
 from ingot.s3.documents.common import URL_ENCODING
@@ -21,7 +27,7 @@ from ingot.s3.documents.multipart import (
 from ingot.s3.etags import unquote_etag
 from ingot.s3.ranges import ByteRange, format_range
 from ingot.s3client.body import Body, BytesBody
-from ingot.s3client.caller import UPLOAD_ALGORITHM, Call, Caller
+from ingot.s3client.caller import Call, Caller
 from ingot.s3client.results import (
     Attributes,
     CopySource,
@@ -53,8 +59,8 @@ class MultipartOperations(Caller):
     ) -> StartedUpload:
         """Begin an upload; complete or abort it, or its parts take space for ever."""
         headers = (attributes or Attributes()).headers()
-        headers[ALGORITHM_HEADER] = UPLOAD_ALGORITHM.name
-        headers[TYPE_HEADER] = FULL_OBJECT
+        headers[ALGORITHM_HEADER] = self.algorithm.name
+        headers[TYPE_HEADER] = FULL_OBJECT if self.algorithm.combine else COMPOSITE
         call = Call("POST", bucket, key, query=[("uploads", "")], headers=headers)
         with self.send(call) as response:
             sums_up = response.headers.get(TYPE_HEADER) == FULL_OBJECT
@@ -114,7 +120,7 @@ class MultipartOperations(Caller):
         """
         headers = conditions.headers()
         if checksum is not None:
-            headers[UPLOAD_ALGORITHM.header] = checksum
+            headers[self.algorithm.header] = checksum
             headers[TYPE_HEADER] = FULL_OBJECT
         listed = [CompletedPart(part.number, part.etag, _plain(part.checksum)) for part in parts]
         call = Call(

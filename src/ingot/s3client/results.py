@@ -41,16 +41,18 @@ class Attributes:
         metadata: user metadata, by lower-case name without the `x-amz-meta-` prefix.
         storage_class: as the service calls it.
         tags: by name; None gives none.
+        further: other headers of the write, by lower-case name, as those of object lock.
     """
 
     content_headers: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     storage_class: str | None = None
     tags: Mapping[str, str] | None = None
+    further: Mapping[str, str] = field(default_factory=dict)
 
     def headers(self) -> dict[str, str]:
         """Write them as request headers."""
-        headers = dict(self.content_headers)
+        headers = {**self.content_headers, **self.further}
         headers.update((f"{METADATA_PREFIX}{name}", text) for name, text in self.metadata.items())
         if self.storage_class is not None:
             headers[STORAGE_CLASS_HEADER] = self.storage_class

@@ -7,12 +7,12 @@ from typing import Protocol
 
 from ingot.base.errors import NotFoundError
 from ingot.s3.checksums import encode
+from ingot.s3.checksums import new as new_checksum
 from ingot.s3.chunked import ENCODED_CHUNK_BYTES
 from ingot.s3.documents.multipart import Part
 from ingot.s3.etags import is_md5
 from ingot.s3.ranges import ByteRange
 from ingot.s3client.body import FileSource
-from ingot.s3client.caller import UPLOAD_ALGORITHM
 from ingot.s3client.client import S3Client
 from ingot.s3client.multipart import StartedUpload
 from ingot.s3client.results import PartResult
@@ -77,8 +77,8 @@ class Resumption:
 
     def _has_bytes(self, known: Part, part: ByteRange) -> bool:
         checksum = known.checksum
-        if checksum is not None and checksum.algorithm == UPLOAD_ALGORITHM.name:
-            total = UPLOAD_ALGORITHM.new()
+        if checksum is not None:
+            total = new_checksum(checksum.algorithm)
             self._feed(part, total.update)
             return encode(total.digest()) == checksum.value
         if is_md5(known.etag):

@@ -11,7 +11,6 @@ from ingot.base.errors import Error, NetworkError
 from ingot.s3.checksums import decode, full_object
 from ingot.s3.ranges import ByteRange
 from ingot.s3client.body import BytesBody, Source
-from ingot.s3client.caller import UPLOAD_ALGORITHM
 from ingot.s3client.client import S3Client
 from ingot.s3client.parts import Meter, TransferOptions, run_parts
 from ingot.s3client.results import Attributes, PartResult, PutResult, WriteConditions
@@ -111,7 +110,7 @@ def in_parts(
             key,
             upload_id,
             parts,
-            checksum=_total(parts) if started.sums_up else None,
+            checksum=_total(parts, client.algorithm.name) if started.sums_up else None,
             conditions=conditions,
         )
     except BaseException as error:
@@ -128,10 +127,10 @@ def in_parts(
     return PutResult(made.etag, sum(part.length for part in ranges), made.checksum)
 
 
-def _total(parts: Sequence[PartResult]) -> str | None:
+def _total(parts: Sequence[PartResult], algorithm: str) -> str | None:
     digests = []
     for part in parts:
-        if part.checksum is None or part.checksum.algorithm != UPLOAD_ALGORITHM.name:
+        if part.checksum is None or part.checksum.algorithm != algorithm:
             return None
-        digests.append((decode(UPLOAD_ALGORITHM.name, part.checksum.value), part.size_bytes))
-    return full_object(UPLOAD_ALGORITHM.name, digests)
+        digests.append((decode(algorithm, part.checksum.value), part.size_bytes))
+    return full_object(algorithm, digests)

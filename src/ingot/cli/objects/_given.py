@@ -11,8 +11,17 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def given_options(command: _Command) -> _Command:
-    """Give a command `--attr`, `--tags`, `--storage-class` and `--content-type`."""
+    """Give a command `--attr`, `--tags`, `--storage-class`, `--content-type` and those of locks."""
     for option in (
+        click.option(
+            "--legal-hold", type=click.Choice(["on", "off"]), help="Hold it until further notice."
+        ),
+        click.option("--retention-duration", metavar="TIME", help="For so long, as 30d or 1y."),
+        click.option(
+            "--retention-mode",
+            type=click.Choice(["governance", "compliance"]),
+            help="It must stay; with --retention-duration.",
+        ),
         click.option(
             "--attr",
             "attributes",

@@ -7,6 +7,7 @@ import sys
 import click
 
 from ingot.cli._completion import complete_remote
+from ingot.cli._writing import key_options
 from ingot.cli.printer import Printer, output_options
 
 
@@ -16,6 +17,7 @@ from ingot.cli.printer import Printer, output_options
 @click.option("--rewind", metavar="MOMENT", help="What was there then: 7d (ago), 2026-11-24.")
 @click.option("--offset", metavar="SIZE", help="Leave so much out at the beginning.")
 @click.option("--tail", metavar="SIZE", help="Only so much at the end.")
+@key_options
 @output_options
 def cat(
     printer: Printer,

@@ -10,6 +10,7 @@ import click
 
 from ingot.cli._completion import complete_address
 from ingot.cli._objects import Reporter, transfer_options
+from ingot.cli._writing import writing_options
 from ingot.cli.objects._given import given_options
 from ingot.cli.printer import Printer, output_options
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 @click.option("--older-than", metavar="DURATION", help="Only what was written longer ago.")
 @click.option("--newer-than", metavar="DURATION", help="Only what was written since then.")
 @given_options
+@writing_options
 @transfer_options
 @output_options
 def cp(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ingot.cli._completion import complete_address, complete_remote
+from ingot.cli._writing import key_options
 from ingot.cli.printer import Printer, output_options
 
 
@@ -12,6 +13,7 @@ from ingot.cli.printer import Printer, output_options
 @click.argument("source", shell_complete=complete_remote)
 @click.argument("target", shell_complete=complete_address)
 @click.option("--version-id", metavar="ID", help="This version; else the current one.")
+@key_options
 @output_options
 def get(printer: Printer, *, source: str, target: str, version_id: str | None) -> None:
     """Copy one object to a file, or into a folder.

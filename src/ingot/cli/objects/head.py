@@ -8,6 +8,7 @@ from contextlib import closing
 import click
 
 from ingot.cli._completion import complete_remote
+from ingot.cli._writing import key_options
 from ingot.cli.printer import Printer, output_options
 
 
@@ -17,6 +18,7 @@ from ingot.cli.printer import Printer, output_options
     "--lines", "-n", type=click.IntRange(0), default=10, show_default=True, help="How many lines."
 )
 @click.option("--version-id", "--vid", metavar="ID", help="This version.")
+@key_options
 @output_options
 def head(printer: Printer, *, targets: tuple[str, ...], lines: int, version_id: str | None) -> None:
     """Print the first lines of objects; the rest is not fetched.

@@ -9,15 +9,19 @@ import click
 
 from ingot.cli._completion import complete_address
 from ingot.cli._objects import Reporter, transfer_options
+from ingot.cli._writing import writing_options
+from ingot.cli.objects._given import given_options
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from ingot.base.progress import Progress
+    from ingot.client.addresses import Address
     from ingot.client.connections import Connections
     from ingot.client.events import Event
     from ingot.client.execute import Conduct
+    from ingot.client.given import Given
     from ingot.client.mirror import Pair
     from ingot.client.trees import Tree
     from ingot.client.watch import PendingChanges
@@ -45,6 +49,16 @@ class Wishes(TypedDict):
     dry_run: bool
     attempts: int
     workers: int
+    older_than: str | None
+    newer_than: str | None
+    exclude_storageclass: tuple[str, ...]
+    attributes: str | None
+    tags: str | None
+    storage_class: str | None
+    content_type: str | None
+    retention_mode: str | None
+    retention_duration: str | None
+    legal_hold: str | None
 
 
 @click.command()
@@ -94,7 +108,14 @@ class Wishes(TypedDict):
     metavar="PATTERN",
     help="Take only names that match one of these (and no --exclude).",
 )
+@click.option("--older-than", metavar="DURATION", help="Copy only what was written longer ago.")
+@click.option("--newer-than", metavar="DURATION", help="Copy only what was written since then.")
+@click.option(
+    "--exclude-storageclass", multiple=True, metavar="CLASS", help="Do not copy such objects."
+)
 @transfer_options
+@given_options
+@writing_options
 @output_options
 def mirror(printer: Printer, **wishes: Unpack[Wishes]) -> None:
     """Make TARGET like SOURCE, each a local folder or a bucket.
@@ -158,14 +179,19 @@ def _present(
     from ingot.base.clock import SystemClock
     from ingot.base.errors import UsageError
     from ingot.base.units import parse_duration
-    from ingot.client.mirror import Mirror
+    from ingot.cli._ages import age_of
+    from ingot.client.mirror import Mirror, Only
     from ingot.client.watch import PendingChanges, Watch
 
     pair = _pair(connections, wishes, stack)
     poll_s, rescan_s = parse_duration(wishes["interval"]), parse_duration(wishes["rescan"])
     if not poll_s:
         raise UsageError("--interval must be longer than 0")
-    job = Mirror(pair, _conduct(wishes), remove=wishes["remove"], progress=progress)
+    only = Only(
+        age_of(wishes["older_than"], wishes["newer_than"]),
+        frozenset(wishes["exclude_storageclass"]),
+    )
+    job = Mirror(pair, _conduct(wishes), remove=wishes["remove"], progress=progress, only=only)
     if wishes["remove"] and not wishes["allow_empty_source"]:
         job.refuse_emptying()
     if wishes["watch"]:
@@ -217,6 +243,7 @@ def _pair(connections: Connections, wishes: Wishes, stack: ExitStack) -> Pair:
         ContentDigests(SystemClock(), memory),
         keep_times=wishes["preserve"],
         journal=journal,
+        given=_given(wishes, goal),
     )
     return open_pair(
         origin,
@@ -226,6 +253,24 @@ def _pair(connections: Connections, wishes: Wishes, stack: ExitStack) -> Pair:
         selection=Selection(wishes["exclude"], wishes["include"]),
         follow_links=wishes["follow_symlinks"],
     )
+
+
+def _given(wishes: Wishes, goal: Address) -> Given:
+    from ingot.client.copying import check_takes
+    from ingot.client.given import Given
+
+    given = Given(
+        attributes=wishes["attributes"],
+        tags=wishes["tags"],
+        storage_class=wishes["storage_class"],
+        content_type=wishes["content_type"],
+        retention_mode=wishes["retention_mode"],
+        retention_duration=wishes["retention_duration"],
+        legal_hold=wishes["legal_hold"],
+    )
+    given.check()
+    check_takes(goal, given)
+    return given
 
 
 def _watcher(

@@ -6,6 +6,7 @@ import click
 
 from ingot.cli._completion import complete_address
 from ingot.cli._objects import transfer_options
+from ingot.cli._writing import writing_options
 from ingot.cli.objects._given import given_options
 from ingot.cli.printer import Printer, output_options
 
@@ -17,6 +18,7 @@ from ingot.cli.printer import Printer, output_options
 @click.option("--older-than", metavar="DURATION", help="Only what was written longer ago.")
 @click.option("--newer-than", metavar="DURATION", help="Only what was written since then.")
 @given_options
+@writing_options
 @transfer_options
 @output_options
 def mv(

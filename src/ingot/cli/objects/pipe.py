@@ -7,6 +7,7 @@ import sys
 import click
 
 from ingot.cli._completion import complete_remote
+from ingot.cli._writing import writing_options
 from ingot.cli.objects._given import given_options
 from ingot.cli.printer import Printer, output_options
 
@@ -14,6 +15,7 @@ from ingot.cli.printer import Printer, output_options
 @click.command()
 @click.argument("target", shell_complete=complete_remote)
 @given_options
+@writing_options
 @output_options
 def pipe(printer: Printer, *, target: str, **said: str | None) -> None:
     """Store standard input as an object, whatever its length.

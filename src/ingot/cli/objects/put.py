@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ingot.cli._completion import complete_address, complete_remote
+from ingot.cli._writing import writing_options
 from ingot.cli.objects._given import given_options
 from ingot.cli.printer import Printer, output_options
 
@@ -27,6 +28,7 @@ from ingot.cli.printer import Printer, output_options
     help="Parts at once.",
 )
 @given_options
+@writing_options
 @output_options
 def put(
     printer: Printer,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ingot.cli._completion import complete_remote
+from ingot.cli._writing import key_options
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--compression", metavar="KIND", help="NONE, GZIP or BZIP2; else by the name.")
 @click.option("--csv-output", metavar="HOW", help="As 'fd=;,rd=\\n,qc=\",qec=\",qf=ALWAYS'.")
 @click.option("--json-output", metavar="HOW", help="As 'rd=\\n'.")
+@key_options
 @output_options
 def sql(
     printer: Printer,

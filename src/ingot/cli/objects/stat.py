@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingot.cli._completion import complete_remote
+from ingot.cli._writing import key_options
 from ingot.cli.buckets._settings import choice_of, on_versions, version_options
 from ingot.cli.printer import Printer, output_options, visible
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
 @version_options
+@key_options
 @output_options
 def stat(printer: Printer, *, targets: tuple[str, ...], **which: Any) -> None:
     """Show what is known of an object, a folder or a bucket.
