@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from ingot.client.encrypting import Encryption
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _CHECKSUMS = ("CRC32C", "CRC32", "CRC64NVME", "SHA1", "SHA256")
@@ -18,9 +21,12 @@ def key_options(command: _Command) -> _Command:
 
 
 def writing_options(command: _Command) -> _Command:
-    """Give a command that writes objects `--enc-s3`, `--enc-kms`, `--enc-c` and `--checksum`."""
+    """Give a command that writes objects `--enc-…`, `--checksum` and `--disable-multipart`."""
     command = _customer(_applied(command))
     for option in (
+        click.option(
+            "--disable-multipart", is_flag=True, help="Send files up to 5 GiB in one request each."
+        ),
         click.option(
             "--enc-kms",
             multiple=True,
@@ -61,25 +67,33 @@ def _applied(command: _Command) -> _Command:
         enc_s3: tuple[str, ...] = (),
         enc_kms: tuple[str, ...] = (),
         checksum: str | None = None,
+        disable_multipart: bool = False,
         **said: Any,
     ) -> Any:
-        if enc_c or enc_s3 or enc_kms or checksum:
-            _use(enc_c, enc_s3, enc_kms, checksum)
+        if enc_c or enc_s3 or enc_kms or checksum or disable_multipart:
+            from ingot.client.encrypting import parse_encryption
+
+            encryption = parse_encryption(s3=enc_s3, kms=enc_kms, customer=enc_c)
+            _use(encryption, checksum, in_one=disable_multipart)
         return command(*args, **said)
 
     return apply  # type: ignore[return-value]
 
 
-def _use(
-    customer: tuple[str, ...], s3: tuple[str, ...], kms: tuple[str, ...], checksum: str | None
-) -> None:
+def _use(encryption: Encryption, checksum: str | None, *, in_one: bool) -> None:
     from dataclasses import replace
 
-    from ingot.client.encrypting import parse_encryption
+    from ingot.base.limits import COPY_BYTES_MAX
     from ingot.client.wire import current, use
 
     before = current()
-    encryption = parse_encryption(s3=s3, kms=kms, customer=customer)
-    use(replace(before, encryption=encryption, checksum=checksum or before.checksum))
+    use(
+        replace(
+            before,
+            encryption=encryption,
+            checksum=checksum or before.checksum,
+            split_from_bytes=COPY_BYTES_MAX + 1 if in_one else None,
+        )
+    )
     # Of one command line only.
     click.get_current_context().call_on_close(lambda: use(before))

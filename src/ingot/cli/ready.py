@@ -14,6 +14,9 @@ _ANSWER_TIMEOUT_S = 10.0
 @click.argument("name", metavar="ALIAS", shell_complete=complete_alias)
 @click.option("--cluster-read", is_flag=True, help="It is enough if it can be read from.")
 @click.option(
+    "--maintenance", is_flag=True, help="Would it stay so with the node that answers taken down?"
+)
+@click.option(
     "--timeout",
     default="0s",
     show_default=True,
@@ -21,7 +24,9 @@ _ANSWER_TIMEOUT_S = 10.0
     help="Wait so long for it to become ready; 0s asks once.",
 )
 @output_options
-def ready(printer: Printer, *, name: str, cluster_read: bool, timeout: str) -> None:
+def ready(
+    printer: Printer, *, name: str, cluster_read: bool, maintenance: bool, timeout: str
+) -> None:
     """Tell whether a service can serve requests; else the exit code is 7.
 
     Services other than Ingot and MinIO do not tell.
@@ -38,6 +43,8 @@ def ready(printer: Printer, *, name: str, cluster_read: bool, timeout: str) -> N
 
     alias = AliasBook.default().get(name)
     path = health.CLUSTER_READ_PATH if cluster_read else health.CLUSTER_PATH
+    if maintenance:
+        path += health.MAINTENANCE_QUERY
     with health.patient_transport(_ANSWER_TIMEOUT_S) as transport:
         endpoint = Endpoint.parse(alias.url)
         health.wait_until_ready(transport, endpoint, path, timeout_s=parse_duration(timeout))

@@ -38,6 +38,7 @@ class Connections:
         self._headers = chosen.headers
         self._encryption = chosen.encryption
         self._checksum = chosen.checksum
+        self._split_from_bytes = chosen.split_from_bytes
         self._clients: dict[tuple[Alias, bool], S3Client] = {}
         self._transfers: dict[Alias, Transfers] = {}
         self._lock = threading.Lock()
@@ -77,12 +78,16 @@ class Connections:
 
     def transfers(self, alias: Alias) -> Transfers:
         """Return the engine that writes to and reads from the alias."""
+        from ingot.s3client.parts import TransferOptions
         from ingot.s3client.transfer import Transfers
 
         client = self.client(alias)
         with self._lock:
             if alias not in self._transfers:
-                self._transfers[alias] = Transfers(client)
+                options = TransferOptions()
+                if self._split_from_bytes is not None:
+                    options = replace(options, split_from_bytes=self._split_from_bytes)
+                self._transfers[alias] = Transfers(client, options)
             return self._transfers[alias]
 
     def close(self) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ingot.client.addresses import RemoteAddress
-from ingot.client.connections import Connections
-from ingot.client.listing import Line, list_address
+from ingot.client.listing import Line
 
 _BRANCH, _LAST_BRANCH = "├─ ", "└─ "
 _TRUNK, _NOTHING = "│  ", "   "
@@ -43,14 +42,18 @@ class _Folder:
 
 
 def draw(
-    connections: Connections, root: RemoteAddress, *, with_files: bool, levels: int | None
+    listing: Callable[[RemoteAddress], Iterator[Line]],
+    root: RemoteAddress,
+    *,
+    with_files: bool,
+    levels: int | None,
 ) -> Iterator[Twig]:
     """Yield the lines below `root`, each folder before what is in it.
 
     Every folder is a listing of its own, so what lies deeper than `levels` is never asked for.
 
     Args:
-        connections: to the services.
+        listing: lists one level of an address, by name.
         root: an alias, a bucket or a folder.
         with_files: draw objects too.
         levels: how deep; None for all.
@@ -61,7 +64,7 @@ def draw(
     """
 
     def opened(path: str, before: str) -> _Folder:
-        lines = list_address(connections, _at(root, path), recursive=False)
+        lines = listing(_at(root, path))
         # A marker of the folder itself has no name below it.
         shown = (line for line in lines if line.name and (with_files or line.is_folder))
         return _Folder(shown, path, before)

@@ -14,7 +14,10 @@ from ingot.transport.pool import Request, Transport
 # MinIO's paths, which Ingot's server has too.
 CLUSTER_PATH = "/minio/health/cluster"
 CLUSTER_READ_PATH = "/minio/health/cluster/read"
+MAINTENANCE_QUERY = "?maintenance=true"
 _LIVE_PATH = "/minio/health/live"
+# The node that answers cannot be spared.
+_NOT_SPARED = 412
 # From here on a status says that the service cannot serve now.
 _SERVER_ERRORS = 500
 _READY_PERIOD_S = 0.5
@@ -82,7 +85,7 @@ def wait_until_ready(
         else:
             if answer.is_ready:
                 return answer
-            if answer.is_available:
+            if answer.is_available and answer.status != _NOT_SPARED:
                 raise NetworkError(
                     f"{endpoint.url} does not tell whether it is ready (status {answer.status})",
                     hint="'ingot ping' tells whether it is there",

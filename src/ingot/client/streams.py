@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import BinaryIO
 
 from ingot.base.errors import Error, NetworkError, UsageError
-from ingot.base.limits import PARTS_MAX
-from ingot.base.units import MIB
+from ingot.base.limits import PART_BYTES_MAX, PART_BYTES_MIN, PARTS_MAX
+from ingot.base.units import MIB, parse_size
 from ingot.client.addresses import RemoteAddress
 from ingot.client.given import content_headers_of
 from ingot.s3.ranges import ByteRange
@@ -105,6 +105,21 @@ def read_stretch(
                     raise
 
 
+def read_part(
+    client: S3Client, address: RemoteAddress, number: int, *, version_id: str | None = None
+) -> Generator[bytes]:
+    """Yield the bytes of one part of those that an object was uploaded in; nothing sums it up.
+
+    Raises:
+        UsageError: the object has no such part.
+        Error: as `read_object`.
+    """
+    with client.get_object(
+        address.bucket, address.key, version_id=version_id, part_number=number
+    ) as stream:
+        yield from stream
+
+
 def first_lines(pieces: Iterable[bytes], lines: int) -> Iterator[bytes]:
     """Yield the bytes up to and with the line break that ends the last of `lines` lines."""
     missing = lines
@@ -120,11 +135,25 @@ def first_lines(pieces: Iterable[bytes], lines: int) -> Iterator[bytes]:
         yield piece
 
 
+def parse_part_size(text: str) -> int:
+    """Read the size of a part in bytes, `16M`.
+
+    Raises:
+        UsageError: it is none that S3 has.
+    """
+    size_bytes = parse_size(text)
+    if not PART_BYTES_MIN <= size_bytes <= PART_BYTES_MAX:
+        raise UsageError(f"{text!r} is no size of a part", hint="5M to 5G")
+    return size_bytes
+
+
 def write_object(
     client: S3Client,
     address: RemoteAddress,
     file: BinaryIO,
     attributes: Attributes | None = None,
+    *,
+    part_bytes: int = _PART_BYTES,
 ) -> int:
     """Store what `file` has until its end, and return how many bytes that were.
 
@@ -135,18 +164,20 @@ def write_object(
         address: the object.
         file: what is read.
         attributes: what the object is given beside its bytes; a type by its name if None.
+        part_bytes: the size of its first parts; later ones grow.
 
     Raises:
         UsageError: it is longer than 10,000 parts hold.
         DeniedError, NotFoundError, NetworkError: the service refused or went away.
     """
     attributes = attributes or Attributes(content_headers_of(address.key))
-    first = _read_fully(file, _PART_BYTES)
-    if len(first) < _PART_BYTES:
+    first = _read_fully(file, part_bytes)
+    if len(first) < part_bytes:
         client.put_object(address.bucket, address.key, first, attributes=attributes)
         return len(first)
     return sum(
-        part.size_bytes for part in write_blocks(client, address, _cut(first, file), attributes)
+        part.size_bytes
+        for part in write_blocks(client, address, _cut(first, file, part_bytes), attributes)
     )
 
 
@@ -179,13 +210,13 @@ def write_blocks(
     return parts
 
 
-def _cut(first: bytes, file: BinaryIO) -> Iterator[bytes]:
+def _cut(first: bytes, file: BinaryIO, part_bytes: int) -> Iterator[bytes]:
     data, number = first, 1
     while data:
         if number > PARTS_MAX:
             raise UsageError(f"the input is longer than {PARTS_MAX} parts hold")
         yield data
-        data = _read_fully(file, _PART_BYTES << (number // _PARTS_PER_SIZE))
+        data = _read_fully(file, min(part_bytes << (number // _PARTS_PER_SIZE), PART_BYTES_MAX))
         number += 1
 
 

@@ -33,12 +33,14 @@ class Wire:
         headers: sent with every request, signed like the others, by lower-case name.
         encryption: of objects.
         checksum: which one uploads carry.
+        split_from_bytes: files of this size and more move in parts; None for what is usual.
     """
 
     options: TransportOptions = field(default_factory=TransportOptions)
     headers: Mapping[str, str] = field(default_factory=dict)
     encryption: Encryption = field(default_factory=Encryption)
     checksum: str = "CRC32C"
+    split_from_bytes: int | None = None
 
 
 class _Chosen:

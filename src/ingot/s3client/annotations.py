@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from ingot.s3.documents import lock, tagging
+from ingot.s3.documents import lock, restore, tagging
 from ingot.s3.documents.lock import Retention
 from ingot.s3client.caller import Call, Caller
 from ingot.s3client.objects import BYPASS_HEADER
@@ -97,6 +97,13 @@ class AnnotationOperations(Caller):
         """Say whether a version must stay until further notice."""
         data = lock.render_legal_hold(on=on)
         self.finish(document_call("PUT", bucket, key, "legal-hold", data, version_id=version_id))
+
+    def restore_object(
+        self, bucket: str, key: str, days: int, *, version_id: str | None = None
+    ) -> None:
+        """Ask for an archived object to be readable for some days, once the service has it."""
+        data = restore.render(days)
+        self.finish(document_call("POST", bucket, key, "restore", data, version_id=version_id))
 
 
 def _get(bucket: str, key: str, subresource: str, version_id: str | None) -> Call:

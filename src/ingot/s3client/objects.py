@@ -77,6 +77,7 @@ class ObjectOperations(Caller):
         part: ByteRange | None = None,
         if_match: str | None = None,
         version_id: str | None = None,
+        part_number: int | None = None,
     ) -> ObjectStream:
         """Open an object, or a part of it, for reading; close it after.
 
@@ -86,6 +87,7 @@ class ObjectOperations(Caller):
             part: which bytes; None for all.
             if_match: fail unless the object has this ETag.
             version_id: None for the current version.
+            part_number: of the upload that made it; None for all of it.
 
         Raises:
             ServiceNotFoundError: there is no such object.
@@ -96,7 +98,10 @@ class ObjectOperations(Caller):
             headers["range"] = format_range(part.start, part.length)
         if if_match is not None:
             headers["if-match"] = f'"{if_match}"'
-        call = Call("GET", bucket, key, query=_version_query(version_id), headers=headers)
+        query = _version_query(version_id)
+        if part_number is not None:
+            query.append(("partNumber", str(part_number)))
+        call = Call("GET", bucket, key, query=query, headers=headers)
         response = self.send(call)
         if part is not None and not _is_part(response.headers.get("content-range", ""), part):
             response.close()

@@ -166,3 +166,14 @@ class TestMirrorTakes:
             "application/octet-stream",
         )
         assert cli("mirror", "--tags", "k=v", remote.address, "down").code == 2
+
+
+@pytest.mark.parametrize("verb", ["cp", "put"])
+def test_a_large_file_goes_in_one_request_on_demand(
+    cli: Any, remote: Any, tmp_path: Path, verb: str
+) -> None:
+    (tmp_path / "large").write_bytes(bytes(65 * MIB))
+    assert cli(verb, "large", f"{remote.address}/parts").code == 0
+    assert "-" in remote.head("parts")["ETag"]
+    assert cli(verb, "--disable-multipart", "large", f"{remote.address}/one").code == 0
+    assert "-" not in remote.head("one")["ETag"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingot.cli._completion import complete_remote
+from ingot.cli.buckets._restore import restore
 from ingot.cli.buckets._rules import check_removal, removal_options, rule_options, wish_of
 from ingot.cli.buckets._settings import on_buckets
 from ingot.cli.printer import Printer, output_options
@@ -28,7 +29,11 @@ def ilm() -> None:
     Examples:
       ingot ilm rule add --expire-days 30 --prefix tmp/ store/photos
       ingot ilm rule ls store/photos
+      ingot ilm restore --days 7 store/archive/2024.tar
     """
+
+
+ilm.add_command(restore)
 
 
 @ilm.group()

@@ -17,6 +17,7 @@ from ingot.cli.printer import Printer, output_options
 @click.option("--rewind", metavar="MOMENT", help="What was there then: 7d (ago), 2026-11-24.")
 @click.option("--offset", metavar="SIZE", help="Leave so much out at the beginning.")
 @click.option("--tail", metavar="SIZE", help="Only so much at the end.")
+@click.option("--part-number", type=click.IntRange(1, 10_000), help="Only this part of its upload.")
 @key_options
 @output_options
 def cat(
@@ -27,11 +28,12 @@ def cat(
     rewind: str | None,
     offset: str | None,
     tail: str | None,
+    part_number: int | None,
 ) -> None:
     """Print objects, one after the other, as they are.
 
     The bytes are verified; if they are not those that were stored, the exit code is 1. A part of an
-    object (--offset, --tail) cannot be verified.
+    object (--offset, --tail, --part-number) cannot be verified.
 
     \b
     Examples:
@@ -47,11 +49,11 @@ def cat(
     from ingot.client.addresses import parse_object
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections
-    from ingot.client.streams import read_object, read_stretch
+    from ingot.client.streams import read_object, read_part, read_stretch
     from ingot.client.versions import chosen
 
-    if offset is not None and tail is not None:
-        raise UsageError("--offset and --tail exclude each other")
+    if sum(one is not None for one in (offset, tail, part_number)) > 1:
+        raise UsageError("--offset, --tail and --part-number exclude each other")
     if version_id is not None and len(targets) > 1:
         raise UsageError("a version belongs to one object")
     start, end = (None if text is None else parse_size(text) for text in (offset, tail))
@@ -66,7 +68,9 @@ def cat(
             if choice.wants_history:
                 (found,) = chosen(client, address, choice)
                 version = found.version_id
-            if start is None and end is None:
+            if part_number is not None:
+                pieces = read_part(client, address, part_number, version_id=version)
+            elif start is None and end is None:
                 pieces = read_object(client, address, version_id=version)
             else:
                 pieces = read_stretch(

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ingot.cli._completion import complete_remote
 from ingot.cli.printer import Printer, output_options, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ingot.client.listing import Line
 
 
 @click.command()
@@ -19,8 +26,18 @@ from ingot.cli.printer import Printer, output_options, visible
     help="Tell of folders down to this level; 1 is TARGET itself.",
 )
 @click.option("--recursive", "-r", is_flag=True, help="Tell of every folder.")
+@click.option("--versions", is_flag=True, help="Count all versions.")
+@click.option("--rewind", metavar="MOMENT", help="What was there then: 7d (ago), 2026-11-24.")
 @output_options
-def du(printer: Printer, *, targets: tuple[str, ...], depth: int, recursive: bool) -> None:
+def du(
+    printer: Printer,
+    *,
+    targets: tuple[str, ...],
+    depth: int,
+    recursive: bool,
+    versions: bool,
+    rewind: str | None,
+) -> None:
     """Count objects and add up their sizes.
 
     \b
@@ -31,18 +48,30 @@ def du(printer: Printer, *, targets: tuple[str, ...], depth: int, recursive: boo
     """
     from ingot.base.units import format_size
     from ingot.cli._objects import each
+    from ingot.cli.buckets._settings import choice_of
     from ingot.client.addresses import parse_remote
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections
     from ingot.client.listing import list_address
+    from ingot.client.pastlisting import list_versions
     from ingot.client.usage import usage
 
+    choice = choice_of(recursive=True, version_id=None, every_version=versions, rewind=rewind)
     book = AliasBook.default()
     with Connections() as connections:
 
         def act(target: str) -> None:
             address = parse_remote(target, book)
-            lines = list_address(connections, address, recursive=True)
+            lines: Iterable[Line]
+            if choice.wants_history:
+                listed = list_versions(
+                    connections, address, recursive=True, moment_ns=choice.rewind_ns
+                )
+                lines = (
+                    line for line in listed if not (line.version and line.version.is_delete_marker)
+                )
+            else:
+                lines = list_address(connections, address, recursive=True)
             for found in usage(lines, None if recursive else depth - 1):
                 where = f"{str(address).rstrip('/')}/{found.path}".rstrip("/")
                 noun = "object" if found.objects == 1 else "objects"

@@ -18,9 +18,17 @@ from ingot.cli.printer import Printer, output_options
     "--lines", "-n", type=click.IntRange(0), default=10, show_default=True, help="How many lines."
 )
 @click.option("--version-id", "--vid", metavar="ID", help="This version.")
+@click.option("--rewind", metavar="MOMENT", help="What was there then: 7d (ago), 2026-11-24.")
 @key_options
 @output_options
-def head(printer: Printer, *, targets: tuple[str, ...], lines: int, version_id: str | None) -> None:
+def head(
+    printer: Printer,
+    *,
+    targets: tuple[str, ...],
+    lines: int,
+    version_id: str | None,
+    rewind: str | None,
+) -> None:
     """Print the first lines of objects; the rest is not fetched.
 
     \b
@@ -29,18 +37,22 @@ def head(printer: Printer, *, targets: tuple[str, ...], lines: int, version_id: 
       ingot head --lines 1 store/tables/a.csv
     """
     from ingot.cli._objects import each
+    from ingot.cli.buckets._settings import choice_of
     from ingot.client.addresses import parse_object
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections
     from ingot.client.streams import first_lines, read_object
+    from ingot.client.versions import chosen
 
+    choice = choice_of(recursive=False, version_id=version_id, every_version=False, rewind=rewind)
     book = AliasBook.default()
     with Connections() as connections:
 
         def act(target: str) -> None:
             address = parse_object(target, book)
             client = connections.client(address.alias)
-            with closing(read_object(client, address, version_id=version_id)) as pieces:
+            (item,) = chosen(client, address, choice)
+            with closing(read_object(client, address, version_id=item.version_id)) as pieces:
                 for piece in first_lines(pieces, lines):
                     sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()

@@ -14,10 +14,17 @@ from ingot.cli.printer import Printer, output_options
 
 @click.command()
 @click.argument("target", shell_complete=complete_remote)
+@click.option(
+    "--part-size",
+    default="16M",
+    show_default=True,
+    metavar="SIZE",
+    help="Of the first parts, one of which is in memory; later ones grow.",
+)
 @given_options
 @writing_options
 @output_options
-def pipe(printer: Printer, *, target: str, **said: str | None) -> None:
+def pipe(printer: Printer, *, target: str, part_size: str, **said: str | None) -> None:
     """Store standard input as an object, whatever its length.
 
     The object appears when the input has ended; if anything fails before, nothing stays.
@@ -32,14 +39,19 @@ def pipe(printer: Printer, *, target: str, **said: str | None) -> None:
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections
     from ingot.client.given import Given
-    from ingot.client.streams import write_object
+    from ingot.client.streams import parse_part_size, write_object
 
     address = parse_object(target, AliasBook.default())
     if address.names_folder:
         raise UsageError(f"{address} is a folder", hint="write the object's whole key")
+    part_bytes = parse_part_size(part_size)
     attributes = Given(**said).for_name(address.key)
     with Connections() as connections:
         size_bytes = write_object(
-            connections.client(address.alias), address, sys.stdin.buffer, attributes
+            connections.client(address.alias),
+            address,
+            sys.stdin.buffer,
+            attributes,
+            part_bytes=part_bytes,
         )
     printer.data({"target": str(address), "size": size_bytes}, None)

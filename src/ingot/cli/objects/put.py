@@ -52,8 +52,6 @@ def put(
       ingot put --attr 'Cache-Control=no-cache' --tags 'kind=page' index.html store/site/
     """
     from ingot.base.errors import UsageError
-    from ingot.base.limits import PART_BYTES_MAX, PART_BYTES_MIN
-    from ingot.base.units import parse_size
     from ingot.cli._objects import Reporter
     from ingot.client.addresses import LocalAddress, parse_remote
     from ingot.client.aliases import AliasBook
@@ -61,6 +59,8 @@ def put(
     from ingot.client.copying import examine_file
     from ingot.client.events import Copied
     from ingot.client.given import Given
+    from ingot.client.streams import parse_part_size
+    from ingot.client.wire import current
     from ingot.s3client.parts import TransferOptions
     from ingot.s3client.results import WriteConditions
     from ingot.s3client.transfer import Transfers
@@ -72,11 +72,11 @@ def put(
     path = place.path
     if address.names_folder:
         address = address.at(address.key + path.name)
-    part_bytes = parse_size(part_size)
-    if not PART_BYTES_MIN <= part_bytes <= PART_BYTES_MAX:
-        raise UsageError(f"{part_size!r} is no size of a part", hint="5M to 5G")
+    part_bytes = parse_part_size(part_size)
     options = TransferOptions(
-        part_bytes=part_bytes, split_from_bytes=part_bytes + 1, parts_at_once=parallel
+        part_bytes=part_bytes,
+        split_from_bytes=current().split_from_bytes or part_bytes + 1,
+        parts_at_once=parallel,
     )
     attributes = Given(**given).for_name(address.key)
     reporter = Reporter(printer, alone=True)

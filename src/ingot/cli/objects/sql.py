@@ -20,13 +20,21 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
-@click.option("--query", "-e", required=True, metavar="SQL", help="What to look for.")
+@click.option(
+    "--query",
+    "-e",
+    default="select * from S3Object",
+    show_default=True,
+    metavar="SQL",
+    help="What to look for.",
+)
 @click.option("--recursive", "-r", is_flag=True, help="In all objects below TARGET.")
 @click.option("--csv-input", metavar="HOW", help="As 'fh=USE,fd=;,rd=\\n,qc=\",qec=\",cc=#'.")
 @click.option("--json-input", metavar="HOW", help="type=lines or type=document.")
 @click.option("--parquet-input", is_flag=True, help="The objects are Parquet files.")
 @click.option("--compression", metavar="KIND", help="NONE, GZIP or BZIP2; else by the name.")
 @click.option("--csv-output", metavar="HOW", help="As 'fd=;,rd=\\n,qc=\",qec=\",qf=ALWAYS'.")
+@click.option("--csv-output-header", metavar="LINE", help="Print this line first.")
 @click.option("--json-output", metavar="HOW", help="As 'rd=\\n'.")
 @key_options
 @output_options
@@ -41,6 +49,7 @@ def sql(
     parquet_input: bool,
     compression: str | None,
     csv_output: str | None,
+    csv_output_header: str | None,
     json_output: str | None,
 ) -> None:
     """Query objects where they are, with S3 Select; the object is called S3Object.
@@ -55,6 +64,7 @@ def sql(
       ingot sql -e 'select count(*) from S3Object' --recursive store/logs/2026/
       ingot sql -e 'select * from S3Object limit 5' --csv-input 'fd=;' store/tables/a.csv.gz
     """
+    from ingot.base.errors import UsageError
     from ingot.cli._objects import each
     from ingot.client.addresses import parse_object, parse_remote
     from ingot.client.aliases import AliasBook
@@ -68,6 +78,11 @@ def sql(
     # What cannot be understood is told before anything is asked.
     output_of(input_of("", csv_input, json_input, parquet=parquet_input), csv_output, json_output)
     compression_of("", compression)
+    if csv_output_header is not None:
+        if printer.as_json or json_output is not None:
+            raise UsageError("--csv-output-header is for answers in CSV")
+        sys.stdout.write(csv_output_header + "\n")
+        sys.stdout.flush()
     with Connections() as connections:
 
         def act(target: str) -> None:

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ingot.cli._completion import complete_remote
 from ingot.cli.printer import Printer, output_options, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ingot.client.addresses import RemoteAddress
+    from ingot.client.listing import Line
 
 
 @click.command()
 @click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
 @click.option("--files", "-f", is_flag=True, help="Objects too, not only folders.")
 @click.option("--depth", "-d", type=click.IntRange(1), help="How deep; everything if not given.")
+@click.option("--rewind", metavar="MOMENT", help="What was there then: 7d (ago), 2026-11-24.")
 @output_options
-def tree(printer: Printer, *, targets: tuple[str, ...], files: bool, depth: int | None) -> None:
+def tree(
+    printer: Printer,
+    *,
+    targets: tuple[str, ...],
+    files: bool,
+    depth: int | None,
+    rewind: str | None,
+) -> None:
     """Draw the folders below an alias, a bucket or a folder.
 
     \b
@@ -22,17 +38,26 @@ def tree(printer: Printer, *, targets: tuple[str, ...], files: bool, depth: int 
       ingot tree --files --depth 2 store/photos
     """
     from ingot.cli._objects import each
+    from ingot.cli.buckets._settings import choice_of
     from ingot.client.addresses import parse_remote
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections
     from ingot.client.drawing import draw
+    from ingot.client.listing import list_address
+    from ingot.client.pastlisting import list_versions
 
     book = AliasBook.default()
+    choice = choice_of(recursive=True, version_id=None, every_version=False, rewind=rewind)
     with Connections() as connections:
+
+        def listing(folder: RemoteAddress) -> Iterator[Line]:
+            if choice.rewind_ns is None:
+                return list_address(connections, folder, recursive=False)
+            return list_versions(connections, folder, recursive=False, moment_ns=choice.rewind_ns)
 
         def act(target: str) -> None:
             address = parse_remote(target, book)
-            twigs = draw(connections, address, with_files=files, levels=depth)
+            twigs = draw(listing, address, with_files=files, levels=depth)
             if not printer.as_json:
                 printer.data({}, visible(str(address)))
             for twig in twigs:
