@@ -77,7 +77,7 @@ def _applied(command: _Command) -> _Command:
             _use(encryption, checksum, in_one=disable_multipart)
         return command(*args, **said)
 
-    return apply  # type: ignore[return-value]
+    return apply  # type: ignore[return-value] # it takes what the command takes, and more
 
 
 def _use(encryption: Encryption, checksum: str | None, *, in_one: bool) -> None:
