@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from ingot.s3.documents import listing as documents
 from ingot.server.handlers.listing import object_columns
+from ingot.server.process import memory
 from ingot.store import keys
 from ingot.store.catalog.contract import Put
 from ingot.store.fences import Versioning
@@ -120,12 +121,13 @@ def _let_go(path: Path) -> None:
 
 
 def _measure(directory: Path, count: int, pages: int) -> Figures:
+    memory.keep_freed_memory()
     store = ObjectStore.open(directory)
     chosen = random.Random(count)
     for workload in WORKLOADS:
         workload.page(store, SMALL_BUCKET, _key(0, SMALL_COUNT))
     gc.collect()
-    gc.freeze()  # as the server does once it serves
+    memory.settle()  # as the server does once it serves
     started_s, began_s = time.perf_counter(), time.thread_time()
     PREFIXES.page(store, BUCKET, "")
     first = ((time.thread_time() - began_s) * 1000, (time.perf_counter() - started_s) * 1000)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import signal
@@ -15,9 +14,9 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
-from ingot.base.units import KIB
 from ingot.server.app import S3App
 from ingot.server.console.page import console_app
+from ingot.server.process import memory
 from ingot.server.process.address import Address
 from ingot.server.process.ports import await_listening
 from ingot.server.service import Service
@@ -28,10 +27,6 @@ _BACKLOG = 1024
 # Per worker; more requests than this wait in the kernel's queue instead of in our memory.
 _CONCURRENT_REQUESTS_MAX = 1024
 _HEADER_TIMEOUT_S = 30
-# What glibc keeps of freed memory is twice the largest block that was mapped for itself and freed.
-# A page of a listing takes 600 KiB, which cost a fifth of its time to get anew from the kernel.
-_BLOCK_BYTES = 512 * KIB
-_BLOCKS = 16  # more than there is room for in what was freed so far
 _log = logging.getLogger("ingot.server.worker")
 
 
@@ -64,16 +59,10 @@ def serve(
     Returns:
         The exit code: 0 after a requested stop, 1 if a listener ended by itself.
     """
-    _keep_freed_memory()
+    memory.keep_freed_memory()
     return uvloop.run(
         _serve(settings, open_service, listeners, index=index, when_ready=when_ready, alive=alive)
     )
-
-
-def _keep_freed_memory() -> None:
-    """Map blocks and free them; they are never touched."""
-    blocks = [bytes(_BLOCK_BYTES) for _ in range(_BLOCKS)]
-    del blocks
 
 
 async def _serve(
@@ -102,7 +91,7 @@ async def _serve(
         serving = [loop.create_task(server.serve()) for server in servers]
         await asyncio.to_thread(await_listening, listeners.api, timeout_s=_LISTEN_TIMEOUT_S)
         service.events.start()
-        gc.freeze()  # what exists now stays: collections need not walk it again and again
+        memory.settle()
         when_ready()
         # A store that failed keeps being read, and says at /minio/health/ready that it takes no
         # writes. Replacing this process would not help: a new one could take for durable what the
