@@ -109,7 +109,7 @@ def run(
       ingot run store --runner libvirt --detach
       ingot run store --network bridge=br0 --ip 10.1.2.3/24,gateway=10.1.2.1 --detach
       ingot run store --network tap=tap0 --ip fd00:1::5/64 --ip 10.1.2.3/24 --detach
-      ingot run store --publish [::1]:9000:9000 --publish 5353:53/udp --detach
+      ingot run store --publish '[::1]:9000:9000' --publish 5353:53/udp --detach
     """
     from ingot.cli._machines import starter
     from ingot.cli._started import await_ready, introduce, report, wait_timeout_s

@@ -58,7 +58,7 @@ class Wanted(NamedTuple):
         uefi: whether the user insists on UEFI or on BIOS.
     """
 
-    media: tuple[Medium, ...] = ("kernel", "qcow2", "raw", "iso")
+    media: tuple[Medium, ...] = ("kernel", "qcow2", "raw", "vmdk", "vhd", "vdi", "iso")
     boot: BootChoice | None = None
     uefi: bool | None = None
 

@@ -47,6 +47,15 @@ def tiny_kernel(*, deaf: bool) -> bytes:
     return bytes(boot_sector + setup + bytes(0x200))
 
 
+def tiny_disk() -> bytes:
+    """Wrap the code as a disk whose first sector the BIOS starts."""
+    sector = bytearray(0x200)
+    sector[0:5] = bytes.fromhex("ea4000c107")  # jmp 0x07c1:0x40, which is byte 0x50
+    sector[0x50 : 0x50 + len(_CODE)] = _CODE
+    sector[0x1FE:0x200] = b"\x55\xaa"
+    return bytes(sector).ljust(1 << 20, b"\0")
+
+
 class Host:
     """A user of the `ingot` command with machines, cache and builds of their own."""
 
@@ -65,6 +74,17 @@ class Host:
         (self.home / f"{name}-initrd.img").write_bytes(b"none")
         (self.home / f"{name}-cmdline").write_text("console=ttyS0\n")
         return self.home / name
+
+    def disk(self, name: str, form: str) -> Path:
+        """Write a disk image that boots as the tiny kernel does; `form` is a format of qemu-img."""
+        raw = self.home / f"{name}.img"
+        raw.write_bytes(tiny_disk())
+        if form == "raw":
+            return raw
+        path = raw.with_suffix(f".{'vhd' if form == 'vpc' else form}")
+        convert = ["qemu-img", "convert", "-f", "raw", "-O", form, raw, path]
+        subprocess.run(convert, check=True, timeout=_TIMEOUT_S)
+        return path
 
     def command(self, *arguments: str | Path) -> list[str]:
         return [*self.entering, sys.executable, "-m", "ingot", *map(str, arguments)]

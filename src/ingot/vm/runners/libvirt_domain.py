@@ -12,6 +12,7 @@ from ingot.vm.machine import Disk, ImageBoot, KernelBoot, Machine, Network, on_c
 from ingot.vm.runners.libvirt_room import agent_path, metadata_path
 from ingot.vm.runners.qemu_boards import PC
 from ingot.vm.runners.qemu_command import (
+    DRIVERS,
     UEFI_VARIABLES,
     kernel_command_line,
     user_network,
@@ -22,7 +23,6 @@ register_namespace("qemu", _QEMU)
 # Cards sit on the root bus from here on, so that the guest counts them in the order of the flags,
 # whoever makes them: libvirt has no published ports on a user network, QEMU has.
 _FIRST_SLOT = 0x10
-_FORMATS = {"vhd": "vpc", "iso": "raw"}
 
 
 def domain_xml(machine: Machine) -> str:
@@ -105,7 +105,7 @@ def _medium(devices: Element, machine: Machine) -> None:
             return
         path, kind = boot.root, "raw"
     else:
-        path, kind = boot.path, _FORMATS.get(boot.format, boot.format)
+        path, kind = boot.path, DRIVERS.get(boot.format, boot.format)
     element = _add(devices, "disk", type="file", device="cdrom" if is_cd else "disk")
     _add(element, "driver", name="qemu", type=kind)
     _add(element, "source", file=str(path))

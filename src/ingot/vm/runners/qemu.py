@@ -54,7 +54,7 @@ class QemuRunner:
     uses_kvm = True
     bridge_meaning: BridgeMeaning = "bridge"
     has_channels = True
-    media: tuple[Medium, ...] = ("kernel", "qcow2", "raw", "iso")
+    media: tuple[Medium, ...] = ("kernel", "qcow2", "raw", "vmdk", "vhd", "vdi", "iso")
 
     def available(self) -> None:
         """Make sure that a QEMU is installed; which one it needs is up to the machine."""

@@ -14,6 +14,7 @@ from ingot.vm.guest.console import SOCKET_NAME as CONSOLE_SOCKET
 from ingot.vm.machine import (
     Disk,
     ImageBoot,
+    ImageFormat,
     KernelBoot,
     Machine,
     addresses_of,
@@ -25,6 +26,9 @@ from ingot.vm.state.folders import METADATA_NAME
 
 UEFI_VARIABLES = "uefi-vars.fd"
 """The machine's own copy of the variable store, in its folder."""
+
+DRIVERS: Mapping[ImageFormat, str] = {"vhd": "vpc", "iso": "raw"}
+"""QEMU's names of image formats, where they are others than ours."""
 
 # By a file and not by the command line, which every user of the host can read.
 _METADATA = ("-fw_cfg", f"name=opt/ingot/data,file={METADATA_NAME}")
@@ -210,7 +214,7 @@ def _read_only(driver: str, path: Path, name: str = "boot") -> str:
 
 
 def _image(boot: ImageBoot) -> list[str]:
-    block = _read_only("qcow2" if boot.format == "qcow2" else "raw", boot.path)
+    block = _read_only(DRIVERS.get(boot.format, boot.format), boot.path)
     if boot.format == "iso":
         # On virtio, since Debian's cloud kernel has no AHCI.
         device = ["virtio-scsi-pci,id=scsi", "scsi-cd,bus=scsi.0,drive=boot,bootindex=0"]
