@@ -36,7 +36,6 @@ CLIENTS = 5
 SMOKE_CYCLES = 20
 SMOKE_POINTS = 15
 FEW_CYCLES = 4
-QUOTA_BYTES = 1 << 50
 LONG_SHARDS = 10
 LONG_CYCLES = 50
 # Moments that nobody named, beside each point once.
@@ -76,13 +75,14 @@ SERVER_POINTS = {
 ENVIRONMENT = {"INGOT_LIFECYCLE_INTERVAL": "250ms", "INGOT_GARBAGE_DELAY": "1s"}
 SWEEPER_POINTS = (
     *("blob.unlinked", "pack.punched", "garbage.deleted", "sweep.deleted"),
-    "catalog.flushed",
+    *("catalog.flushed", "quota.marked", "quota.counted"),
 )
 KILLED = "ended with -9"
 POINT_TIMEOUT_S = 5.0
 ORPHAN_CHECK_EVERY = 4
 
-# Collects all garbage and orphans of a directory that no server uses.
+# Collects all garbage and orphans of a directory that no server uses, and counts anew what the
+# bucket's quota is about.
 SWEEPER = """
 import asyncio, sys
 from pathlib import Path
@@ -95,6 +95,8 @@ class LaterClock(SystemClock):
 
 async def main():
     store = ObjectStore.open(Path(sys.argv[1]), clock=LaterClock())
+    await store.quotas.clear(sys.argv[2])
+    await store.quotas.set(sys.argv[2], 1 << 50)
     await store.maintenance.sweep()
     await store.maintenance.collect()
     store.close()
@@ -113,7 +115,7 @@ class Cycles:
         self.keeps = keeps
         self.rng = random.Random(seed)
         self.ledger = Ledger(lapsing=(BRIEF,), versioned=keeps >= Keeps.VERSIONS)
-        self.deaths = Counter()
+        self.deaths: Counter[str] = Counter()
         self.versions = 0
 
     def prepare(self) -> None:
@@ -128,10 +130,7 @@ class Cycles:
         self.ledger.acknowledge(f"{SETTING}lifecycle")
         transport.close()
         assert server.stop() == 0
-        # Never reached; the check compares what each commit counted with what is there.
-        store = ObjectStore.open(self.data_dir)
-        asyncio.run(store.quotas.set(BUCKET, QUOTA_BYTES))
-        store.close()
+        assert self.sweep("") == 0
 
     def run(self, count: int, points: list[str | None]) -> None:
         left: list[str | None] = []
@@ -191,7 +190,7 @@ class Cycles:
 
     def sweep(self, armed: str) -> int:
         environment = os.environ | {failpoints.VARIABLE: armed}
-        command = [sys.executable, "-c", SWEEPER, str(self.data_dir)]
+        command = [sys.executable, "-c", SWEEPER, str(self.data_dir), BUCKET]
         return subprocess.run(command, env=environment, check=False).returncode
 
     def sweep_and_die(self) -> None:

@@ -48,6 +48,8 @@ POINTS: Final = frozenset(
         "bucket.deleted",  # a bucket is gone, nobody was told
         "bucket.ruled",  # versioning or the default retention changed, nobody was told
         "bucket.amended",  # tags, policy, CORS or lifecycle changed, nobody was told
+        "quota.marked",  # a bucket has a quota, what was there before is not counted
+        "quota.counted",  # what a bucket holds is counted, nobody was told
         "garbage.deleted",  # blobs are gone, their entry in the garbage queue is not
         "sweep.deleted",  # orphans are gone, their session is not settled
     }

@@ -13,6 +13,7 @@ import secrets
 from collections.abc import Iterator
 from typing import Final
 
+from ingot.base import failpoints
 from ingot.store import keys
 from ingot.store.buckets import BucketPlace
 from ingot.store.catalog.contract import Add, CommitConflictError, Put
@@ -80,6 +81,7 @@ class Quotas:
                 break
             with contextlib.suppress(CommitConflictError):
                 await self._set(place, wanted)
+        failpoints.reach("quota.marked")
         await self.count(place.partition)
 
     async def clear(self, bucket: str) -> None:
@@ -112,6 +114,7 @@ class Quotas:
                     puts=[Put(keys.FENCE, encode_fence(counted))],
                     adds=[Add(keys.USAGE, held)],
                 )
+                failpoints.reach("quota.counted")
                 _log.info("store.quota.counted %s bytes=%d", partition, held.size_bytes)
                 return True
         return False
