@@ -189,3 +189,16 @@ def lives(host: Any, keys: str) -> None:
         connection.sendall(keys.encode())
         host.await_console("demo", keys)
     os.close(folder)
+
+
+def test_an_ipv6_port_comes_back_with_its_machine(host: Any) -> None:
+    with socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        port = probe.getsockname()[1]
+    run(host, "--publish", f"[::1]:{port}:80")
+    host.ingot("snapshot", "save", "demo", "fresh")
+    for _ in range(2):
+        host.ingot("kill", "demo")
+        host.ingot("snapshot", "restore", "--yes", "demo", "fresh")
+        with socket.create_connection(("::1", port), timeout=10):
+            pass
