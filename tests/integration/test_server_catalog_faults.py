@@ -92,8 +92,9 @@ class Patient:
         self.possible: dict[str, list[bytes | None]] = {key: [] for key in KEYS}
 
     def environment(self, checkpoint_pages: int) -> dict[str, str]:
+        path = [str(self.folder), *filter(None, [os.environ.get("PYTHONPATH")])]
         return {
-            "PYTHONPATH": str(self.folder),
+            "PYTHONPATH": os.pathsep.join(path),
             "RULER": self.ruler.address,
             "CHECKPOINT_PAGES": str(checkpoint_pages),
             "INGOT_SCRUB_RATE": "0",

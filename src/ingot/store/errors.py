@@ -176,10 +176,12 @@ class ChecksumUnknownError(UsageError):
 class DamagedError(IntegrityError):
     """What is stored is not what was written; nothing of it was handed out."""
 
+    lost = "the object"
+
     def __init__(self, message: str) -> None:
         super().__init__(
             message,
-            hint="restore the object from a copy; the bytes on this device cannot be trusted",
+            hint=f"restore {self.lost} from a copy; the bytes on this device cannot be trusted",
         )
 
 
@@ -193,6 +195,8 @@ class RecordDamagedError(DamagedError):
 
 class CatalogDamagedError(DamagedError):
     """The catalog's file is damaged: the engine cannot read it."""
+
+    lost = "the store"
 
 
 class BlobDamagedError(DamagedError):
