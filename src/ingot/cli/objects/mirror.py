@@ -14,7 +14,7 @@ from ingot.cli.objects._given import given_options
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from ingot.base.progress import Progress
     from ingot.client.addresses import Address
@@ -52,6 +52,8 @@ class Wishes(TypedDict):
     older_than: str | None
     newer_than: str | None
     exclude_storageclass: tuple[str, ...]
+    exclude_bucket: tuple[str, ...]
+    region: str | None
     attributes: str | None
     tags: str | None
     storage_class: str | None
@@ -113,12 +115,16 @@ class Wishes(TypedDict):
 @click.option(
     "--exclude-storageclass", multiple=True, metavar="CLASS", help="Do not copy such objects."
 )
+@click.option(
+    "--exclude-bucket", multiple=True, metavar="PATTERN", help="Of a whole service: not these."
+)
+@click.option("--region", help="Of a whole service: where missing buckets are made.")
 @transfer_options
 @given_options
 @writing_options
 @output_options
 def mirror(printer: Printer, **wishes: Unpack[Wishes]) -> None:
-    """Make TARGET like SOURCE, each a local folder or a bucket.
+    """Make TARGET like SOURCE, each a local folder or a bucket; or a service with all its buckets.
 
     Contents are compared, not times. Nothing is replaced without --overwrite, and nothing is
     deleted without --remove. With --watch this runs until it is interrupted (exit code 130, or
@@ -130,6 +136,7 @@ def mirror(printer: Printer, **wishes: Unpack[Wishes]) -> None:
       ingot mirror --watch --overwrite --remove ./photos store/photos
       ingot mirror --dry-run --remove store/photos ./copy
       ingot mirror --versions store/ledger backup/ledger
+      ingot mirror --exclude-bucket 'tmp-*' store backup
       ingot mirror --exclude '*.tmp' --include '*.jpg' store/photos backup/photos
     """
     from ingot.base.progress import SILENT
@@ -180,10 +187,13 @@ def _present(
     from ingot.base.errors import UsageError
     from ingot.base.units import parse_duration
     from ingot.cli._ages import age_of
+    from ingot.client.addresses import RemoteAddress
+    from ingot.client.manybuckets import ServiceMirror
     from ingot.client.mirror import Mirror, Only
     from ingot.client.watch import PendingChanges, Watch
 
-    pair = _pair(connections, wishes, stack)
+    origin, goal = _sides(wishes)
+    opened = _opener(connections, wishes, goal, stack)
     poll_s, rescan_s = parse_duration(wishes["interval"]), parse_duration(wishes["rescan"])
     if not poll_s:
         raise UsageError("--interval must be longer than 0")
@@ -191,8 +201,26 @@ def _present(
         age_of(wishes["older_than"], wishes["newer_than"]),
         frozenset(wishes["exclude_storageclass"]),
     )
-    job = Mirror(pair, _conduct(wishes), remove=wishes["remove"], progress=progress, only=only)
-    if wishes["remove"] and not wishes["allow_empty_source"]:
+    conduct, remove = _conduct(wishes), wishes["remove"]
+    refuses_emptying = remove and not wishes["allow_empty_source"]
+    if isinstance(origin, RemoteAddress) and not origin.bucket and not wishes["watch"]:
+        every = ServiceMirror(
+            connections,
+            origin,
+            goal,
+            excluded=wishes["exclude_bucket"],
+            region=wishes["region"],
+        )
+        return every.run(
+            lambda source, target: Mirror(
+                opened(source, target), conduct, remove=remove, progress=progress, only=only
+            ),
+            remove=refuses_emptying,
+            dry_run=wishes["dry_run"],
+        )
+    pair = opened(origin, goal)
+    job = Mirror(pair, conduct, remove=remove, progress=progress, only=only)
+    if refuses_emptying:
         job.refuse_emptying()
     if wishes["watch"]:
         pending = PendingChanges()
@@ -219,11 +247,23 @@ def _histories(connections: Connections, wishes: Wishes, progress: Progress) -> 
     return mirror.run(_conduct(wishes), progress, remove=wishes["remove"])
 
 
-def _pair(connections: Connections, wishes: Wishes, stack: ExitStack) -> Pair:
-    from ingot.base.clock import SystemClock
-    from ingot.base.paths import cache_dir, state_dir
+def _sides(wishes: Wishes) -> tuple[Address, Address]:
     from ingot.client.addresses import LocalAddress, check_intended_local, parse_address
     from ingot.client.aliases import AliasBook
+
+    book = AliasBook.default()
+    origin, goal = parse_address(wishes["source"], book), parse_address(wishes["target"], book)
+    if isinstance(goal, LocalAddress):
+        check_intended_local(goal, book, is_source_local=isinstance(origin, LocalAddress))
+    return origin, goal
+
+
+def _opener(
+    connections: Connections, wishes: Wishes, goal: Address, stack: ExitStack
+) -> Callable[[Address, Address], Pair]:
+    """Return what opens two sides, with all that was wished for."""
+    from ingot.base.clock import SystemClock
+    from ingot.base.paths import cache_dir, state_dir
     from ingot.client.copier import Copier
     from ingot.client.copying import open_pair
     from ingot.client.digests import ContentDigests
@@ -231,10 +271,6 @@ def _pair(connections: Connections, wishes: Wishes, stack: ExitStack) -> Pair:
     from ingot.client.entries import Selection
     from ingot.client.journal import Journal
 
-    book = AliasBook.default()
-    origin, goal = parse_address(wishes["source"], book), parse_address(wishes["target"], book)
-    if isinstance(goal, LocalAddress):
-        check_intended_local(goal, book, is_source_local=isinstance(origin, LocalAddress))
     memory = None if wishes["reread"] else stack.enter_context(DigestStore(cache_dir()))
     journal = Journal(state_dir() / "uploads")
     journal.prune()
@@ -245,9 +281,9 @@ def _pair(connections: Connections, wishes: Wishes, stack: ExitStack) -> Pair:
         journal=journal,
         given=_given(wishes, goal),
     )
-    return open_pair(
-        origin,
-        goal,
+    return lambda source, target: open_pair(
+        source,
+        target,
         connections,
         copier,
         selection=Selection(wishes["exclude"], wishes["include"]),
