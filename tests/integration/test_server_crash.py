@@ -32,6 +32,7 @@ from ingot.testing.readback import SETTING, read_everything, setting
 from ingot.testing.workload import Workload, client_of
 
 BUCKET = "bucket"
+QUOTA_BYTES = 1 << 50
 CLIENTS = 5
 SMOKE_CYCLES = 20
 SMOKE_POINTS = 15
@@ -128,6 +129,8 @@ class Cycles:
         client.put_bucket_lifecycle_configuration(BUCKET, rules)
         self.ledger.begin(f"{SETTING}lifecycle", (setting(rules),), "setting")
         self.ledger.acknowledge(f"{SETTING}lifecycle")
+        # What is counted for a quota has to be right after each kill: the check compares it.
+        client.set_bucket_quota(BUCKET, QUOTA_BYTES)
         transport.close()
         assert server.stop() == 0
         assert self.sweep("") == 0
@@ -211,6 +214,9 @@ class Cycles:
         assert parts == [], "parts without an upload"
         report = check_directory(self.data_dir, lambda _: None)
         assert (report.problems, report.unnamed_blobs) == ([], 0)
+        store = ObjectStore.open(self.data_dir, clock=SystemClock())
+        assert store.quotas.usage(BUCKET) is not None, "the quota is counted"
+        store.close()
 
 
 def run_cycles(start_server, tmp_path, count, *, keeps, named=None):
