@@ -59,10 +59,11 @@ def s3_compatibility() -> str:
 
 def admin_api() -> str:
     """Return the page of the admin API's operations."""
-    from ingot.server.admin.operations import OPERATIONS
+    from ingot.server.admin.operations import OPERATIONS, ROOT_FAMILIES
 
     rows = [
-        f"| {row.name.removeprefix('Admin')} | `{method} /minio/admin/v3/{path}` | `{row.action}` |"
+        f"| {row.name.removeprefix('Admin')} | `{method} /minio/admin/v3/{path}` |"
+        f" {'root keys' if row.family in ROOT_FAMILIES else f'`{row.action}`'} |"
         for (method, path), row in OPERATIONS.items()
     ]
     return "\n".join(
@@ -71,11 +72,13 @@ def admin_api() -> str:
             "",
             _GENERATED,
             "",
-            "A part of MinIO's admin API, version 3, for `mc quota`, `mc admin info`,",
-            "`ingot quota` and programs that speak it. Requests are signed as S3 requests are",
-            "(service `s3`, any region), with the root keys. Errors are JSON objects with `Code`",
-            "and `Message`. What",
-            "is not in the table is answered `NotImplemented` (501).",
+            "A part of MinIO's admin API, version 3, for `mc quota`, `mc admin info`, `user`,",
+            "`group`, `policy` and `accesskey`, `ingot quota` and programs that speak it.",
+            "Requests are signed as S3 requests are (service `s3`, any region), with the root keys",
+            "or those of a user whose policies have the permission. What is about identities is",
+            "for root keys alone, so that nobody can become more than they are. Errors are JSON",
+            "objects with `Code` and `Message`. What is not in the table is answered",
+            "`NotImplemented` (501).",
             "",
             "| operation | request | permission |",
             "|---|---|---|",

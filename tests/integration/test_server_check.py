@@ -161,6 +161,23 @@ def test_a_quota_that_was_counted_wrong_is_found(data_dir, capsys):
     assert "wrong checksum" in problem["message"]
 
 
+def test_a_damaged_document_of_the_registry_is_found(data_dir, capsys):
+    async def keep():
+        store = ObjectStore.open(data_dir)
+        await store.registry.change(lambda _: {"users/ann": b"{}"})
+        store.close()
+
+    asyncio.run(keep())
+    assert check(data_dir, capsys)[0] == 0
+    connection = sqlite3.connect(data_dir / "catalog" / "catalog.sqlite")
+    connection.execute("UPDATE record SET value = X'00' WHERE key = CAST('d/users/ann' AS BLOB)")
+    connection.commit()
+    connection.close()
+    code, (problem,), _ = check(data_dir, capsys)
+    assert (code, problem["key"]) == (1, "users/ann")
+    assert "wrong checksum" in problem["message"]
+
+
 def test_a_damaged_file_of_the_catalog_is_found(data_dir, capsys):
     path = data_dir / "catalog" / "catalog.sqlite"
     content = bytearray(path.read_bytes())

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from ingot.base.clock import SystemClock
 from ingot.base.secret import Secret
-from ingot.iam.identities import Identities, root_identity
+from ingot.iam.identities import root_identity
 from ingot.server.app import S3App
 from ingot.server.service import open_service
 
@@ -38,7 +38,7 @@ def under_uvicorn(tmp_path: Path) -> Iterator[Endpoint]:
             opened.append(
                 open_service(
                     tmp_path / "data",
-                    Identities([root_identity("the-key", Secret("the-secret"))]),
+                    root_identity("the-key", Secret("the-secret")),
                     region="us-east-1",
                     domains=(),
                     access_log=None,

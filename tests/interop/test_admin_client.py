@@ -61,6 +61,6 @@ def test_info(admin: MinioAdmin, server: Any) -> None:
 
 
 def test_what_is_missing_is_refused(admin: MinioAdmin) -> None:
-    for call in (admin.service_restart, admin.user_list, admin.top_locks):
+    for call in (admin.service_restart, admin.service_stop, admin.top_locks):
         with pytest.raises(MinioAdminException, match="NotImplemented"):
             call()

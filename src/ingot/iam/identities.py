@@ -20,6 +20,7 @@ class Identity(NamedTuple):
         name: how logs, listings and policies call the owner; empty for who did not sign.
         is_root: whether every operation is allowed without asking a policy.
         policies: what the owner may do anywhere.
+        boundary: what the access key allows of that; `None` for all of it.
     """
 
     access_key: str
@@ -27,6 +28,7 @@ class Identity(NamedTuple):
     name: str
     is_root: bool
     policies: tuple[Policy, ...] = ()
+    boundary: Policy | None = None
 
     def may(
         self, action: str, resource: str, context: Context, bucket_policy: Policy | None = None
@@ -42,14 +44,19 @@ class Identity(NamedTuple):
         if self.is_root:
             return True
         policies = self.policies if bucket_policy is None else (*self.policies, bucket_policy)
-        decision = evaluate(
-            policies,
-            action=action,
-            resource=resource,
-            context=context,
-            principal=self.name or None,
+        # The key and its owner must both be allowed.
+        layers = [policies] if self.boundary is None else [policies, (self.boundary,)]
+        return all(
+            evaluate(
+                layer,
+                action=action,
+                resource=resource,
+                context=context,
+                principal=self.name or None,
+            )
+            is Decision.ALLOW
+            for layer in layers
         )
-        return decision is Decision.ALLOW
 
 
 ANONYMOUS: Final = Identity("", Secret(""), "", is_root=False)

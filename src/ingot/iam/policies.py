@@ -28,6 +28,7 @@ _STATEMENT_KEYS: Final = frozenset(
     }
 )
 _ANYBODY: Final = "*"
+_ADMINISTRATION: Final = "admin:"
 
 Effect = Literal["Allow", "Deny"]
 
@@ -190,8 +191,8 @@ class _Reader:
         return Statement(
             effect=effect,
             principals=self._principals(wanted=has_principals),
-            actions=self._matcher("Action", lower=True),
-            resources=self._matcher("Resource", lower=False),
+            actions=(actions := self._matcher("Action", lower=True)),
+            resources=self._resources(actions, optional=not has_principals),
             conditions=tuple(self._conditions()),
         )
 
@@ -220,6 +221,16 @@ class _Reader:
         # Actions have no variables.
         patterns = tuple(self._pattern(place, text, variables=not lower) for text in texts)
         return Matcher(patterns, name != noun)
+
+    def _resources(self, actions: Matcher, *, optional: bool) -> Matcher:
+        """Read the resources, which administration has none of."""
+        named = {"Resource", "NotResource"}.intersection(self._item)
+        administers = not actions.negated and all(
+            pattern.text.startswith(_ADMINISTRATION) for pattern in actions.patterns
+        )
+        if optional and administers and not named:
+            return Matcher((), negated=True)
+        return self._matcher("Resource", lower=False)
 
     def _conditions(self) -> Iterable[Condition]:
         block = self._item.get("Condition", {})

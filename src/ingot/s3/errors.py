@@ -173,7 +173,25 @@ ERRORS: dict[str, ErrorRow] = {
     ),
     # MinIO's codes; Amazon has no quotas, and its devices are never full.
     "XMinioAdminBucketQuotaExceeded": ErrorRow(400, "Bucket quota exceeded"),
+    "XMinioAdminGroupNotEmpty": ErrorRow(
+        400, "The specified group is not empty - cannot remove it."
+    ),
+    "XMinioAdminInvalidAccessKey": ErrorRow(400, "The access key is invalid."),
     "XMinioAdminInvalidArgument": ErrorRow(400, "Invalid arguments specified."),
+    "XMinioAdminInvalidSecretKey": ErrorRow(400, "The secret key is invalid."),
+    "XMinioAdminNoSuchAccessKey": ErrorRow(404, "The specified access key does not exist."),
+    "XMinioAdminNoSuchGroup": ErrorRow(404, "The specified group does not exist."),
+    "XMinioAdminNoSuchPolicy": ErrorRow(404, "The canned policy does not exist."),
+    "XMinioAdminNoSuchUser": ErrorRow(404, "The specified user does not exist."),
+    "XMinioAdminPolicyChangeAlreadyApplied": ErrorRow(
+        400, "The specified policy change is already in effect."
+    ),
+    "XMinioIAMPolicyInUse": ErrorRow(400, "The policy cannot be removed, as it is in use"),
+    "XMinioInvalidGroupName": ErrorRow(400, "The group name is invalid."),
+    "XMinioInvalidIAMCredentials": ErrorRow(
+        403, "Credential is not allowed to be same as admin access key"
+    ),
+    "XMinioMalformedJSON": ErrorRow(400, "The JSON you provided was not well-formed."),
     "XMinioStorageFull": ErrorRow(
         507, "The storage has no room left for this request. Please free up space and try again."
     ),

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingot.base.clock import Clock
-from ingot.iam.identities import Identities
+from ingot.iam.identities import Identity
 from ingot.server.access_log import AccessLog
 from ingot.server.events.hub import EventHub
+from ingot.server.identities import StoredIdentities
 from ingot.server.metrics import Metrics, Page
 from ingot.store.garbage import GARBAGE_DELAY_S
 from ingot.store.maintenance import UPLOAD_EXPIRY_S
@@ -21,7 +22,7 @@ class Service:
     """The parts that handlers and the application share; one per process and event loop."""
 
     store: ObjectStore
-    identities: Identities
+    identities: StoredIdentities
     region: str
     domains: tuple[str, ...]
     clock: Clock
@@ -39,7 +40,7 @@ class Service:
 
 def open_service(
     data_dir: Path,
-    identities: Identities,
+    root: Identity,
     *,
     region: str,
     domains: tuple[str, ...],
@@ -57,14 +58,15 @@ def open_service(
     Raises:
         Error: the store is damaged or of a newer version.
     """
+    store = ObjectStore.open(
+        data_dir,
+        clock=clock,
+        upload_expiry_s=upload_expiry_s,
+        garbage_delay_s=garbage_delay_s,
+    )
     return Service(
-        store=ObjectStore.open(
-            data_dir,
-            clock=clock,
-            upload_expiry_s=upload_expiry_s,
-            garbage_delay_s=garbage_delay_s,
-        ),
-        identities=identities,
+        store=store,
+        identities=StoredIdentities([root], store.registry, clock),
         region=region,
         domains=domains,
         clock=clock,

@@ -22,6 +22,7 @@ from ingot.store.records import (
     decode_manifest,
     decode_part,
 )
+from ingot.store.registry import decode_document
 from ingot.store.seals import open_object
 from ingot.store.usage import COUNTED_SPACES, NOTHING, decode_usage, total
 
@@ -104,11 +105,19 @@ class _Check:
         try:
             for text in self._catalog.problems():
                 self._note("", "", f"the catalog's file is damaged: {text}")
+            self._check_registry()
             self._check_buckets()
             self._compare_files()
         except (StoreFailedError, CatalogDamagedError) as error:
             self._note("", "", error.message)
         return self._report
+
+    def _check_registry(self) -> None:
+        for name, value in rows(self._catalog, keys.REGISTRY, keys.DOCUMENTS):
+            try:
+                decode_document(value)
+            except DamagedError as error:
+                self._note("", keys.name_of(name), error.message)
 
     def _check_buckets(self) -> None:
         for name, value in rows(self._catalog, keys.BUCKETS, b""):

@@ -21,6 +21,11 @@ SCRUB = b"scrub"
 # What buckets hold, by their ids.
 CENSUS = b"usage/"
 
+# The partition of the documents that are kept for others (see `registry`).
+REGISTRY = "registry"
+REVISION = b"r"
+DOCUMENTS = b"d/"
+
 # Keys of a bucket's partition. The fence exists from the bucket's first commit to its last, and
 # its value (see `fences`) says by which rules objects are written. Every commit in between demands
 # it, so nothing can be written to a deleted bucket, or by the rules of before a change.

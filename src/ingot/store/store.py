@@ -27,6 +27,7 @@ from ingot.store.lifecycle import Lifecycle
 from ingot.store.maintenance import UPLOAD_EXPIRY_S, Maintenance
 from ingot.store.objects import Objects
 from ingot.store.quotas import Quotas
+from ingot.store.registry import Registry
 from ingot.store.scrub import Scrubber
 from ingot.store.uploads import Uploads
 
@@ -55,6 +56,7 @@ class ObjectStore:
         annotations: the tags and locks of objects.
         uploads: multipart uploads.
         quotas: how much buckets may hold.
+        registry: documents that are kept for others.
         bodies: bytes on their way in.
         directory: where it is; `None` for a store in memory.
         deployment_id: names this store for as long as it lives.
@@ -90,6 +92,7 @@ class ObjectStore:
         self.annotations = Annotations(core, self.objects)
         self.uploads = Uploads(core, self.objects)
         self.quotas = Quotas(core)
+        self.registry = Registry(catalog)
         self.census = Census(core, self.quotas, census_lock)
         self.scrubber = Scrubber(core, scrub_lock)
         self.lifecycle = Lifecycle(self.buckets, self.objects, self.uploads, clock, lifecycle_lock)

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from ingot.base.secret import Secret
-from ingot.iam.identities import Identities, Identity, root_identity
+from ingot.iam.identities import Identity, root_identity
 from ingot.s3.names import encode_path
 from ingot.s3.sigv4 import Credentials, canonical_query, sign_headers
 from ingot.server.access_log import Entry
 from ingot.server.app import S3App
+from ingot.server.identities import StoredIdentities
 from ingot.server.request import Message
 from ingot.server.service import Service
 from ingot.store.blobs.memory import MemoryDevice
@@ -54,9 +55,10 @@ class InProcess:
         self.clock = FakeClock()
         self.device = MemoryDevice()
         self.log: list[Entry] = []
+        store = memory_store(self.clock, self.device)
         self.service = Service(
-            store=memory_store(self.clock, self.device),
-            identities=Identities([ROOT, NOBODY]),
+            store=store,
+            identities=StoredIdentities([ROOT, NOBODY], store.registry, self.clock),
             region="",
             domains=(),
             clock=self.clock,

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from ingot.base.secret import Secret
-from ingot.iam.identities import Identities, Identity, root_identity
+from ingot.iam.directory import AccessKey, Directory, User
+from ingot.iam.identities import Identity, root_identity
 from ingot.iam.policies import parse_identity_policy
+from ingot.server.admin.sealed import seal
 from ingot.server.service import Service
 
 NOBODY = Identity("other-key", Secret("other-secret"), "other", is_root=False)
@@ -117,8 +119,8 @@ def test_a_quota_needs_a_bucket(in_process: Any) -> None:
     [
         ("POST", "service?action=restart"),
         ("GET", "set-bucket-quota?bucket=bucket"),
-        ("PUT", "add-user?accessKey=a"),
-        ("GET", "list-users"),
+        ("GET", "add-user?accessKey=a"),
+        ("GET", "temporary-account-info?accessKey=a"),
         ("POST", "update"),
         ("GET", "../v2/info"),
         ("GET", ""),
@@ -215,7 +217,7 @@ def test_buckets_of_host_names_keep_their_keys(in_process: Any) -> None:
     service = in_process.service
     in_process.app._service = Service(
         store=service.store,
-        identities=Identities([root_identity("root-key", Secret("root-secret"))]),
+        identities=service.identities,
         region="",
         domains=("store",),
         clock=service.clock,
@@ -228,5 +230,221 @@ def test_buckets_of_host_names_keep_their_keys(in_process: Any) -> None:
         path, host = "/minio/admin/v3/info", {"host": "bucket.store"}
         assert (await in_process.request("PUT", path, b"mine", headers=host)).status == 200
         assert (await in_process.request("GET", path, headers=host)).body == b"mine"
+
+    asyncio.run(scenario())
+
+
+def test_a_directory_that_cannot_be_read_lets_nobody_in_but_root(in_process: Any) -> None:
+    async def scenario() -> None:
+        store, identities = in_process.service.store, in_process.service.identities
+
+        def add(directory: Directory) -> None:
+            directory.users["ann"] = User("ann-secret", policies=("readwrite",))
+
+        await identities.change(add)
+        ann = Identity("ann", Secret("ann-secret"), "ann", is_root=False)
+        assert (await in_process.request("PUT", "/bucket", identity=ann)).status == 200
+        await store.registry.change(lambda documents: {**documents, "users/bob": b"{}"})
+        for _ in range(2):
+            # The directory of before must not stay in force.
+            answer = await in_process.request("GET", "/bucket", identity=ann)
+            assert (answer.status, answer.code) == (500, "InternalError")
+        assert (await in_process.request("GET", "/bucket")).status == 200
+        await store.registry.change(
+            lambda documents: {name: text for name, text in documents.items() if "bob" not in name}
+        )
+        assert (await in_process.request("GET", "/bucket", identity=ann)).status == 200
+
+    asyncio.run(scenario())
+
+
+def test_a_key_ends_when_its_time_has_come(in_process: Any) -> None:
+    async def scenario() -> None:
+        ends_ns = in_process.clock.now_ns() + 60 * 10**9
+
+        def add(directory: Directory) -> None:
+            directory.keys["BRIEF"] = AccessKey("root", "brief-secret", expires_ns=ends_ns)
+
+        await in_process.service.identities.change(add)
+        brief = root_identity("BRIEF", Secret("brief-secret"))
+        assert (await in_process.request("PUT", "/bucket", identity=brief)).status == 200
+        in_process.clock.advance(59)
+        assert (await in_process.request("GET", "/bucket", identity=brief)).status == 200
+        in_process.clock.advance(1)
+        assert (await in_process.request("GET", "/bucket", identity=brief)).code == (
+            "InvalidAccessKeyId"
+        )
+
+    asyncio.run(scenario())
+
+
+async def seal_and_ask(in_process: Any, method: str, path: str, body: Any) -> tuple[int, str]:
+    """Send a sealed body; return the status and the code of the error."""
+    path, _, query = path.partition("?")
+    pairs = [tuple(pair.split("=")) for pair in query.split("&") if pair]
+    data = seal(Secret("root-secret"), json.dumps(body).encode())
+    answer = await in_process.request(method, f"{ADMIN}{path}", data, query=pairs)
+    is_json = answer.headers.get("content-type") == "application/json"
+    return answer.status, json.loads(answer.body)["Code"] if is_json else ""
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "code"),
+    [
+        ("PUT", "add-user", {"secretKey": "long-enough"}, "InvalidArgument"),
+        (
+            "PUT",
+            "add-user?accessKey=an",
+            {"secretKey": "long-enough"},
+            "XMinioAdminInvalidAccessKey",
+        ),
+        (
+            "PUT",
+            "add-user?accessKey=a/b",
+            {"secretKey": "long-enough"},
+            "XMinioAdminInvalidAccessKey",
+        ),
+        (
+            "PUT",
+            "add-user?accessKey=root",
+            {"secretKey": "long-enough"},
+            "XMinioInvalidIAMCredentials",
+        ),
+        (
+            *("PUT", "add-user?accessKey=root-key"),
+            {"secretKey": "long-enough"},
+            "XMinioInvalidIAMCredentials",
+        ),
+        ("PUT", "add-user?accessKey=ann", {"secretKey": "short"}, "XMinioAdminInvalidSecretKey"),
+        ("PUT", "add-user?accessKey=ann", ["no object"], "XMinioMalformedJSON"),
+        (
+            *("PUT", "add-user?accessKey=ann"),
+            {"secretKey": "long-enough", "status": "odd"},
+            "XMinioAdminInvalidArgument",
+        ),
+        (
+            *("PUT", "add-user?accessKey=ann"),
+            {"secretKey": "long-enough", "policy": "readwrite"},
+            "NotImplemented",
+        ),
+        (
+            "PUT",
+            "add-user?accessKey=THEKEY",
+            {"secretKey": "long-enough"},
+            "XMinioAdminInvalidAccessKey",
+        ),
+        ("POST", "idp/builtin/policy/attach", {"policies": []}, "XMinioAdminInvalidArgument"),
+        (
+            *("POST", "idp/builtin/policy/attach"),
+            {"policies": ["readwrite"], "user": "u", "group": "g"},
+            "XMinioAdminInvalidArgument",
+        ),
+        (
+            *("POST", "idp/builtin/policy/attach"),
+            {"policies": ["readwrite"], "user": "nobody"},
+            "XMinioAdminNoSuchUser",
+        ),
+        (
+            *("POST", "idp/builtin/policy/attach"),
+            {"policies": ["none"], "user": "bob"},
+            "XMinioAdminNoSuchPolicy",
+        ),
+        (
+            *("POST", "idp/builtin/policy/detach"),
+            {"policies": ["readonly"], "group": "nobody"},
+            "XMinioAdminNoSuchGroup",
+        ),
+        (
+            *("POST", "idp/builtin/policy/detach"),
+            {"policies": ["readonly"], "user": "bob"},
+            "XMinioAdminPolicyChangeAlreadyApplied",
+        ),
+        ("PUT", "add-service-account", {"targetUser": "nobody"}, "XMinioAdminNoSuchUser"),
+        ("PUT", "add-service-account", {"accessKey": "bob"}, "XMinioAdminInvalidAccessKey"),
+        ("PUT", "add-service-account", {"accessKey": "THEKEY"}, "XMinioAdminInvalidAccessKey"),
+        ("PUT", "add-service-account", {"accessKey": "root-key"}, "XMinioInvalidIAMCredentials"),
+        ("PUT", "add-service-account", {"secretKey": "short"}, "XMinioAdminInvalidSecretKey"),
+        ("PUT", "add-service-account", {"policy": {"Statement": []}}, "MalformedPolicy"),
+        ("PUT", "add-service-account", {"expiration": "soon"}, "XMinioAdminInvalidArgument"),
+        (
+            *("PUT", "add-service-account"),
+            {"expiration": "2001-01-01T00:00:00Z"},
+            "XMinioAdminInvalidArgument",
+        ),
+        ("PUT", "add-service-account", {"name": "x" * 257}, "XMinioAdminInvalidArgument"),
+        ("POST", "update-service-account?accessKey=NONE", {}, "XMinioAdminNoSuchAccessKey"),
+        (
+            *("POST", "update-service-account?accessKey=THEKEY"),
+            {"newStatus": "odd"},
+            "XMinioAdminInvalidArgument",
+        ),
+    ],
+)
+def test_identities_that_make_no_sense_are_refused_and_change_nothing(
+    in_process: Any, method: str, path: str, body: Any, code: str
+) -> None:
+    async def scenario() -> None:
+        def prepare(directory: Directory) -> None:
+            directory.users["bob"] = User("bob-secret")
+            directory.keys["THEKEY"] = AccessKey("bob", "key-secret")
+
+        await in_process.service.identities.change(prepare)
+        before = in_process.service.store.registry.read()
+        status, found = await seal_and_ask(in_process, method, path, body)
+        assert (status >= 400, found) == (True, code)
+        assert in_process.service.store.registry.read() == before
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "code"),
+    [
+        ("PUT", "add-canned-policy?name=p", {"Statement": []}, "MalformedPolicy"),
+        ("PUT", "add-canned-policy?name=p,q", {}, "XMinioAdminInvalidArgument"),
+        ("DELETE", "remove-canned-policy?name=none", None, "XMinioAdminNoSuchPolicy"),
+        ("DELETE", "remove-canned-policy?name=readonly", None, "XMinioAdminInvalidArgument"),
+        ("GET", "info-canned-policy?name=none", None, "XMinioAdminNoSuchPolicy"),
+        (
+            *("PUT", "set-user-or-group-policy?policyName=none&userOrGroup=bob&isGroup=false"),
+            None,
+            "XMinioAdminNoSuchPolicy",
+        ),
+        ("PUT", "update-group-members", {"group": "g", "members": ["x"]}, "XMinioAdminNoSuchUser"),
+        ("PUT", "update-group-members", {"group": "a/b", "members": []}, "XMinioInvalidGroupName"),
+        (
+            *("PUT", "update-group-members"),
+            {"group": "g", "members": None, "isRemove": True},
+            "XMinioAdminNoSuchGroup",
+        ),
+        ("PUT", "update-group-members", {"members": []}, "XMinioMalformedJSON"),
+        ("PUT", "set-group-status?group=g&status=enabled", None, "XMinioAdminNoSuchGroup"),
+        ("PUT", "set-user-status?accessKey=bob&status=odd", None, "XMinioAdminInvalidArgument"),
+        ("PUT", "set-user-status?accessKey=nobody&status=enabled", None, "XMinioAdminNoSuchUser"),
+        ("DELETE", "remove-user?accessKey=nobody", None, "XMinioAdminNoSuchUser"),
+        ("DELETE", "delete-service-account?accessKey=NONE", None, "XMinioAdminNoSuchAccessKey"),
+        ("GET", "list-access-keys-bulk?users=nobody", None, "XMinioAdminNoSuchUser"),
+        (
+            "PUT",
+            "add-user?accessKey=ann",
+            {"secretKey": "not-sealed"},
+            "XMinioAdminInvalidArgument",
+        ),
+    ],
+)
+def test_requests_that_make_no_sense_are_refused_and_change_nothing(
+    in_process: Any, method: str, path: str, body: Any, code: str
+) -> None:
+    async def scenario() -> None:
+        def prepare(directory: Directory) -> None:
+            directory.users["bob"] = User("bob-secret")
+
+        await in_process.service.identities.change(prepare)
+        before = in_process.service.store.registry.read()
+        status, told = await ask(in_process, method, path, body)
+        assert (status >= 400, told["Code"]) == (True, code)
+        assert in_process.service.store.registry.read() == before
+        status, told = await ask(in_process, method, path, body, identity=NOBODY)
+        assert (status, told["Code"]) == (403, "AccessDenied")
 
     asyncio.run(scenario())

@@ -8,7 +8,7 @@ from typing import Final
 
 from ingot.iam.policies import ARN_PREFIX
 from ingot.s3.errors import S3Error
-from ingot.server.admin.operations import OPERATIONS, PREFIX, match
+from ingot.server.admin.operations import OPERATIONS, PREFIX, ROOT_FAMILIES, match
 from ingot.server.auth import authenticate
 from ingot.server.handlers.table import Handler, function_name
 from ingot.server.permissions import context_of
@@ -40,7 +40,10 @@ async def answer(request: Request, service: Service) -> Response:
     identity = request.identity = authenticate(request, service, region=_ANY_REGION)
     if not identity.name:
         raise S3Error("AccessDenied")
-    if operation.name != _FREE:
+    if operation.family in ROOT_FAMILIES:
+        if not identity.is_root:
+            raise S3Error("AccessDenied", "Only root keys may do this.")
+    elif operation.name != _FREE:
         context = context_of(request, identity, service.clock.now_ns())
         if not identity.may(operation.action, f"{ARN_PREFIX}*", context):
             raise S3Error("AccessDenied")

@@ -13,6 +13,8 @@ from ingot.s3.operations import Operation
 
 PREFIX: Final = b"/minio/admin/"
 _VERSION: Final = "v3/"
+# About identities: no policy gives them away, so that nobody can become more than they are.
+ROOT_FAMILIES: Final = frozenset({"users", "groups", "policies", "keys"})
 
 
 def _row(name: str, action: str, family: str) -> Operation:
@@ -26,6 +28,46 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
     ("GET", "info"): _row("AdminServerInfo", "ServerInfo", "info"),
     ("GET", "datausageinfo"): _row("AdminDataUsageInfo", "DataUsageInfo", "info"),
     ("GET", "accountinfo"): _row("AdminAccountInfo", "AccountInfo", "info"),
+    ("PUT", "add-user"): _row("AdminAddUser", "CreateUser", "users"),
+    ("DELETE", "remove-user"): _row("AdminRemoveUser", "DeleteUser", "users"),
+    ("PUT", "set-user-status"): _row("AdminSetUserStatus", "EnableUser", "users"),
+    ("GET", "list-users"): _row("AdminListUsers", "ListUsers", "users"),
+    ("GET", "user-info"): _row("AdminGetUserInfo", "GetUser", "users"),
+    ("PUT", "update-group-members"): _row("AdminUpdateGroupMembers", "AddUserToGroup", "groups"),
+    ("PUT", "set-group-status"): _row("AdminSetGroupStatus", "EnableGroup", "groups"),
+    ("GET", "groups"): _row("AdminListGroups", "ListGroups", "groups"),
+    ("GET", "group"): _row("AdminGetGroup", "GetGroup", "groups"),
+    ("PUT", "add-canned-policy"): _row("AdminAddCannedPolicy", "CreatePolicy", "policies"),
+    ("DELETE", "remove-canned-policy"): _row("AdminRemoveCannedPolicy", "DeletePolicy", "policies"),
+    ("GET", "list-canned-policies"): _row(
+        "AdminListCannedPolicies", "ListUserPolicies", "policies"
+    ),
+    ("GET", "info-canned-policy"): _row("AdminInfoCannedPolicy", "GetPolicy", "policies"),
+    ("PUT", "set-user-or-group-policy"): _row(
+        "AdminSetUserOrGroupPolicy", "AttachUserOrGroupPolicy", "policies"
+    ),
+    ("POST", "idp/builtin/policy/attach"): _row(
+        "AdminAttachPolicy", "UpdatePolicyAssociation", "policies"
+    ),
+    ("POST", "idp/builtin/policy/detach"): _row(
+        "AdminDetachPolicy", "UpdatePolicyAssociation", "policies"
+    ),
+    ("GET", "idp/builtin/policy-entities"): _row("AdminPolicyEntities", "ListGroups", "policies"),
+    ("PUT", "add-service-account"): _row("AdminAddServiceAccount", "CreateServiceAccount", "keys"),
+    ("POST", "update-service-account"): _row(
+        "AdminUpdateServiceAccount", "UpdateServiceAccount", "keys"
+    ),
+    ("DELETE", "delete-service-account"): _row(
+        "AdminDeleteServiceAccount", "RemoveServiceAccount", "keys"
+    ),
+    ("GET", "info-service-account"): _row("AdminInfoServiceAccount", "ListServiceAccounts", "keys"),
+    ("GET", "info-access-key"): _row("AdminInfoAccessKey", "ListServiceAccounts", "keys"),
+    ("GET", "list-service-accounts"): _row(
+        "AdminListServiceAccounts", "ListServiceAccounts", "keys"
+    ),
+    ("GET", "list-access-keys-bulk"): _row(
+        "AdminListAccessKeysBulk", "ListServiceAccounts", "keys"
+    ),
 }
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from ingot.base.clock import SystemClock
-from ingot.iam.identities import Identities, root_identity
+from ingot.iam.identities import root_identity
 from ingot.server.access_log import access_log
 from ingot.server.events.bus import Bus
 from ingot.server.events.hub import EventHub
@@ -86,7 +86,7 @@ def _opener(settings: Settings, root_keys: keys.RootKeys) -> Callable[[int], Ser
     def opened(index: int) -> Service:
         return open_service(
             settings.data_dir,
-            Identities([root_identity(root_keys.access_key, root_keys.secret_key)]),
+            root_identity(root_keys.access_key, root_keys.secret_key),
             region=settings.region,
             domains=settings.domains,
             access_log=access_log(settings.access_log),
