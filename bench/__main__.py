@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-NAMES = ("s3", "client", "memory", "store", "listing", "boot", "outputs")
+NAMES = ("s3", "client", "memory", "store", "listing", "boot", "counted", "outputs")
 
 
 def main() -> None:
