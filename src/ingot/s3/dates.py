@@ -10,7 +10,7 @@ from functools import lru_cache
 
 NS_PER_S = 1_000_000_000
 _NS_PER_MS = 1_000_000
-# How many instants, rendered to the second, are remembered.
+# How many instants, to the second, are remembered.
 SECONDS_CACHED = 4096
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -28,6 +28,8 @@ def format_http_date(time_ns: int) -> str:
     )
 
 
+# Objects that are fetched one after the other were often written together.
+@lru_cache(SECONDS_CACHED)
 def parse_http_date(text: str) -> int | None:
     """Read an HTTP date as seconds since the epoch, or None when it is none."""
     # Few requests carry one, and the email package is not needed for anything else.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ from ingot.s3.names import bucket_name_problem, encode_path
 Addressing = Literal["auto", "path", "virtual"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_HOSTS_CACHED = 64
 # Services that want the bucket in the host name.
 _VIRTUAL_SUFFIXES = (
     ".amazonaws.com",
@@ -96,6 +98,8 @@ class Endpoint:
         return name if self.port == _DEFAULT_PORTS[self.scheme] else f"{name}:{self.port}"
 
 
+# Asked for every request, always about the same few.
+@lru_cache(_HOSTS_CACHED)
 def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
