@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from urllib.parse import unquote
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from ingot.s3.documents import (
     multipart,
     tagging,
 )
-from ingot.s3.documents.common import Owner
+from ingot.s3.documents.common import Owner, encode_name, encode_names
 from ingot.s3.errors import S3Error
 
 # What XML 1.0 can carry as it is.
@@ -86,6 +87,17 @@ versions = st.lists(
 )
 heads = (text, names, optional_names, st.integers(0, 1000), encoding, st.booleans())
 prefixes = st.lists(names, max_size=3)
+
+
+@given(
+    st.lists(st.text(st.sampled_from('ab/ +=&<>"%~\n\r\t\0\x01ä🎉\ufffe')), max_size=5),
+    st.sampled_from([None, "url"]),
+)
+def test_names_are_encoded_as_each_of_them_is(names: list[str], coding: str | None) -> None:
+    each = [xml.escape(encode_name(name, coding) or "") for name in names]
+    assert list(encode_names(names, coding)) == each
+    if coding is not None:
+        assert [unquote(text) for text in each] == names
 
 
 @given(st.builds(listing.ObjectList, *heads, entries, prefixes, names, optional_names))

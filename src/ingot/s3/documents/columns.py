@@ -118,10 +118,11 @@ def _render_class(storage_class: str) -> str:
 
 
 def _written(values: Sequence[_T], write: Callable[[_T], str]) -> str | list[str]:
-    """Write a column, once if all of it is alike."""
+    """Write a column: each of its values once, and a text for all if there is but one."""
     if values and values.count(values[0]) == len(values):
         return write(values[0])
-    return [write(value) for value in values]
+    written = {value: write(value) for value in set(values)}
+    return [written[value] for value in values]
 
 
 def _escaped(texts: Sequence[str]) -> Sequence[str]:

@@ -18,6 +18,9 @@ RULE_ID_LENGTH_MAX = 255
 # What percent-encoding leaves as it is; most keys are such, and a page has a thousand.
 _PLAIN = re.compile(r"[A-Za-z0-9._~/-]*")
 _PLAIN_BYTES = bytes(byte for byte in range(128) if _PLAIN.fullmatch(chr(byte)))
+# Stands between names that are encoded together; those that hold it are encoded one by one.
+_BETWEEN = "\n"
+_UNSAFE = re.compile(rf"[^A-Za-z0-9._~/\-{_BETWEEN}]")
 
 
 class Owner(NamedTuple):
@@ -96,7 +99,17 @@ def encode_names(names: Sequence[str], encoding_type: str | None) -> Sequence[st
         return names
     if encoding_type == URL_ENCODING and not joined.encode().translate(None, _PLAIN_BYTES):
         return names
-    return [xml.escape(encode_name(name, encoding_type) or "") for name in names]
+    if encoding_type not in (None, URL_ENCODING) or joined.count(_BETWEEN):
+        return [xml.escape(encode_name(name, encoding_type) or "") for name in names]
+    # One pass over all of them: in `key=value` every name has something to encode.
+    text = _BETWEEN.join(names)
+    if encoding_type is None:
+        return xml.escape(text).split(_BETWEEN)
+    return _UNSAFE.sub(_percent, text.encode().decode("latin-1")).split(_BETWEEN)
+
+
+def _percent(match: re.Match[str]) -> str:
+    return f"%{ord(match[0]):02X}"
 
 
 def decode_name(text: str, encoding_type: str | None) -> str:
