@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
 @version_options
+@click.option("--no-list", is_flag=True, help="Never list: what is no object is not found.")
 @key_options
 @output_options
-def stat(printer: Printer, *, targets: tuple[str, ...], **which: Any) -> None:
+def stat(printer: Printer, *, targets: tuple[str, ...], no_list: bool, **which: Any) -> None:
     """Show what is known of an object, a folder or a bucket.
 
     Of a bucket it shows what is set, as far as its service has it and you may see it.
@@ -54,7 +55,8 @@ def stat(printer: Printer, *, targets: tuple[str, ...], **which: Any) -> None:
 
         def act(target: str) -> None:
             address = parse_remote(target, book)
-            _show(printer, _document(connections.client(address.alias), address))
+            client = connections.client(address.alias)
+            _show(printer, _document(client, address, may_list=not no_list))
 
         each(printer, targets, act)
 
@@ -72,7 +74,7 @@ def _show(printer: Printer, document: dict[str, Any]) -> None:
     printer.data(document, text)
 
 
-def _document(client: S3Client, address: RemoteAddress) -> dict[str, Any]:
+def _document(client: S3Client, address: RemoteAddress, *, may_list: bool) -> dict[str, Any]:
     from ingot.base.errors import NotFoundError, UsageError
     from ingot.client.bucketfacts import bucket_facts
 
@@ -85,6 +87,8 @@ def _document(client: S3Client, address: RemoteAddress) -> dict[str, Any]:
     try:
         return _object_document(client, address, None)
     except NotFoundError as error:
+        if not may_list:
+            raise NotFoundError(f"{address} does not exist", hint=error.hint) from error
         page = client.list_objects_v2(address.bucket, prefix=address.folder_prefix, max_keys=1)
         if not page.entries:
             raise NotFoundError(f"{address} does not exist", hint=error.hint) from error
