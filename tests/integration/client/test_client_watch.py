@@ -224,3 +224,27 @@ def test_a_watch_tells_prometheus_what_it_did(start: Any, remote: Any, src: Path
     (src / "b").write_bytes(b"67")
     watch.wait_for(lambda: metrics()["ingot_mirror_copied_total"] == "2", "the change is counted")
     assert watch.stop() == 143
+
+
+def test_two_mirrors_facing_each_other_come_to_rest(
+    start: Any, remote: Any, src: Path, files: Any
+) -> None:
+    def alike() -> bool:
+        return bool(files.contents(src) == remote.objects())
+
+    options = ("mirror", "--watch", "--overwrite")
+    remote.put("there", b"1")
+    there = start(*options, remote.address, src)
+    there.wait_for_text("watching")
+    here = start(*options, src, remote.address)
+    here.wait_for_text("watching")
+    (src / "here").write_text("2")
+    here.wait_for(lambda: "here" in remote.objects(), "it goes there")
+    remote.put("later", b"3")
+    there.wait_for((src / "later").exists, "it comes here")
+    remote.put("here", b"4")
+    there.wait_for(lambda: (src / "here").read_bytes() == b"4", "a change comes back")
+    here.wait_for(alike, "both are alike")
+    assert (here.stop(), there.stop()) == (143, 143)
+    assert here.log().count(" -> ") == 1
+    assert there.log().count(" -> ") == 3
