@@ -31,12 +31,14 @@ def writing_options(command: _Command) -> _Command:
             "--enc-kms",
             multiple=True,
             metavar="PREFIX=KEY",
+            envvar=["INGOT_ENC_KMS", "MC_ENC_KMS"],
             help="Encrypt by a key that the service knows by this name.",
         ),
         click.option(
             "--enc-s3",
             multiple=True,
             metavar="PREFIX",
+            envvar=["INGOT_ENC_S3", "MC_ENC_S3"],
             help="Encrypt by keys of the service what is written there, as store/photos/.",
         ),
         click.option(
@@ -54,7 +56,7 @@ def _customer(command: _Command) -> _Command:
         "--enc-c",
         multiple=True,
         metavar="PREFIX=KEY",
-        envvar="MC_ENCRYPT_KEY",
+        envvar=["INGOT_ENC_C", "MC_ENC_C"],
         help="Encrypt and decrypt by this key of yours: 32 bytes, base64 or hex. https only.",
     )(command)
 

@@ -47,6 +47,16 @@ class TestEncryption:
         assert cli("cp", *options, "large", f"{elsewhere.address}/plain").code == 0
         assert "SSEKMSKeyId" not in elsewhere.head("plain")
 
+    def test_variables_stand_for_the_options(
+        self, cli: Any, elsewhere: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MC_ENC_S3", f"{elsewhere.address}/x,{elsewhere.address}/y")
+        monkeypatch.setenv("INGOT_ENC_KMS", f"{elsewhere.address}/z=my-key")
+        for name in "xyz":
+            assert cli("cp", "folder/x", f"{elsewhere.address}/{name}").code == 0
+        assert elsewhere.head("y")["ServerSideEncryption"] == "AES256"
+        assert elsewhere.head("z")["SSEKMSKeyId"] == "my-key"
+
     def test_a_service_that_cannot_is_not_believed(
         self, cli: Any, remote: Any, folder: Path
     ) -> None:
