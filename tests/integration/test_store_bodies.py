@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 import subprocess
@@ -11,7 +12,7 @@ import sys
 import pytest
 
 from ingot.base.units import MIB
-from ingot.store.errors import BlobDamagedError, NoSuchKeyError
+from ingot.store.errors import BlobDamagedError, NoSuchKeyError, StoreFullError
 from ingot.store.store import ObjectStore
 from ingot.testing.blobs_contract import random_bytes
 from ingot.testing.stores import make_body, put_bytes, read_bytes
@@ -127,6 +128,39 @@ def test_a_writer_cancelled_while_sealing_leaves_nothing(tmp_path):
             else:
                 await (await task).discard()
             assert blob_files(tmp_path) == []
+
+    with_store(tmp_path, test)
+
+
+def test_a_body_learns_while_it_comes_that_the_device_is_full(tmp_path, monkeypatch):
+    async def test(store):
+        write, written = os.write, 0
+
+        def full(descriptor, data):
+            nonlocal written
+            if not isinstance(data, memoryview) or len(data) < 4096:
+                return write(descriptor, data)
+            written += len(data)
+            if written > 3 * MIB:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return write(descriptor, data)
+
+        monkeypatch.setattr(os, "write", full)
+        writer = store.bodies.writer(size_hint=100 * MIB)
+        taken = 0
+
+        async def write_all():
+            nonlocal taken
+            for _ in range(100):
+                await writer.write(b"x" * MIB)
+                taken += 1
+
+        with pytest.raises(StoreFullError):
+            await write_all()
+        await writer.abort()
+        assert taken < 10
+        assert (store.bodies.streams, store.bodies.in_hand) == (0, 0)
+        assert blob_files(tmp_path) == []
 
     with_store(tmp_path, test)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-from collections import deque
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import TypeVar
@@ -17,13 +17,17 @@ from ingot.s3 import checksums
 from ingot.store.blobs.contract import BlobRef, Blobs, BlobWriter, Draft
 from ingot.store.digests import Digests
 from ingot.store.errors import StoreFailedError
+from ingot.store.lanes import Lane
 from ingot.store.readbudget import ReadBudget
+from ingot.store.reading import Reading
 
 THREADS_MAX = 16
 # Measured: joining pays up to about here; beyond it the fresh memory costs more than it saves.
 _JOINED_BYTES_MAX = 256 * KIB
 # What is hashed on the event loop, about 0.2 ms: a worker thread costs as much (measured).
 _HASHED_IN_PLACE_BYTES_MAX = 64 * KIB
+
+_ABORTED = StoreFailedError("the body is not wanted any more")
 
 Result = TypeVar("Result")
 
@@ -78,11 +82,11 @@ class Body:
 class BodyWriter:
     """Takes a body in chunks.
 
-    Up to `inline_max` bytes stay in memory and are hashed on the spot. More go to a blob: while
-    worker threads hash and write about `TRANSFER_CHUNK_BYTES`, the next ones are received; then
-    `write` waits, so that a body holds twice that much memory, and the engine's buffer, whatever
-    its size. MD5 takes longer than all the rest: while there are processors for it, it has a thread
-    of its own.
+    Up to `inline_max` bytes stay in memory and are hashed on the spot. More go to a blob: worker
+    threads hash and write while more is received, until two `TRANSFER_CHUNK_BYTES` are left to
+    them; then `write` waits, so that a body holds that much memory, and the engine's buffer,
+    whatever its size. MD5 takes longer than all the rest: while there are processors for it, it has
+    a thread of its own.
     """
 
     def __init__(
@@ -94,8 +98,9 @@ class BodyWriter:
         self._inline_max = inline_max
         self._chunks: list[bytes | memoryview] = []
         self._waiting_bytes = 0
-        self._jobs: list[Future[None]] = []
-        self._md5_apart = False
+        self._lanes: list[Lane] = []
+        self._sealing: Future[None] | None = None
+        self._update = digests.update
         self._blob: BlobWriter | None = None
         self._sealed: BlobRef | None = None
         self._body: Body | None = None
@@ -109,9 +114,15 @@ class BodyWriter:
         """
         self._chunks.append(chunk)
         self._waiting_bytes += len(chunk)
-        if self._waiting_bytes >= TRANSFER_CHUNK_BYTES:
-            await self._finish_jobs()
-            self._begin_jobs(self._write)
+        if not self._lanes:
+            if self._waiting_bytes < TRANSFER_CHUNK_BYTES:
+                return
+            self._begin()
+            self._open_lanes()
+        self._hand_on()
+        for lane in self._lanes:
+            if lane.failure is not None or lane.left_bytes > 2 * TRANSFER_CHUNK_BYTES:
+                await lane.until(TRANSFER_CHUNK_BYTES)
 
     async def finish(self) -> Body:
         """Return the body; large ones are durable. Whoever has it must put or discard it.
@@ -120,28 +131,31 @@ class BodyWriter:
             StoreFullError: the device is full.
         """
         assert self._body is None, "a body is finished once"
-        if not self._jobs and self._waiting_bytes <= self._inline_max:
+        if not self._lanes and self._waiting_bytes <= self._inline_max:
             content = b"".join(self._chunks)
             self._digests.update_briefly(content)
             self._body = Body(self._bodies, self._digests, content, None)
             return self._body
-        if not self._jobs and 0 < self._waiting_bytes <= self._bodies.blobs.whole_bytes_max:
+        if not self._lanes and 0 < self._waiting_bytes <= self._bodies.blobs.whole_bytes_max:
             self._body = await self._store_whole(b"".join(self._chunks))
             return self._body
-        await self._finish_jobs()
-        if self._jobs or self._waiting_bytes:
-            self._begin_jobs(self._seal)
-            await self._finish_jobs()
+        if self._lanes or self._waiting_bytes:
+            if not self._lanes:
+                self._begin()
+            for lane in self._lanes:
+                await lane.until(0)
+            self._sealing = self._bodies.submit(self._seal, self._chunks)
+            # Shielded: cancelling the wait must not cancel work that `abort` relies on.
+            await asyncio.shield(asyncio.wrap_future(self._sealing))
             self._bodies.streams -= 1
         self._body = Body(self._bodies, self._digests, None, self._sealed)
         return self._body
 
     async def abort(self) -> None:
         """Drop everything, a finished body too. Idempotent; completes even if cancelled."""
-        self._chunks.clear()
         if self._body is not None:
             await self._body.discard()
-        elif self._jobs:
+        elif self._lanes or self._sealing is not None:
             if self._aborting is None:
                 self._aborting = asyncio.ensure_future(self._abort())
             await asyncio.shield(self._aborting)
@@ -156,24 +170,31 @@ class BodyWriter:
         self._bodies.in_hand += 1
         return Body(self._bodies, self._digests, None, draft.ref, draft)
 
-    def _begin_jobs(self, work: Callable[[list[bytes | memoryview]], None]) -> None:
-        chunks, self._chunks, self._waiting_bytes = self._chunks, [], 0
-        if not self._jobs:
-            self._bodies.in_hand += 1
-            self._bodies.streams += 1
-            self._md5_apart = self._bodies.has_processors_for_streams
-        self._jobs = [self._bodies.submit(work, chunks)]
-        if self._md5_apart:
-            self._jobs.append(self._bodies.submit(self._sum_up, chunks))
+    def _begin(self) -> None:
+        """Note that a blob is on its way."""
+        self._bodies.in_hand += 1
+        self._bodies.streams += 1
 
-    async def _finish_jobs(self) -> None:
-        for job in self._jobs:
-            # Shielded: cancelling the wait must not cancel work that `abort` relies on.
-            await asyncio.shield(asyncio.wrap_future(job))
+    def _open_lanes(self) -> None:
+        if self._bodies.has_processors_for_streams:
+            self._update = self._digests.update_all_but_md5
+            self._lanes.append(Lane(self._bodies.submit, self._digests.md5.update))
+        self._lanes.append(Lane(self._bodies.submit, self._write))
+
+    def _hand_on(self) -> None:
+        """Give what was received to the threads."""
+        chunks, self._chunks, self._waiting_bytes = self._chunks, [], 0
+        for chunk in chunks:
+            for lane in self._lanes:
+                lane.put(chunk)
 
     async def _abort(self) -> None:
-        jobs = map(asyncio.wrap_future, self._jobs)
-        await asyncio.gather(*jobs, return_exceptions=True)
+        for lane in self._lanes:
+            lane.stop(_ABORTED)
+            with contextlib.suppress(Exception):
+                await lane.until(0)
+        if self._sealing is not None:
+            await asyncio.gather(asyncio.wrap_future(self._sealing), return_exceptions=True)
         self._bodies.streams -= 1
         if self._sealed is not None:
             await self._bodies.delete([self._sealed])
@@ -182,25 +203,21 @@ class BodyWriter:
             await self._bodies.run(self._blob.abort)
         self._bodies.in_hand -= 1
 
-    def _sum_up(self, chunks: list[bytes | memoryview]) -> None:
-        for chunk in chunks:
-            self._digests.md5.update(chunk)
-
-    def _write(self, chunks: list[bytes | memoryview]) -> None:
-        """Hash and write chunks; in a worker thread."""
+    def _write(self, chunk: bytes | memoryview) -> None:
+        """Hash and write a chunk; in a worker thread."""
         if self._blob is None:
             self._blob = self._bodies.blobs.writer(self._size_hint)
-        update = self._digests.update_all_but_md5 if self._md5_apart else self._digests.update
-        for chunk in chunks:
-            update(chunk)
-            self._blob.append(chunk)
+        self._update(chunk)
+        self._blob.append(chunk)
 
     def _seal(self, chunks: list[bytes | memoryview]) -> None:
+        """Seal the blob, in a worker thread; without lanes the chunks are all of the body."""
         if self._blob is None and sum(map(len, chunks)) <= _JOINED_BYTES_MAX:
             # Hashing and writing a chunk give up the interpreter lock, and each time it must be
             # won back from the event loop and the other threads.
             chunks = [b"".join(chunks)]
-        self._write(chunks)
+        for chunk in chunks:
+            self._write(chunk)
         assert self._blob is not None
         self._sealed = self._blob.seal()
 
@@ -318,7 +335,7 @@ class Bodies:
         Raises:
             BlobDamagedError: what is stored is not what was sealed.
         """
-        reading = _Reading(self, extents, length)
+        reading = Reading(self, extents, length)
         try:
             reading.begin_step()
             while True:
@@ -338,57 +355,3 @@ class Bodies:
     def close(self) -> None:
         """Finish running work and end the threads. Blocking."""
         self._pool.shutdown(wait=True)
-
-
-class _Reading:
-    """One reader's way through its ranges: a step reads a piece in a worker thread.
-
-    Attributes:
-        left_bytes: how much was not received yet.
-    """
-
-    def __init__(
-        self, bodies: Bodies, extents: Sequence[tuple[BlobRef, int, int]], length: int
-    ) -> None:
-        self._bodies = bodies
-        self._source = self._pieces(extents)
-        self._granted_bytes: deque[int] = deque()
-        self._step: Future[bytes] | None = None
-        self.left_bytes = length
-
-    @property
-    def is_ahead(self) -> bool:
-        """Whether a step is begun whose piece was not received."""
-        return self._step is not None
-
-    def begin_step(self) -> None:
-        """Begin to read the next piece."""
-        self._granted_bytes.append(self._bodies.budget.take(self.left_bytes))
-        self._step = self._bodies.submit(next, self._source)
-
-    async def piece(self) -> bytes:
-        """Wait for the piece of the step that was begun."""
-        assert self._step is not None, "a piece is waited for after its step was begun"
-        piece = await asyncio.wrap_future(self._step)
-        self._step = None
-        self.left_bytes -= len(piece)
-        return piece
-
-    def settle_one(self) -> None:
-        """Give back the grant of the oldest piece."""
-        self._bodies.budget.give_back(self._granted_bytes.popleft())
-
-    def close(self) -> None:
-        """Give back all grants, and release the file behind a step that still uses it."""
-        while self._granted_bytes:
-            self.settle_one()
-        if self._step is None:
-            self._source.close()
-        else:
-            self._step.add_done_callback(lambda _: self._source.close())
-
-    def _pieces(self, extents: Sequence[tuple[BlobRef, int, int]]) -> Generator[bytes, None, None]:
-        for blob, start, length in extents:
-            yield from self._bodies.blobs.read(
-                blob, start, length, piece_bytes=lambda: self._granted_bytes[-1]
-            )
