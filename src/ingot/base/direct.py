@@ -6,12 +6,16 @@ import contextlib
 import errno
 import mmap
 import os
+from typing import Any
 
 from ingot.base.units import KIB, MIB
 
 BUFFER_BYTES = 1 * MIB
 # Offset, length and memory of a direct write are multiples of it; no file system in use wants more.
 BLOCK_BYTES = 4 * KIB
+# From linux/magic.h.
+_FAT = 0x4D44
+_STATFS_BYTES = 256
 # What says that a file system cannot reserve, not that it has no room.
 _CANNOT_RESERVE = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL, errno.EINTR})
 
@@ -22,7 +26,7 @@ def aligned_buffer() -> mmap.mmap:
 
 
 def reserve(descriptor: int, size_bytes: int) -> None:
-    """Make a new file that long, in one stretch where there is one, if the file system can.
+    """Make a new file that long, in one stretch where there is one, if that costs no writing.
 
     Raises:
         OSError: there is no room.
@@ -92,8 +96,20 @@ def write_all(descriptor: int, block: memoryview, offset: int) -> None:
 def _fallocate(descriptor: int, size_bytes: int) -> int:
     import ctypes
 
-    # Not `os.posix_fallocate`, which writes into every block where the file system cannot.
+    # Not `os.posix_fallocate`, which writes into every block where the file system cannot. FAT
+    # can, and does just that.
     library = ctypes.CDLL(None, use_errno=True)
+    if _kind_of_file_system(library, descriptor) == _FAT:
+        return errno.EOPNOTSUPP
     function = getattr(library, "fallocate64", None) or library.fallocate
     failed = function(descriptor, 0, ctypes.c_int64(0), ctypes.c_int64(size_bytes))
     return ctypes.get_errno() if failed else 0
+
+
+def _kind_of_file_system(library: Any, descriptor: int) -> int | None:
+    import ctypes
+
+    told = ctypes.create_string_buffer(_STATFS_BYTES)
+    if library.fstatfs(descriptor, told):
+        return None
+    return ctypes.c_long.from_buffer(told).value

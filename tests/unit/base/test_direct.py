@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 import random
@@ -133,6 +134,27 @@ def test_only_a_lack_of_room_is_told_when_reserving(
                 reserve(descriptor, 4096)
         else:
             reserve(descriptor, 4096)
+
+
+def test_a_file_system_that_would_write_zeros_is_not_asked_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def kind(library: object, descriptor: int) -> int | None:
+        asked.append(descriptor)
+        return 0x4D44
+
+    with opened(tmp_path / "file") as descriptor:
+        monkeypatch.setattr(direct, "_kind_of_file_system", kind)
+        reserve(descriptor, 8192)
+        assert os.fstat(descriptor).st_size == 0
+        assert asked == [descriptor]
+
+
+def test_the_kind_of_a_file_system_is_what_the_system_says() -> None:
+    with open("/proc/self/maps", "rb") as file:
+        assert direct._kind_of_file_system(ctypes.CDLL(None), file.fileno()) == 0x9FA0
 
 
 def test_more_than_the_device_has_is_refused_at_once(tmp_path: Path) -> None:
