@@ -163,7 +163,7 @@ class Committer:
         unsealed: dict[Commit, Exception] = {}
         try:
             unsealed = _seal_prior(group)
-        except Exception as error:  # noqa: BLE001 # as above
+        except Exception as error:  # noqa: BLE001 # must fail commits, not hang them
             _log.exception("store.catalog.failed")
             self.fail(str(error))
         if self.failure is not None:

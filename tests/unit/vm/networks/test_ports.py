@@ -133,7 +133,7 @@ def test_ports_are_written_as_in_a_url() -> None:
 
 @pytest.mark.parametrize("protocol", ["tcp", "udp"])
 def test_all_of_ipv4_leaves_ipv6_free(protocol: str) -> None:
-    with listening(PublishedPort("::1", 0, 1, protocol)) as held:  # type: ignore[arg-type]
+    with listening(PublishedPort("::1", 0, 1, protocol)) as held:  # type: ignore[arg-type] # parametrised
         number = held.getsockname()[1]
         with pytest.raises(ConflictError, match=rf"\[::\]:{number}/{protocol} is already in use"):
             check_ports_free([parse_publish(f"[::]:{number}:1/{protocol}")])

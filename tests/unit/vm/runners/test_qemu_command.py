@@ -47,7 +47,7 @@ MACHINE = Machine(
 def completed(text: str, networks: tuple[Network, ...]) -> StaticAddress:
     address = parse_address(text)
     kind = {"address6" if address.is_ipv6 else "address": address}
-    spec = MachineSpec(name="store", uuid="u", prefix="/b/store", **kind)  # type: ignore[arg-type]
+    spec = MachineSpec(name="store", uuid="u", prefix="/b/store", **kind)  # type: ignore[arg-type] # its kind
     found = complete(spec, networks)[address.is_ipv6]
     assert found is not None
     return found
