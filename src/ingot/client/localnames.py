@@ -30,6 +30,16 @@ def tree_name_problem(name: str) -> str | None:
     return next((problem for problem in problems if problem), None)
 
 
+def check_tree_name(name: str) -> None:
+    """Make sure that a name stays below the folder that it is taken from.
+
+    Raises:
+        Error: it is hostile (`tree_name_problem`).
+    """
+    if problem := tree_name_problem(name):
+        raise Error(f"{printable(name)!r} cannot be a file: {problem}")
+
+
 def _segment_problem(segment: str) -> str | None:
     if segment == "":
         return "its name has an empty segment (it begins with '/' or has '//')"
@@ -90,8 +100,7 @@ def prepare_local_path(root: Path, name: str) -> Path:
         ConflictError: a file or link stands where a folder is needed, or a link where the file
             goes.
     """
-    if problem := tree_name_problem(name):
-        raise Error(f"{printable(name)!r} cannot be a file: {problem}")
+    check_tree_name(name)
     *folders, _ = name.split("/")
     # Strings, not paths: this runs once for each file of a large tree.
     current = str(root)
@@ -123,8 +132,10 @@ def remove_local_file(root: Path, name: str) -> None:
     """Delete the file `name` below `root`, and the folders above it that are empty then.
 
     Raises:
+        Error: the name is hostile (`tree_name_problem`).
         OSError: it cannot be deleted. A file that is gone, or made way for a folder, is no error.
     """
+    check_tree_name(name)
     path = root / name
     try:
         os.unlink(path)

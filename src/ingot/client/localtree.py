@@ -95,6 +95,8 @@ class LocalTree:
             Error: as `check`.
         """
         self.check()
+        if tree_name_problem(name):
+            return True
         status = self._status(name)
         return status is None or stat.S_ISDIR(status.st_mode)
 
@@ -106,6 +108,8 @@ class LocalTree:
                 remove_local_file(self.root, name)
             except OSError as error:
                 failed[name] = Error(f"cannot delete {self.label(name)}: {error.strerror}")
+            except Error as error:
+                failed[name] = error
         return failed
 
     def settle(self) -> None:
@@ -173,7 +177,8 @@ class LocalTree:
         if not below:
             yield from self._walk("", self.root)
             return
-        if not self.concerns(below):
+        # Whoever writes keys must not learn, or delete, what lies outside: `../x` is no name here.
+        if tree_name_problem(below) or not self.concerns(below):
             return
         if not self._follow_links and (link := _link_above(self.root, below)):
             yield Obstacle(link, "is a symbolic link", is_failure=False)

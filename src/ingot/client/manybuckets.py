@@ -10,6 +10,7 @@ from ingot.base.errors import Error, NotFoundError
 from ingot.client.addresses import Address, LocalAddress, RemoteAddress
 from ingot.client.connections import Connections
 from ingot.client.events import Event, Failed, Noted
+from ingot.client.localnames import tree_name_problem
 from ingot.client.mirror import Mirror
 
 Opened = Callable[[RemoteAddress, Address], Mirror]
@@ -56,8 +57,8 @@ class ServiceMirror:
             if any(fnmatch.fnmatchcase(bucket.name, pattern) for pattern in self._excluded):
                 continue
             source = RemoteAddress(self._origin.alias, bucket.name)
-            target = self._target(bucket.name)
             try:
+                target = self._target(bucket.name)
                 if self._is_missing(target):
                     yield Noted(f"{target} is not there yet")
                     if dry_run:
@@ -72,6 +73,9 @@ class ServiceMirror:
                 yield Failed(str(source), error)
 
     def _target(self, name: str) -> Address:
+        # A service that lists `../x` or `/x` would have us write there.
+        if "/" in name or tree_name_problem(name):
+            raise Error(f"{name!r} is no name of a bucket")
         goal = self._goal
         if isinstance(goal, LocalAddress):
             return LocalAddress(str(goal.path / name))

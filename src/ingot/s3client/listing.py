@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ingot.base.limits import LIST_KEYS_MAX
 from ingot.s3.documents.common import URL_ENCODING
 from ingot.s3client.caller import Call, Caller
+from ingot.s3client.paging import check_prefix, following
 
 # What reads listings takes longer to import than many a command takes otherwise.
 if TYPE_CHECKING:
@@ -101,12 +102,12 @@ class ListOperations(Caller):
                 start_after=start_after,
                 continuation_token=token,
             )
+            if page.entries:
+                check_prefix(bucket, (page.entries[0].key, page.entries[-1].key), prefix)
             yield page
-            following = page.next_continuation_token
-            # A service that repeats its token would keep us here for ever.
-            if not page.is_truncated or not following or following == token:
+            if not page.is_truncated:
                 return
-            token = following
+            token = following(bucket, page.next_continuation_token, token)
 
     def iterate_objects(
         self, bucket: str, *, prefix: str = "", start_after: str = ""
@@ -125,11 +126,16 @@ class ListOperations(Caller):
                 key_marker=key_marker,
                 version_id_marker=version_id_marker,
             )
+            if page.versions:
+                check_prefix(bucket, (page.versions[0].key, page.versions[-1].key), prefix)
             yield from _in_order(page.versions)
-            following = (page.next_key_marker or "", page.next_version_id_marker or "")
-            if not page.is_truncated or following == (key_marker, version_id_marker):
+            if not page.is_truncated:
                 return
-            key_marker, version_id_marker = following
+            key_marker, version_id_marker = following(
+                bucket,
+                (page.next_key_marker or "", page.next_version_id_marker or ""),
+                (key_marker, version_id_marker),
+            )
 
 
 def _in_order(versions: Sequence[VersionEntry]) -> Sequence[VersionEntry]:

@@ -28,6 +28,7 @@ from ingot.s3.etags import unquote_etag
 from ingot.s3.ranges import ByteRange, format_range
 from ingot.s3client.body import Body, BytesBody
 from ingot.s3client.caller import Call, Caller
+from ingot.s3client.paging import following
 from ingot.s3client.results import (
     Attributes,
     CopySource,
@@ -154,10 +155,9 @@ class MultipartOperations(Caller):
         while True:
             page = self.list_parts(bucket, key, upload_id, after=after)
             yield from page.parts
-            following = page.next_part_number_marker
-            if not page.is_truncated or following is None or following <= after:
+            if not page.is_truncated:
                 return
-            after = following
+            after = following(f"{bucket}/{key}", page.next_part_number_marker, after)
 
     def list_multipart_uploads(
         self,
@@ -191,10 +191,13 @@ class MultipartOperations(Caller):
                 bucket, prefix=prefix, key_marker=key_marker, upload_id_marker=upload_id_marker
             )
             yield from page.uploads
-            following = (page.next_key_marker or "", page.next_upload_id_marker or "")
-            if not page.is_truncated or following == (key_marker, upload_id_marker):
+            if not page.is_truncated:
                 return
-            key_marker, upload_id_marker = following
+            key_marker, upload_id_marker = following(
+                bucket,
+                (page.next_key_marker or "", page.next_upload_id_marker or ""),
+                (key_marker, upload_id_marker),
+            )
 
 
 def _plain(checksum: ChecksumValue | None) -> ChecksumValue | None:

@@ -18,12 +18,14 @@ from ingot.s3.documents.delete import (
     DeleteResult,
     ObjectIdentifier,
 )
+from ingot.s3.documents.error import ErrorDocument
+from ingot.s3.errors import ERRORS
 from ingot.s3.etags import unquote_etag
 from ingot.s3.ranges import ByteRange, format_range
 from ingot.s3.tags import TAGGING_DIRECTIVE_HEADER
 from ingot.s3client.body import Body, BytesBody
 from ingot.s3client.caller import Call, Caller
-from ingot.s3client.errors import ServiceError
+from ingot.s3client.errors import ServiceError, service_error
 from ingot.s3client.results import (
     Attributes,
     CopySource,
@@ -215,7 +217,7 @@ class ObjectOperations(Caller):
             checksummed=True,
         )
         result: DeleteResult = self.parsed(call, delete_document.parse_result)
-        return result.errors
+        return [_attributed(failure, objects, bucket) for failure in result.errors]
 
     def _delete_singly(
         self, bucket: str, objects: Iterable[ObjectIdentifier], *, bypass: bool
@@ -227,6 +229,24 @@ class ObjectOperations(Caller):
             except ServiceError as error:
                 failures.append(DeleteFailure(item.key, error.code, error.message, item.version_id))
         return failures
+
+
+def _attributed(
+    failure: DeleteFailure, objects: Sequence[ObjectIdentifier], bucket: str
+) -> DeleteFailure:
+    """Name a failure as the request named the object; services write versions as they like.
+
+    Raises:
+        ServiceError: it is about none of them, so all may have failed.
+    """
+    asked = [item.version_id for item in objects if item.key == failure.key]
+    if failure.version_id in asked:
+        return failure
+    if len(asked) == 1:
+        return failure._replace(version_id=asked[0])
+    row = ERRORS.get(failure.code)
+    document = ErrorDocument(failure.code, failure.message)
+    raise service_error(document, row.status if row else 500, f"{bucket}/{failure.key}")
 
 
 def _is_part(content_range: str, part: ByteRange) -> bool:
