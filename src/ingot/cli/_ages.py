@@ -12,15 +12,15 @@ def age_of(older_than: str | None, newer_than: str | None) -> Age:
     """Make an age of `--older-than` and `--newer-than`.
 
     Raises:
-        UsageError: one of them is no duration.
+        UsageError: one of them is neither a duration nor a moment.
     """
     from ingot.base.clock import SystemClock
-    from ingot.base.units import parse_duration
     from ingot.client.ages import Age
+    from ingot.client.moments import parse_moment
 
     now_ns = SystemClock().now_ns()
 
-    def ago(duration: str | None) -> int | None:
-        return None if duration is None else now_ns - int(parse_duration(duration) * 1e9)
+    def moment(text: str | None) -> int | None:
+        return None if text is None else parse_moment(text, now_ns)
 
-    return Age(ago(older_than), ago(newer_than))
+    return Age(moment(older_than), moment(newer_than))

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ingot.cli._habits import always
+
 if TYPE_CHECKING:
     from ingot.client.encrypting import Encryption
 
@@ -23,6 +25,8 @@ def key_options(command: _Command) -> _Command:
 def writing_options(command: _Command) -> _Command:
     """Give a command that writes objects `--enc-…`, `--checksum` and `--disable-multipart`."""
     command = _customer(_applied(command))
+    # mc sums up on demand; here nothing goes without.
+    command = always("--md5")(command)
     for option in (
         click.option(
             "--disable-multipart", is_flag=True, help="Send files up to 5 GiB in one request each."

@@ -55,6 +55,14 @@ def alias() -> None:
     help="Put the bucket's name into the path (on) or the host name (off).",
 )
 @click.option("--region", help="Sign for this region.")
+@click.option(
+    "--api",
+    type=click.Choice(["S3v4"], case_sensitive=False),
+    default="S3v4",
+    show_default=True,
+    help="How requests are signed; there is no other way.",
+    expose_value=False,
+)
 @click.option("--no-verify", is_flag=True, help="Store the alias without asking the endpoint.")
 @output_options
 def set_(
@@ -88,7 +96,7 @@ def set_(
     from ingot.cli._keys import no_keys, read_keys, read_token
     from ingot.client.aliases import REGION_DEFAULT, Alias, AliasBook, check_name, check_url
 
-    check_name(name)
+    name = check_name(name.removesuffix("/"))
     endpoint = check_url(url)
     if anonymous:
         access, secret = no_keys(access_key, access_key_file, session_token_file)
@@ -125,7 +133,7 @@ def list_(printer: Printer, *, name: str | None) -> None:
     from ingot.client.aliases import AliasBook
 
     book = AliasBook.default()
-    found = [book.get(name)] if name else list(book.all().values())
+    found = [book.get(name.removesuffix("/"))] if name else list(book.all().values())
     width = max((len(one.name) for one in found), default=0)
     for one in found:
         text = f"{one.name:<{width}}  {one.url}  {one.access_key or '(anonymous)'}  {one.origin}"
@@ -149,7 +157,8 @@ def remove(printer: Printer, *, names: tuple[str, ...]) -> None:
 
     book = AliasBook.default()
 
-    def act(name: str) -> None:
+    def act(text: str) -> None:
+        name = text.removesuffix("/")
         book.remove(name)
         printer.data({"alias": name}, f"removed {name}")
 
@@ -164,7 +173,8 @@ def remove(printer: Printer, *, names: tuple[str, ...]) -> None:
 def import_(printer: Printer, *, file: str, names: tuple[str, ...], overwrite: bool) -> None:
     """Store the aliases of FILE, mc's config.json; `-` is standard input.
 
-    With NAMES only those. A file of one alias, as 'mc alias export' prints it, needs one NAME.
+    With NAMES only those. A file of one alias, as 'mc alias export' prints it, needs one NAME,
+    which may stand before the FILE, or before nothing for standard input.
 
     \b
     Examples:
@@ -176,6 +186,7 @@ def import_(printer: Printer, *, file: str, names: tuple[str, ...], overwrite: b
     from ingot.client.aliases import CONFIG_BYTES_MAX
     from ingot.client.importing import parse_mc
 
+    file, names = _as_ours(file, names)
     data = read_file(file, CONFIG_BYTES_MAX + 1)
     origin = "standard input" if file == "-" else file
     _store(printer, parse_mc(data, origin, names), overwrite=overwrite)
@@ -202,6 +213,19 @@ def import_aws(printer: Printer, *, profiles: tuple[str, ...], overwrite: bool) 
     from ingot.client.importing import read_aws
 
     _store(printer, read_aws(os.environ, profiles), overwrite=overwrite)
+
+
+def _as_ours(first: str, others: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """Return file and names of `alias import`, also where they stand in mc's order."""
+    import os
+
+    if first == "-" or os.path.lexists(first):
+        return first, others
+    if not others:
+        return "-", (first,)
+    if len(others) == 1 and (others[0] == "-" or os.path.lexists(others[0])):
+        return others[0], (first,)
+    return first, others
 
 
 def _store(printer: Printer, made: Sequence[Alias], *, overwrite: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
 from typing import Any, NoReturn
@@ -11,10 +12,13 @@ import click
 
 from ingot import __version__
 from ingot.base.errors import Error
-from ingot.cli._wire import apply_wire, wire_options
-from ingot.cli.commands import COMMANDS
+from ingot.cli._habits import translate
+from ingot.cli._wire import accept_after_verb, wire_options
+from ingot.cli.commands import COMMANDS, OBJECTS
 from ingot.cli.printer import Printer, print_error
 
+JSON_VARIABLES = ("INGOT_JSON", "MC_JSON")
+_OBJECT_VERBS = frozenset(row.name for row in COMMANDS if row.panel == OBJECTS)
 _EXIT_CODES = """\b
 Exit codes:
   0 ok            4 denied       7 network
@@ -38,20 +42,25 @@ class LazyGroup(click.Group):
                 module, attribute = row.target.split(":")
                 command = getattr(importlib.import_module(f"ingot.cli.{module}"), attribute)
                 assert isinstance(command, click.Command)
+                if row.name in _OBJECT_VERBS:
+                    accept_after_verb(command)
                 return command
         return None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Suggest the nearest verb when there is none of that name."""
+        """Read the words after an object verb; suggest the nearest verb if there is none."""
         try:
-            return super().resolve_command(ctx, args)
+            name, command, rest = super().resolve_command(ctx, args)
         except click.NoSuchCommand as error:
             import difflib
 
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=3)
             raise click.NoSuchCommand(args[0], possibilities=near, ctx=ctx) from error
+        if command is not None and name in _OBJECT_VERBS:
+            rest = translate(command, rest)
+        return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the verbs by panel, without importing any of them."""
@@ -68,17 +77,27 @@ class LazyGroup(click.Group):
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=_EXIT_CODES,
 )
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines instead of text.")
-@click.option("--quiet", "-q", is_flag=True, help="Print results only, no progress and no notes.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    envvar=JSON_VARIABLES,
+    help="Print JSON lines instead of text.",
+)
+@click.option(
+    "--quiet",
+    "-q",
+    is_flag=True,
+    envvar=["INGOT_QUIET", "MC_QUIET"],
+    help="Print results only, no progress and no notes.",
+)
 @click.option(
     "--no-progress", is_flag=True, envvar="INGOT_NO_PROGRESS", help="Draw no progress bars."
 )
 @wire_options
 @click.version_option(__version__, prog_name="ingot")
 @click.pass_context
-def ingot(
-    ctx: click.Context, /, *, as_json: bool, quiet: bool, no_progress: bool, **wire: Any
-) -> None:
+def ingot(ctx: click.Context, /, *, as_json: bool, quiet: bool, no_progress: bool) -> None:
     """Build appliances, boot them, serve S3, and move objects.
 
     \b
@@ -89,7 +108,6 @@ def ingot(
       ingot build store.yml && ingot run store
     """
     ctx.obj = Printer(as_json=as_json, quiet=quiet, no_progress=no_progress)
-    apply_wire(ctx, **wire)
 
 
 def main() -> NoReturn:
@@ -130,7 +148,10 @@ def _terminated(signum: int, frame: object) -> NoReturn:
 def _wants_json(arguments: list[str]) -> bool:
     # Errors of the parser itself happen before any option is known.
     until = arguments.index("--") if "--" in arguments else len(arguments)
-    return "--json" in arguments[:until]
+    return "--json" in arguments[:until] or any(
+        os.environ.get(name, "").lower() in {"1", "t", "true", "y", "yes", "on"}
+        for name in JSON_VARIABLES
+    )
 
 
 def _usage_error(error: click.ClickException, *, as_json: bool) -> int:

@@ -26,7 +26,7 @@ _NS_PER_S = 1_000_000_000
     help="How long to wait in between.",
 )
 @click.option("--exit", "-x", "until_alive", is_flag=True, help="End at the first answer.")
-@click.option("--error-count", type=click.IntRange(1), help="End after so many failures.")
+@click.option("--error-count", "-e", type=click.IntRange(1), help="End after so many failures.")
 @output_options
 def ping(
     printer: Printer,

@@ -81,8 +81,7 @@ def parse_address(text: str, book: AliasBook) -> Address:
     alias = book.all().get(name)
     if alias is None:
         return LocalAddress(text)
-    bucket, _, key = rest.partition("/")
-    return RemoteAddress(alias, bucket, key)
+    return _remote(alias, rest)
 
 
 def parse_remote(text: str, book: AliasBook) -> RemoteAddress:
@@ -98,8 +97,13 @@ def parse_remote(text: str, book: AliasBook) -> RemoteAddress:
             f"{text!r} is a local path; this command works on S3 addresses",
             hint="write it like ALIAS/BUCKET/KEY; 'ingot alias list' shows the aliases",
         )
-    bucket, _, key = rest.partition("/")
-    return RemoteAddress(book.get(name), bucket, key)
+    return _remote(book.get(name), rest)
+
+
+def _remote(alias: Alias, rest: str) -> RemoteAddress:
+    # `$STORE/$BUCKET` with a slash at the end of $STORE means the bucket, not the whole service.
+    bucket, _, key = rest.lstrip("/").partition("/")
+    return RemoteAddress(alias, bucket, key)
 
 
 def parse_bucket(text: str, book: AliasBook) -> RemoteAddress:

@@ -196,9 +196,13 @@ class AliasBook:
         return found
 
     def _from_own(self) -> dict[str, Alias]:
+        document = _read_json(self._path)
+        if _is_of_mc(document):
+            # Whoever has one folder for both: those are read as mc's.
+            return {}
         return {
             name: parse_entry(name, fields, str(self._path))
-            for name, fields in self._read_own()["aliases"].items()
+            for name, fields in self._checked(document)["aliases"].items()
         }
 
     def _from_mc(self) -> dict[str, Alias]:
@@ -223,7 +227,13 @@ class AliasBook:
         return found
 
     def _read_own(self) -> dict[str, Any]:
-        document = _read_json(self._path) or {"schema": CONFIG_SCHEMA}
+        document = _read_json(self._path)
+        if _is_of_mc(document):
+            raise Error(f"{self._path} is mc's, which is only read", hint="choose another folder")
+        return self._checked(document)
+
+    def _checked(self, document: dict[str, Any]) -> dict[str, Any]:
+        document = document or {"schema": CONFIG_SCHEMA}
         if document.get("schema") != CONFIG_SCHEMA:
             raise Error(
                 f"{self._path}: schema {document.get('schema')!r} is not known",
@@ -237,6 +247,10 @@ class AliasBook:
         data = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
         write_atomically(self._path, data.encode(), mode=0o600)
         self._found = None
+
+
+def _is_of_mc(document: Mapping[str, object]) -> bool:
+    return "version" in document and "schema" not in document
 
 
 def is_placeholder(alias: Alias) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self, cast
 
 from ingot.base.retry import Backoff
 from ingot.client.aliases import Alias
+from ingot.client.tracing import make_transport
 from ingot.client.wire import current
 from ingot.s3.sigv4 import Credentials
 from ingot.s3client.client import S3Client
@@ -30,9 +31,9 @@ class Connections:
 
     def __init__(self, transport: Transport | None = None) -> None:
         chosen = current()
-        self._transport = transport or Transport(chosen.options)
+        self._transport = transport or make_transport(chosen.options)
         # A stream of events that falls silent is no stream; who listens asks again by itself.
-        self._listening = Transport(
+        self._listening = make_transport(
             replace(chosen.options, read_timeout_s=LISTEN_SILENCE_S, backoff=Backoff(attempts=1))
         )
         self._headers = chosen.headers

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ingot.base.errors import NotFoundError
 from ingot.client.addresses import RemoteAddress
 from ingot.client.listing import Line
 
@@ -69,6 +70,13 @@ def draw(
         shown = (line for line in lines if line.name and (with_files or line.is_folder))
         return _Folder(shown, path, before)
 
+    def entered(path: str, before: str) -> _Folder:
+        try:
+            return opened(path, before)
+        except NotFoundError:
+            # What was in it went since it was listed, or the service shows folders that are empty.
+            return _Folder(iter(()), path, before)
+
     stack = [opened("", "")]
     while stack:
         folder = stack[-1]
@@ -80,7 +88,7 @@ def draw(
         yield Twig(folder.before + (_LAST_BRANCH if is_last else _BRANCH), line, len(stack))
         if line.is_folder and (levels is None or len(stack) < levels):
             before = folder.before + (_NOTHING if is_last else _TRUNK)
-            stack.append(opened(folder.key + line.name, before))
+            stack.append(entered(folder.key + line.name, before))
 
 
 def _at(root: RemoteAddress, path: str) -> RemoteAddress:

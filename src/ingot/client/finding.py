@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import fnmatch
+import json
 import posixpath
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ingot.base.errors import UsageError
+from ingot.client.ages import Age
 from ingot.client.listing import Line
 
-_PLACEHOLDER = re.compile(r"\{(base|dir|size|time|version|url)?\}")
+_PLACEHOLDER = re.compile(r'\{(?P<quote>"?)(?P<name>base|dir|size|time|version|url)?(?P=quote)\}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,7 @@ class Criteria:
         regex: found somewhere in the whole address.
         larger_bytes: it is longer than this.
         smaller_bytes: it is shorter than this.
-        before_ns: it was written before this moment.
-        after_ns: it was written after this moment.
+        age: when it was written.
         levels: it lies at most so deep; 1 is directly in the folder.
     """
 
@@ -35,8 +36,7 @@ class Criteria:
     regex: re.Pattern[str] | None = None
     larger_bytes: int | None = None
     smaller_bytes: int | None = None
-    before_ns: int | None = None
-    after_ns: int | None = None
+    age: Age = field(default_factory=Age)
     levels: int | None = None
 
     def admit(self, line: Line, address: str) -> bool:
@@ -55,8 +55,7 @@ class Criteria:
         return (
             (self.larger_bytes is None or line.size_bytes > self.larger_bytes)
             and (self.smaller_bytes is None or line.size_bytes < self.smaller_bytes)
-            and (self.before_ns is None or line.modified_ns < self.before_ns)
-            and (self.after_ns is None or line.modified_ns > self.after_ns)
+            and self.age.admits(line.modified_ns)
         )
 
 
@@ -106,6 +105,17 @@ def placeholders(
 def fill(template: str, values: Mapping[str, str]) -> str:
     """Replace `{}`, `{base}`, `{dir}`, `{size}`, `{time}`, `{version}` and `{url}`, in one pass.
 
-    What an object's name brings along is never read as a placeholder.
+    `{"base"}` and the like are put in quotes, as JSON has them. What an object's name brings along
+    is never read as a placeholder.
     """
-    return _PLACEHOLDER.sub(lambda match: values[match[1] or ""], template)
+
+    def value(match: re.Match[str]) -> str:
+        plain = values[match["name"] or ""]
+        return json.dumps(plain, ensure_ascii=False) if match["quote"] else plain
+
+    return _PLACEHOLDER.sub(value, template)
+
+
+def asks_link(template: str) -> bool:
+    """Tell whether a template has a place for the link, which costs a signature to make."""
+    return any(match["name"] == "url" for match in _PLACEHOLDER.finditer(template))

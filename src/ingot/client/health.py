@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ingot.base.errors import NetworkError
 from ingot.base.retry import Backoff
+from ingot.client.tracing import make_transport
 from ingot.client.wire import current
 from ingot.s3client.endpoint import Endpoint
 from ingot.transport.pool import Request, Transport
@@ -52,7 +53,7 @@ def patient_transport(timeout_s: float) -> Transport:
         read_timeout_s=timeout_s,
         backoff=Backoff(attempts=1),
     )
-    return Transport(options)
+    return make_transport(options)
 
 
 def knock(transport: Transport, endpoint: Endpoint) -> Answer:

@@ -117,6 +117,16 @@ def conditions(condition: Filter) -> str:
     return ", ".join(words) or "all"
 
 
+def expires(rule: LifecycleRule) -> bool:
+    """Tell whether a rule removes something."""
+    return bool(rule.expiration or rule.noncurrent_expiration or rule.abort_days is not None)
+
+
+def moves(rule: LifecycleRule) -> bool:
+    """Tell whether a rule moves something to another storage class."""
+    return bool(rule.transitions or rule.noncurrent_transitions)
+
+
 def actions(rule: LifecycleRule) -> str:
     """Say for people what a rule does."""
     words = []

@@ -11,17 +11,19 @@ from ingot.base.units import parse_duration
 _NS_PER_S = 1_000_000_000
 # mc writes dates with dots.
 _DOTTED = re.compile(r"(\d{4})\.(\d{2})\.(\d{2})(?=T|$)")
+# As `date -u` and mc's help name it.
+_UNIVERSAL = re.compile(r" (UTC|GMT)$")
 
 
 def parse_moment(text: str, now_ns: int) -> int:
     """Read `7d` (ago), `2026-11-24`, `2026-11-24T02:05`, `2026-11-24T02:05:00+01:00`.
 
-    A moment without a time zone is UTC.
+    A space may stand for the `T`. A moment without a time zone is UTC.
 
     Raises:
         UsageError: it is none of these.
     """
-    dashed = _DOTTED.sub(r"\1-\2-\3", text.strip())
+    dashed = _UNIVERSAL.sub("+00:00", _DOTTED.sub(r"\1-\2-\3", text.strip()))
     try:
         at = datetime.fromisoformat(dashed)
     except ValueError:

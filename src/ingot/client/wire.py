@@ -34,6 +34,7 @@ class Wire:
         encryption: of objects.
         checksum: which one uploads carry.
         split_from_bytes: files of this size and more move in parts; None for what is usual.
+        is_traced: requests and answers are shown.
     """
 
     options: TransportOptions = field(default_factory=TransportOptions)
@@ -41,6 +42,7 @@ class Wire:
     encryption: Encryption = field(default_factory=Encryption)
     checksum: str = "CRC32C"
     split_from_bytes: int | None = None
+    is_traced: bool = False
 
 
 class _Chosen:
@@ -66,6 +68,7 @@ def parse_wire(
     resolve: Sequence[str] = (),
     insecure: bool = False,
     headers: Sequence[str] = (),
+    debug: bool = False,
 ) -> Wire:
     """Read what was said about connections.
 
@@ -75,6 +78,7 @@ def parse_wire(
         resolve: `HOST[:PORT]=IP`, each.
         insecure: whether certificates are taken as they are.
         headers: `Name: value`, each.
+        debug: whether requests and answers are shown.
 
     Raises:
         UsageError: one of them is not written like this.
@@ -85,7 +89,7 @@ def parse_wire(
         download_bytes_per_s=_rate(limit_download),
         resolve=dict(_resolved(text) for text in resolve),
     )
-    return Wire(options, dict(_header(text) for text in headers))
+    return Wire(options, dict(_header(text) for text in headers), is_traced=debug)
 
 
 def _rate(text: str | None) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Run `ingot …` in a home of its own."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("INGOT_CONFIG_DIR", str(tmp_path / "config"))
+    for variable in ("NO_COLOR", "MC_CONFIG_DIR"):
+        monkeypatch.delenv(variable, raising=False)
     return lambda *arguments: main.run([str(argument) for argument in arguments])
 
 
@@ -63,6 +66,74 @@ def test_a_header_goes_with_every_request_and_is_signed(
     assert (received.headers["x-trace"], received.headers["x-more"]) == ("7", "a b")
     signed = received.headers["authorization"].partition("SignedHeaders=")[2].partition(",")[0]
     assert {"x-trace", "x-more"} <= set(signed.split(";"))
+
+
+def test_they_may_stand_after_the_verb_too(
+    run: Any, secured: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name(monkeypatch, secured.url)
+    secured.answers(200, EMPTY)
+    assert run("-H", "X-Trace: 7", "ls", "x", "--insecure", "-H", "X-More: 8") == 0
+    (received,) = secured.received
+    assert (received.headers["x-trace"], received.headers["x-more"]) == ("7", "8")
+    assert wire.current() == wire.Wire()
+    secured.answers(404, b"")
+    assert run("cors", "get", "x/bucket", "-insecure") == 5
+    assert run("ls", "--", "-insecure") == 5
+
+
+def test_what_is_shown_of_requests_has_no_secrets(
+    run: Any, scripted: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MC_HOST_x", scripted.url.replace("://", "://access:secret:token@"))
+    scripted.answers(200, EMPTY, x_amz_request_id="4711")
+    assert run("ls", "--debug", "-H", "Cookie: crumbs", "x") == 0
+    out, err = capfd.readouterr()
+    (received,) = scripted.received
+    signature = received.headers["authorization"].rpartition("=")[2]
+    assert out == ""
+    assert f"debug: > GET {scripted.url}/\n" in err
+    assert "debug: < 200\n" in err
+    assert "x-amz-request-id: 4711" in err
+    assert "Credential=access/" in err
+    for secret in (signature, "token\n", "crumbs"):
+        assert secret not in err
+    scripted.answers(200, EMPTY)
+    monkeypatch.setenv("MC_DEBUG", "1")
+    assert run("ls", "x") == 0
+    assert "debug: > GET" in capfd.readouterr().err
+
+
+def test_mcs_variables_ask_for_json_and_quiet(
+    run: Any, scripted: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    name(monkeypatch, scripted.url)
+    monkeypatch.setenv("MC_JSON", "true")
+    assert run("ls") == 2
+    assert '"slug": "usage"' in capfd.readouterr().err
+    monkeypatch.setenv("MC_JSON", "false")
+    assert run("ls") == 2
+    assert capfd.readouterr().err.startswith("error: ")
+    monkeypatch.setenv("MC_QUIET", "1")
+    scripted.answers(404, b"")
+    assert run("rb", "--force", "x/missing") == 0
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_folder_of_settings_holds_for_one_command_line(
+    run: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".mc").mkdir()
+    entry = '{"url": "http://127.0.0.1:1", "accessKey": "AK", "secretKey": "secret-key"}'
+    (tmp_path / ".mc" / "config.json").write_text(
+        f'{{"version": "10", "aliases": {{"a": {entry}}}}}'
+    )
+    apart = str(tmp_path / "apart")
+    assert run("--config-dir", apart, "alias", "list") == 0
+    assert capfd.readouterr().out == ""
+    assert run("alias", "list", "--no-color") == 0
+    assert capfd.readouterr().out.startswith("a  ")
+    assert not {"NO_COLOR", "MC_CONFIG_DIR"} & os.environ.keys()
 
 
 def test_uploads_and_downloads_are_slowed_down(

@@ -23,7 +23,7 @@ def version_options(command: _Command) -> _Command:
     """Give a command the options that say which versions of which objects are meant."""
     for option in (
         click.option("--recursive", "-r", is_flag=True, help="All objects below TARGET."),
-        click.option("--version-id", metavar="ID", help="This version."),
+        click.option("--version-id", "--vid", metavar="ID", help="This version."),
         click.option("--versions", "every_version", is_flag=True, help="All versions."),
         click.option(
             "--rewind", metavar="MOMENT", help="What was current then: 7d (ago), 2026-11-24T02:05."

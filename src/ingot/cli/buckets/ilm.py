@@ -104,8 +104,10 @@ def edit(printer: Printer, *, target: str, rule_id: str, enabled: bool | None, *
 
 @rule.command()
 @click.argument("target", shell_complete=complete_remote)
+@click.option("--expiry", is_flag=True, help="Only rules by which something is removed.")
+@click.option("--transition", is_flag=True, help="Only rules by which something moves.")
 @output_options
-def ls(printer: Printer, *, target: str) -> None:
+def ls(printer: Printer, *, target: str, expiry: bool, transition: bool) -> None:
     """Show the rules of the bucket TARGET.
 
     \b
@@ -114,11 +116,15 @@ def ls(printer: Printer, *, target: str) -> None:
     """
     from ingot.cli._table import table
     from ingot.client.jsonform import LIFECYCLE
-    from ingot.client.lifecycle import actions, conditions
+    from ingot.client.lifecycle import actions, conditions, expires, moves
     from ingot.s3.documents import lifecycle
 
     def show(client: S3Client, address: RemoteAddress) -> None:
         rules = _rules(client, address)
+        if expiry or transition:
+            rules = [
+                one for one in rules if (expiry and expires(one)) or (transition and moves(one))
+            ]
         document = {"target": str(address), "config": LIFECYCLE.to_json(lifecycle.render(rules))}
         rows = [
             (

@@ -11,17 +11,23 @@ from ingot.cli.printer import Printer, output_options
 @click.command()
 @click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
 @click.option("--force", is_flag=True, help="Delete what is in it first, all versions.")
+@click.option(
+    "--dangerous", is_flag=True, help="With --force: an ALIAS stands for all its buckets."
+)
 @output_options
-def rb(printer: Printer, *, targets: tuple[str, ...], force: bool) -> None:
+def rb(printer: Printer, *, targets: tuple[str, ...], force: bool, dangerous: bool) -> None:
     """Remove buckets. One that is not empty is kept, unless --force empties it first.
+
+    With --force a bucket that is not there is no error.
 
     \b
     Examples:
       ingot rb store/photos
       ingot rb --force store/photos
     """
+    from ingot.base.errors import NotFoundError
     from ingot.cli._objects import Reporter, each
-    from ingot.client.addresses import RemoteAddress, parse_bucket
+    from ingot.client.addresses import RemoteAddress, parse_bucket, parse_remote
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections
     from ingot.client.removal import abort_uploads, remove_chosen
@@ -43,11 +49,25 @@ def rb(printer: Printer, *, targets: tuple[str, ...], force: bool) -> None:
             reporter.finish(summary=False)
             abort_uploads(client, address.bucket)
 
-        def act(target: str) -> None:
-            address = parse_bucket(target, book)
-            if force:
-                empty(address)
-            connections.client(address.alias).delete_bucket(address.bucket)
+        def remove(address: RemoteAddress) -> None:
+            try:
+                if force:
+                    empty(address)
+                connections.client(address.alias).delete_bucket(address.bucket)
+            except NotFoundError:
+                if not force:
+                    raise
+                printer.note(f"{address} was not there")
+                return
             printer.data({"bucket": str(address)}, f"removed {address}")
+
+        def act(target: str) -> None:
+            address = parse_remote(target, book)
+            if address.bucket or not (force and dangerous):
+                remove(parse_bucket(target, book))
+                return
+            buckets = connections.client(address.alias).list_buckets()
+            named = [RemoteAddress(address.alias, bucket.name) for bucket in buckets]
+            each(printer, named, remove)
 
         each(printer, targets, act)

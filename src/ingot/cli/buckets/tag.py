@@ -33,8 +33,9 @@ def tag() -> None:
 @click.argument("target", shell_complete=complete_remote)
 @click.argument("tags", metavar="TAGS")
 @version_options
+@click.option("--exclude-folders", is_flag=True, help="Leave out markers of folders.")
 @output_options
-def set_(printer: Printer, *, target: str, tags: str, **which: Any) -> None:
+def set_(printer: Printer, *, target: str, tags: str, exclude_folders: bool, **which: Any) -> None:
     """Give TARGET, an object or a bucket, these TAGS in place of those it has.
 
     TAGS are written `name=value&name=value`; what is `&`, `=`, `+` or `%` in them is
@@ -52,6 +53,8 @@ def set_(printer: Printer, *, target: str, tags: str, **which: Any) -> None:
 
     def put(client: S3Client, item: Chosen) -> None:
         bucket, key = item.address.bucket, item.address.key
+        if exclude_folders and key.endswith("/"):
+            return
         if key:
             client.put_object_tagging(bucket, key, pairs, version_id=item.version_id)
         else:

@@ -31,7 +31,7 @@ def given_options(command: _Command) -> _Command:
         click.option(
             "--tags", metavar="TAGS", help="Tags, as 'name=value&name=value'; '' for none."
         ),
-        click.option("--storage-class", metavar="CLASS", help="As the service calls it."),
+        click.option("--storage-class", "--sc", metavar="CLASS", help="As the service calls it."),
         click.option("--content-type", metavar="TYPE", help="Else it is guessed from the name."),
     ):
         command = option(command)

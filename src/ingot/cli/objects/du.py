@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option(
     "--depth",
     "-d",
-    type=click.IntRange(1),
+    type=click.IntRange(0),
     default=1,
     show_default=True,
     help="Tell of folders down to this level; 1 is TARGET itself.",
@@ -72,7 +72,7 @@ def du(
                 )
             else:
                 lines = list_address(connections, address, recursive=True)
-            for found in usage(lines, None if recursive else depth - 1):
+            for found in usage(lines, None if recursive else max(depth - 1, 0)):
                 where = f"{str(address).rstrip('/')}/{found.path}".rstrip("/")
                 noun = "object" if found.objects == 1 else "objects"
                 printer.data(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from ingot.cli._completion import complete_address
+from ingot.cli._habits import Levels
 from ingot.cli.printer import Printer, output_options, visible
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 @click.option("--smaller", metavar="SIZE", help="Shorter than this.")
 @click.option("--older-than", metavar="DURATION", help="Written longer ago than this, as 7d12h.")
 @click.option("--newer-than", metavar="DURATION", help="Written since then.")
-@click.option("--maxdepth", type=click.IntRange(1), help="Only so many levels deep.")
+@click.option("--maxdepth", type=Levels(0), help="Only so many levels deep.")
 @click.option(
     "--tags", "tags", multiple=True, metavar="NAME=REGEX", help="Has such a tag. Repeatable."
 )
@@ -134,8 +135,9 @@ class _Search(NamedTuple):
             UsageError: they cannot.
         """
         from ingot.base.errors import UsageError
+        from ingot.client.finding import asks_link
 
-        if self.client is None and (self.wanted or "{url}" in template):
+        if self.client is None and (self.wanted or asks_link(template)):
             raise UsageError("files have no tags, metadata and {url}: these are for objects")
 
     def found(self, arriving: Iterable[Found | Event]) -> Iterator[Found | Event]:
@@ -196,14 +198,9 @@ def _criteria(
     older_than: str | None,
     newer_than: str | None,
 ) -> Criteria:
-    from ingot.base.clock import SystemClock
-    from ingot.base.units import parse_duration, parse_size
+    from ingot.base.units import parse_size
+    from ingot.cli._ages import age_of
     from ingot.client.finding import Criteria, parse_regex
-
-    now_ns = SystemClock().now_ns()
-
-    def ago(duration: str | None) -> int | None:
-        return None if duration is None else now_ns - int(parse_duration(duration) * 1e9)
 
     return Criteria(
         name=name,
@@ -211,8 +208,7 @@ def _criteria(
         regex=None if regex is None else parse_regex(regex),
         larger_bytes=None if larger is None else parse_size(larger),
         smaller_bytes=None if smaller is None else parse_size(smaller),
-        before_ns=ago(older_than),
-        after_ns=ago(newer_than),
+        age=age_of(older_than, newer_than),
         levels=levels,
     )
 
@@ -241,6 +237,7 @@ def _tell(
 
 def _show(printer: Printer, finder: Finder, found: Found, template: str) -> None:
     from ingot.cli._objects import iso_time
+    from ingot.client.finding import asks_link
 
     line = found.line
     document: dict[str, Any] = {
@@ -255,14 +252,14 @@ def _show(printer: Printer, finder: Finder, found: Found, template: str) -> None
             "versionId": line.version.id,
             "isDeleteMarker": line.version.is_delete_marker,
         }
-    if "{url}" in template:
+    if asks_link(template):
         document["url"] = finder.link(line)
     printer.data(document, visible(_filled(template, finder, found)))
 
 
 def _filled(text: str, finder: Finder, found: Found) -> str:
     from ingot.cli._objects import iso_time
-    from ingot.client.finding import fill, placeholders
+    from ingot.client.finding import asks_link, fill, placeholders
 
     line = found.line
     values = placeholders(
@@ -270,7 +267,7 @@ def _filled(text: str, finder: Finder, found: Found) -> str:
         line.size_bytes,
         iso_time(line.modified_ns),
         version=line.version.id if line.version else "",
-        url=finder.link(line) if "{url}" in text else "",
+        url=finder.link(line) if asks_link(text) else "",
     )
     return fill(text, values)
 

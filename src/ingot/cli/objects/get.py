@@ -12,7 +12,7 @@ from ingot.cli.printer import Printer, output_options
 @click.command()
 @click.argument("source", shell_complete=complete_remote)
 @click.argument("target", shell_complete=complete_address)
-@click.option("--version-id", metavar="ID", help="This version; else the current one.")
+@click.option("--version-id", "--vid", metavar="ID", help="This version; else the current one.")
 @key_options
 @output_options
 def get(printer: Printer, *, source: str, target: str, version_id: str | None) -> None:

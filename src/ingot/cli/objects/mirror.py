@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 import click
 
 from ingot.cli._completion import complete_address
+from ingot.cli._habits import always
 from ingot.cli._objects import Reporter, transfer_options
 from ingot.cli._writing import writing_options
 from ingot.cli.objects._given import given_options
@@ -54,6 +55,7 @@ class Wishes(TypedDict):
     exclude_storageclass: tuple[str, ...]
     exclude_bucket: tuple[str, ...]
     region: str | None
+    active_active: bool
     attributes: str | None
     tags: str | None
     storage_class: str | None
@@ -119,6 +121,13 @@ class Wishes(TypedDict):
     "--exclude-bucket", multiple=True, metavar="PATTERN", help="Of a whole service: not these."
 )
 @click.option("--region", help="Of a whole service: where missing buckets are made.")
+@click.option(
+    "--active-active",
+    is_flag=True,
+    help="As --watch --overwrite, beside one that mirrors the other way.",
+)
+@always("--skip-errors")
+@always("--summary")
 @transfer_options
 @given_options
 @writing_options
@@ -142,6 +151,8 @@ def mirror(printer: Printer, **wishes: Unpack[Wishes]) -> None:
     from ingot.base.progress import SILENT
     from ingot.client.connections import Connections
 
+    if wishes["active_active"]:
+        wishes |= {"watch": True, "overwrite": True}
     _check(wishes)
     reporter = Reporter(printer, dry_run=wishes["dry_run"])
     with ExitStack() as stack:

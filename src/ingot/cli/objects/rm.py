@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ingot.client.events import Event
     from ingot.client.versions import Choice
     from ingot.s3client.client import S3Client
+    from ingot.s3client.results import ObjectInfo
 
 
 @click.command()
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 @click.option("--version-id", "--vid", metavar="ID", help="This version, for ever.")
 @click.option("--older-than", metavar="DURATION", help="Only what was written longer ago.")
 @click.option("--newer-than", metavar="DURATION", help="Only what was written since then.")
+@click.option("--rewind", metavar="MOMENT", help="With --versions: only those from before then.")
+@click.option("--dangerous", is_flag=True, help="An ALIAS stands for what is in all its buckets.")
 @click.option("--incomplete", "-I", is_flag=True, help="Uploads that are not finished.")
 @click.option("--bypass", is_flag=True, help="Although a retention in governance mode says no.")
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted, change nothing.")
@@ -47,6 +50,8 @@ def rm(
     version_id: str | None,
     older_than: str | None,
     newer_than: str | None,
+    rewind: str | None,
+    dangerous: bool,
     incomplete: bool,
     bypass: bool,
     dry_run: bool,
@@ -76,14 +81,17 @@ def rm(
 
     if not targets and not from_stdin:
         raise UsageError("nothing to delete was named", hint="see 'ingot rm --help'")
+    if rewind is not None:
+        _check_rewind(every_version=every_version, has_age=older_than is not None)
     choice = Choice(recursive, version_id, every_version or non_current)
     choice.check()
     reporter = Reporter(printer, dry_run=dry_run)
     removal = _Removal(
         reporter,
         choice,
-        age_of(older_than, newer_than),
+        age_of(older_than or rewind, newer_than),
         force=force,
+        dangerous=dangerous,
         non_current=non_current,
         incomplete=incomplete,
         bypass=bypass,
@@ -110,6 +118,7 @@ class _Removal:
     choice: Choice
     age: Age
     force: bool
+    dangerous: bool
     non_current: bool
     incomplete: bool
     bypass: bool
@@ -122,10 +131,17 @@ class _Removal:
             Error: it is not there, or cannot be deleted.
         """
         from ingot.base.errors import NotFoundError, UsageError
+        from ingot.client.addresses import RemoteAddress
 
+        if not address.bucket and self.choice.recursive and self.dangerous:
+            for bucket in list(client.list_buckets()):
+                self.act(client, RemoteAddress(address.alias, bucket.name))
+            return
         if not address.bucket:
             raise UsageError(
-                f"{address} names no bucket", hint="buckets are removed with 'ingot rb'"
+                f"{address} names no bucket",
+                hint="buckets are removed with 'ingot rb'; to delete what is in all of them, add"
+                " --recursive --dangerous",
             )
         if not self.choice.recursive:
             if not address.key:
@@ -158,28 +174,51 @@ class _Removal:
         return remove_chosen(client, items, bypass=self.bypass, dry_run=dry_run)
 
     def _remove_one(self, client: S3Client, address: RemoteAddress) -> None:
-        from ingot.base.errors import NotFoundError
         from ingot.client.events import Removed
 
         version_id = self.choice.version_id
         size_bytes = 0
-        # A delete marker cannot be asked for, only deleted.
-        if self.age or not (self.force or version_id):
-            try:
-                info = client.head_object(address.bucket, address.key, version_id=version_id)
-            except NotFoundError as error:
-                raise NotFoundError(
-                    f"{address} does not exist",
-                    hint="a folder is deleted with --recursive",
-                ) from error
-            if not self.age.admits(info.modified_ns):
-                return
-            size_bytes = info.size_bytes
+        if self.age or not self.force:
+            info = self._looked_up(client, address)
+            if info is not None:
+                if not self.age.admits(info.modified_ns):
+                    return
+                size_bytes = info.size_bytes
         if not self.dry_run:
             client.delete_object(
                 address.bucket, address.key, version_id=version_id, bypass=self.bypass
             )
         self.reporter.tell(Removed(str(address), size_bytes, version_id or ""))
+
+    def _looked_up(self, client: S3Client, address: RemoteAddress) -> ObjectInfo | None:
+        """Return what is known of one object; None of a delete marker."""
+        from ingot.base.errors import NotFoundError
+        from ingot.s3client.errors import ServiceError
+
+        version_id = self.choice.version_id
+        try:
+            return client.head_object(address.bucket, address.key, version_id=version_id)
+        except NotFoundError as error:
+            if version_id:
+                raise NotFoundError(f"{address} has no version {version_id}") from error
+            raise NotFoundError(
+                f"{address} does not exist", hint="a folder is deleted with --recursive"
+            ) from error
+        except ServiceError as error:
+            # A delete marker cannot be asked for, only deleted.
+            if version_id and error.code == "MethodNotAllowed" and not self.age:
+                return None
+            raise
+
+
+def _check_rewind(*, every_version: bool, has_age: bool) -> None:
+    from ingot.base.errors import UsageError
+
+    if not every_version or has_age:
+        raise UsageError(
+            "--rewind says which of all --versions go",
+            hint="to have back what was there, use 'ingot cp --rewind' or 'ingot undo'",
+        )
 
 
 def _question(targets: tuple[str, ...]) -> str:

@@ -46,7 +46,7 @@ def share() -> None:
 @click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
 @_expire_option
 @click.option("--recursive", "-r", is_flag=True, help="A link for each object below TARGET.")
-@click.option("--version-id", metavar="ID", help="This version of one object.")
+@click.option("--version-id", "--vid", metavar="ID", help="This version of one object.")
 @output_options
 def download(
     printer: Printer,

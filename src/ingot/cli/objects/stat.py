@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingot.cli._completion import complete_remote
+from ingot.cli._habits import always
 from ingot.cli._writing import key_options
 from ingot.cli.buckets._settings import choice_of, on_versions, version_options
 from ingot.cli.printer import Printer, output_options, visible
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 @click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
 @version_options
 @click.option("--no-list", is_flag=True, help="Never list: what is no object is not found.")
+@always("--verbose", "-v")
 @key_options
 @output_options
 def stat(printer: Printer, *, targets: tuple[str, ...], no_list: bool, **which: Any) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ingot.cli._completion import complete_remote
+from ingot.cli._habits import Levels
 from ingot.cli.printer import Printer, output_options, visible
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
 @click.option("--files", "-f", is_flag=True, help="Objects too, not only folders.")
-@click.option("--depth", "-d", type=click.IntRange(1), help="How deep; everything if not given.")
+@click.option("--depth", "-d", type=Levels(-1), help="How deep; everything if not given.")
 @click.option("--rewind", metavar="MOMENT", help="What was there then: 7d (ago), 2026-11-24.")
 @output_options
 def tree(

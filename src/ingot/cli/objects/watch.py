@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ingot.cli._completion import complete_remote
+from ingot.cli._habits import always
 from ingot.cli.printer import Printer, output_options, visible
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 )
 @click.option("--prefix", default="", help="Only keys that go on so, after TARGET.")
 @click.option("--suffix", default="", help="Only keys that end so.")
+@always("--recursive")
 @click.option(
     "--interval",
     default="5s",
