@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from ingot.base.errors import UsageError
 from ingot.base.secret import Secret
-from ingot.s3client.caller import Call
+from ingot.s3client.call import Call
 
 _SSE = "x-amz-server-side-encryption"
 _KEY_ID = "x-amz-server-side-encryption-aws-kms-key-id"

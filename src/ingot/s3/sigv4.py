@@ -37,7 +37,15 @@ _PLAIN_PATH = re.compile(rb"[A-Za-z0-9._~/-]*")
 _SPACES = re.compile(" {2,}")
 # Proxies and HTTP libraries add or change these on the way.
 _NEVER_SIGNED = frozenset(
-    {"authorization", "connection", "expect", "transfer-encoding", "user-agent", "x-amzn-trace-id"}
+    {
+        "accept-encoding",
+        "authorization",
+        "connection",
+        "expect",
+        "transfer-encoding",
+        "user-agent",
+        "x-amzn-trace-id",
+    }
 )
 
 Query = Sequence[tuple[str, str]]

@@ -32,12 +32,39 @@ class Body(Protocol):
         ...
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the bytes from the start, all blocks but the last `ENCODED_CHUNK_BYTES` long.
+        """Yield the bytes from the start, best in blocks of 1 MiB; asked anew for every attempt.
 
         Raises:
             Error: they cannot be read.
         """
         ...
+
+
+def exactly(body: Body) -> Iterator[bytes]:
+    """Yield a body's bytes in the blocks that framing wants, and as many as it said.
+
+    What it said is in the headers already: with fewer the service would wait for the rest, and
+    take what is more for another request.
+
+    Raises:
+        SourceChangedError: they are more, or fewer.
+        Error: as `Body.blocks`.
+    """
+    missing = body.size_bytes
+    held = bytearray()
+    for block in body.blocks():
+        missing -= len(block)
+        if missing < 0:
+            break
+        if not held and len(block) == ENCODED_CHUNK_BYTES:
+            yield block
+            continue
+        held += block
+        while len(held) >= ENCODED_CHUNK_BYTES or (held and not missing):
+            yield bytes(held[:ENCODED_CHUNK_BYTES])
+            del held[:ENCODED_CHUNK_BYTES]
+    if missing:
+        raise SourceChangedError(f"a body of {body.size_bytes} bytes has more or fewer than that")
 
 
 class BytesBody:

@@ -6,6 +6,7 @@ from ingot.s3.documents import buckets as documents
 from ingot.s3.documents.buckets import Bucket
 from ingot.s3client.body import BytesBody
 from ingot.s3client.caller import Call, Caller
+from ingot.s3client.errors import done_before
 
 _DEFAULT_REGION = "us-east-1"
 
@@ -40,7 +41,8 @@ class BucketOperations(Caller):
         if region is not None and region != _DEFAULT_REGION:
             data = documents.render_create(region)
         headers = {"x-amz-bucket-object-lock-enabled": "true"} if with_lock else {}
-        self.finish(Call("PUT", bucket, headers=headers, body=BytesBody(data)))
+        with done_before("BucketAlreadyOwnedByYou"):
+            self.finish(Call("PUT", bucket, headers=headers, body=BytesBody(data)))
 
     def head_bucket(self, bucket: str) -> None:
         """Return if the bucket exists and may be used.
@@ -57,7 +59,8 @@ class BucketOperations(Caller):
         Raises:
             ServiceConflictError: it is not empty.
         """
-        self.finish(Call("DELETE", bucket))
+        with done_before("NoSuchBucket"):
+            self.finish(Call("DELETE", bucket))
 
     def get_bucket_location(self, bucket: str) -> str:
         """Return the region a bucket is in."""

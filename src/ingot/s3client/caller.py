@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ingot.base.clock import Clock, SystemClock
-from ingot.base.errors import NetworkError
-from ingot.base.limits import CLOCK_SKEW_S, XML_BODY_BYTES_MAX
+from ingot.base.errors import NetworkError, UsageError
+from ingot.base.limits import PRESIGN_EXPIRY_S_MAX, XML_BODY_BYTES_MAX
 from ingot.s3.checksums import ALGORITHMS, SDK_ALGORITHM_HEADER, encode
 from ingot.s3.chunked import ChunkedEncoding, ChunkSigner
-from ingot.s3.dates import NS_PER_S, parse_http_date
 from ingot.s3.documents import error as error_document
-from ingot.s3.documents.error import ErrorDocument
 from ingot.s3.errors import ERRORS, S3Error
 from ingot.s3.sigv4 import (
     UNSIGNED_PAYLOAD,
     Credentials,
-    Query,
     SignedRequest,
     canonical_query,
     presign_query,
     sign_headers,
     signing_key,
 )
-from ingot.s3client.body import Body, BytesBody
+from ingot.s3client.body import BytesBody, exactly
+from ingot.s3client.call import Call
 from ingot.s3client.endpoint import Addressing, Endpoint, Location
-from ingot.s3client.errors import ServiceError, bodiless_document, service_error
+from ingot.s3client.errors import ServiceError, service_error
+from ingot.s3client.learning import Learned
+from ingot.s3client.refusals import failure, tell_repeated
+from ingot.transport.errors import BrokenError
 from ingot.transport.pool import Request, Response, Transport
+
+# Operations are written with both.
+__all__ = ["UPLOAD_CHECKSUM", "Call", "Caller"]
 
 # Widely known, hardware-fast, and it can be joined from the checksums of parts.
 UPLOAD_CHECKSUM = "CRC32C"
@@ -38,39 +40,24 @@ UPLOAD_CHECKSUM = "CRC32C"
 _Parsed = TypeVar("_Parsed")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One request in S3's terms; the caller makes the HTTP of it.
-
-    Attributes:
-        method: the HTTP method.
-        bucket: empty for the service itself.
-        key: empty for the bucket itself.
-        query: decoded parameters.
-        headers: by lower-case name, without those that signing and framing add.
-        body: what to send.
-        path: of a request that is about neither; empty for S3's own.
-        about: the bucket that such a request is about nevertheless.
-        checksummed: whether the operation takes a checksum of its body. For some the header means
-            something else: CompleteMultipartUpload reads it as that of the object.
-    """
-
-    method: str
-    bucket: str = ""
-    key: str = ""
-    query: Query = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: Body = field(default_factory=lambda: BytesBody(b""))
-    path: str = ""
-    about: str = ""
-    checksummed: bool = False
-
-    @property
-    def subject(self) -> str:
-        """What messages call it."""
-        if self.key:
-            return f"{self.bucket}/{self.key}"
-        return self.bucket or self.about or "the service"
+# A refusal may name another region, then another time, then that it does not know a framing.
+_HINTS_MAX = 3
+# Refusals that pass by themselves: of bytes that were damaged or delayed on the way, and of what
+# met a like request.
+_PASSING_CODES = frozenset({"RequestTimeout", "BadDigest", "ConditionalRequestConflict"})
+# What services answer behind status 200 although it would have been one to ask again.
+_PASSING_LATE_CODES = _PASSING_CODES | {"InternalError", "ServiceUnavailable", "SlowDown"}
+# How services refuse a checksum behind the body, where they have never heard of one.
+_UNFRAMED_CODES = frozenset(
+    {
+        "InvalidArgument",
+        "InvalidRequest",
+        "MissingContentLength",
+        "NotImplemented",
+        "SignatureDoesNotMatch",
+        "XAmzContentSHA256Mismatch",
+    }
+)
 
 
 class Caller:
@@ -114,9 +101,9 @@ class Caller:
         self._addressing: Addressing = addressing
         self._clock = clock or SystemClock()
         self._headers = {"accept-encoding": "identity", **(headers or {})}
-        self._lock = threading.Lock()
-        self._regions: dict[str, str] = {}
-        self._skew_ns = 0
+        self._learned = Learned(endpoint, region, clock or SystemClock())
+        # Whether checksums go behind large bodies; a service without that gets them in front.
+        self._frames = credentials is not None
 
     def send(self, call: Call) -> Response:
         """Send a request; the caller closes the answer, whose status is below 300.
@@ -124,17 +111,31 @@ class Caller:
         Raises:
             ServiceError: the service refused.
             NetworkError: no answer came.
+            UsageError: it cannot be written as a request.
         """
-        response = self._transport.send(self._request(call))
-        if response.status < 300:
-            return response
-        error = _failure(call, response)
-        if not self._learned(call, error, response):
-            raise error
-        response = self._transport.send(self._request(call))
-        if response.status < 300:
-            return response
-        raise _failure(call, response)
+        pauses = self._transport.pauses()
+        frames = self._frames
+        hints = 0
+        is_repeated = False
+        while True:
+            try:
+                request = self._request(call, frames=frames)
+            except UnicodeEncodeError as flaw:
+                raise _unwritable(call, flaw) from flaw
+            response = self._transport.send(request)
+            if response.status < 300:
+                self._frames = frames
+                return response
+            error = failure(call, response)
+            is_repeated = is_repeated or response.is_repeated
+            if is_repeated:
+                tell_repeated(call, error)
+            if hints < _HINTS_MAX and self._learned.learns(call, request, response, error):
+                hints += 1
+            elif frames and error.code in _UNFRAMED_CODES and "x-amz-trailer" in request.headers:
+                frames = False
+            elif error.code not in _PASSING_CODES or next(pauses, error) is error:
+                raise error
 
     def finish(self, call: Call) -> Response:
         """Send a request whose answer's headers say all; its body is done with.
@@ -148,26 +149,48 @@ class Caller:
         return response
 
     def parsed(self, call: Call, parse: Callable[[bytes], _Parsed]) -> _Parsed:
-        """Send a request and read the document of its answer.
+        """Send a request and read the document of its answer, as `answered` does."""
+        return self.answered(call, parse)[0]
+
+    def answered(
+        self, call: Call, parse: Callable[[bytes], _Parsed]
+    ) -> tuple[_Parsed, Mapping[str, str]]:
+        """Send a request, return the document and the headers of its answer.
+
+        It is sent again if the document breaks off, or is a refusal that passes.
 
         Raises:
             ServiceError: the service refused, perhaps only after it sent status 200.
             NetworkError: no answer came, or none that can be read.
         """
-        with self.send(call) as response:
-            return self.document(call, response, parse)
+        pauses = self._transport.pauses()
+        is_repeated = False
+        while True:
+            try:
+                response = self.send(call)
+            except ServiceError as error:
+                if is_repeated:
+                    tell_repeated(call, error)
+                raise
+            try:
+                with response:
+                    data = response.read(XML_BODY_BYTES_MAX)
+                return self._document(call, data, parse), response.headers
+            except (BrokenError, ServiceError) as error:
+                lasts = isinstance(error, ServiceError) and error.code not in _PASSING_LATE_CODES
+                if lasts or next(pauses, error) is error:
+                    raise
+                is_repeated = True
 
-    def document(
-        self, call: Call, response: Response, parse: Callable[[bytes], _Parsed]
-    ) -> _Parsed:
-        """Read the document of an answer that `send` returned.
+    def _document(self, call: Call, data: bytes, parse: Callable[[bytes], _Parsed]) -> _Parsed:
+        """Read the document of an answer.
 
         Raises:
             ServiceError: the service refused after it sent status 200.
             NetworkError: it cannot be read.
         """
         # Services keep slow answers alive with white space in front.
-        data = response.read(XML_BODY_BYTES_MAX).lstrip()
+        data = data.lstrip()
         try:
             return parse(data)
         except S3Error as error:
@@ -188,7 +211,31 @@ class Caller:
         Args:
             call: its headers and body are not part of the URL.
             expires_s: from 1 second to 7 days.
+
+        Raises:
+            UsageError: it is for longer, or cannot be written as a URL.
         """
+        if not 1 <= expires_s <= PRESIGN_EXPIRY_S_MAX:
+            raise UsageError(
+                f"a link cannot be good for {expires_s} seconds",
+                hint=f"from 1 to {PRESIGN_EXPIRY_S_MAX} seconds, which is 7 days",
+            )
+        try:
+            return self._presigned(call, expires_s)
+        except UnicodeEncodeError as flaw:
+            raise _unwritable(call, flaw) from flaw
+
+    def plain_url(self, bucket: str, key: str | None = None) -> str:
+        """Return the URL of an object, good for those who may read it without keys.
+
+        Args:
+            bucket: where it is.
+            key: its name; None for the URL of the bucket.
+        """
+        place = self._locate(Call("GET", bucket, key))
+        return f"{self.endpoint.scheme}://{place.host_header}{place.path}"
+
+    def _presigned(self, call: Call, expires_s: int) -> str:
         place = self._locate(call)
         if self._credentials is None:
             encoded = canonical_query(call.query)
@@ -199,14 +246,14 @@ class Caller:
                 host=place.host_header,
                 path=place.path,
                 query=call.query,
-                region=self._region_of(call.bucket),
+                region=self._learned.region_of(call.bucket),
                 expires_s=expires_s,
-                now_ns=self._now_ns(),
+                now_ns=self._learned.now_ns(),
             )
         url = f"{self.endpoint.scheme}://{place.host_header}{place.path}"
         return f"{url}?{encoded}" if encoded else url
 
-    def _request(self, call: Call) -> Request:
+    def _request(self, call: Call, *, frames: bool) -> Request:
         place = self._locate(call)
         headers = {"host": place.host_header, **self._headers, **call.headers}
         if self._dress is not None:
@@ -216,9 +263,8 @@ class Caller:
         body: bytes | Callable[[], Iterator[bytes]]
         if isinstance(call.body, BytesBody):
             headers, body = self._whole(call, place, headers, call.body.data)
-        elif self._credentials is None:
-            headers["content-length"] = str(call.body.size_bytes)
-            body = call.body.blocks
+        elif not frames:
+            headers, body = self._measured(call, place, headers)
         else:
             headers, body = self._framed(call, place, headers)
         return Request(
@@ -250,6 +296,28 @@ class Caller:
             payload_hash = hashlib.sha256(data).hexdigest()
         return self._signed(call, place, headers, payload_hash).headers, data
 
+    def _measured(
+        self, call: Call, place: Location, headers: dict[str, str]
+    ) -> tuple[dict[str, str], Callable[[], Iterator[bytes]]]:
+        """Make the headers of a body that is read twice: its checksum goes in front.
+
+        For requests that are not signed, and services that know no other way.
+        """
+        total = self.algorithm.new()
+        signs_payload = self._credentials is not None and self.endpoint.scheme == "http"
+        sha256 = hashlib.sha256()
+        for block in exactly(call.body):
+            total.update(block)
+            if signs_payload:
+                sha256.update(block)
+        headers["content-length"] = str(call.body.size_bytes)
+        headers[self.algorithm.header] = encode(total.digest())
+        headers[SDK_ALGORITHM_HEADER] = self.algorithm.name
+        if self._credentials is not None:
+            payload_hash = sha256.hexdigest() if signs_payload else UNSIGNED_PAYLOAD
+            headers = self._signed(call, place, headers, payload_hash).headers
+        return headers, lambda: exactly(call.body)
+
     def _framed(
         self, call: Call, place: Location, headers: dict[str, str]
     ) -> tuple[dict[str, str], Callable[[], Iterator[bytes]]]:
@@ -266,7 +334,7 @@ class Caller:
 
         def body() -> Iterator[bytes]:
             signer = self._chunk_signer(signed) if encoding.signed else None
-            return encoding.encode(call.body.blocks(), signer)
+            return encoding.encode(exactly(call.body), signer)
 
         return signed.headers, body
 
@@ -287,52 +355,17 @@ class Caller:
             query=call.query,
             headers=headers,
             payload_hash=payload_hash,
-            region=self._region_of(call.bucket),
-            now_ns=self._now_ns(),
+            region=self._learned.region_of(call.bucket),
+            now_ns=self._learned.now_ns(),
         )
 
     def _locate(self, call: Call) -> Location:
-        place = self.endpoint.locate(self._addressing, call.bucket, call.key)
+        endpoint = self._learned.endpoint_of(call.bucket)
+        place = endpoint.locate(self._addressing, call.bucket, call.key or "")
         return place._replace(path=call.path) if call.path else place
 
-    def _region_of(self, bucket: str) -> str:
-        return self._regions.get(bucket, self._region)
 
-    def _now_ns(self) -> int:
-        return self._clock.now_ns() + self._skew_ns
-
-    def _learned(self, call: Call, error: ServiceError, response: Response) -> bool:
-        """Take a hint from a refusal: another region or time of day; then try once more."""
-        if error.code == "RequestTimeTooSkewed":
-            server_s = parse_http_date(response.headers.get("date", ""))
-            if server_s is None:
-                return False
-            with self._lock:
-                self._skew_ns = server_s * NS_PER_S - self._clock.now_ns()
-            return abs(self._skew_ns) > CLOCK_SKEW_S * NS_PER_S
-        region = response.headers.get("x-amz-bucket-region") or error.fields.get("Region", "")
-        if not region or region == self._region_of(call.bucket) or error.status not in {301, 400}:
-            return False
-        with self._lock:
-            self._regions[call.bucket] = region
-        return True
-
-
-def _failure(call: Call, response: Response) -> ServiceError:
-    with response:
-        data = b"" if call.method == "HEAD" else response.read(XML_BODY_BYTES_MAX)
-    return _refusal(call, data, response.status, response.headers)
-
-
-def _refusal(call: Call, data: bytes, status: int, headers: Mapping[str, str]) -> ServiceError:
-    if call.path and status < 500 and not data.startswith(b"{"):
-        unknown = "the service does not offer this beside S3"
-        return service_error(ErrorDocument("NotImplemented", unknown), status, call.subject)
-    try:
-        document = error_document.parse(data.lstrip())
-    except S3Error:
-        # A HEAD has no body; a proxy in between answers with a page of its own.
-        document = bodiless_document(status, has_key=bool(call.key))._replace(
-            request_id=headers.get("x-amz-request-id", "")
-        )
-    return service_error(document, status, call.subject)
+def _unwritable(call: Call, flaw: UnicodeEncodeError) -> UsageError:
+    found = repr(flaw.object[flaw.start :][:20])
+    kind = "Latin-1" if flaw.encoding == "latin-1" else "Unicode text"
+    return UsageError(f"{call.subject!r}: a name or header of the request is not {kind}: {found}")

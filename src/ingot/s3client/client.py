@@ -10,7 +10,7 @@ from ingot.s3.postpolicy import EQUAL, STARTS_WITH, Condition, PostPolicy, signe
 from ingot.s3client.admin import AdminOperations
 from ingot.s3client.annotations import AnnotationOperations
 from ingot.s3client.buckets import BucketOperations
-from ingot.s3client.caller import Call
+from ingot.s3client.call import Call
 from ingot.s3client.listen import ListenOperations
 from ingot.s3client.listing import ListOperations
 from ingot.s3client.multipart import MultipartOperations
@@ -61,11 +61,6 @@ class S3Client(
         """
         return self.presign(Call(method, bucket, key, query=query), expires_s)
 
-    def plain_url(self, bucket: str, key: str) -> str:
-        """Return the URL of an object, good for those who may read it without keys."""
-        place = self.endpoint.locate(self._addressing, bucket, key)
-        return f"{self.endpoint.scheme}://{place.host_header}{place.path}"
-
     def presigned_form(
         self,
         bucket: str,
@@ -87,9 +82,11 @@ class S3Client(
             most_bytes: how large it may be; None for any size.
 
         Raises:
-            UsageError: there are no keys to sign it with.
+            UsageError: there are no keys to sign it with, or it would have expired already.
         """
-        now_ns = self._now_ns()
+        if expires_s < 1:
+            raise UsageError(f"a form cannot be good for {expires_s} seconds")
+        now_ns = self._learned.now_ns()
         conditions = [
             Condition(EQUAL, "bucket", bucket),
             Condition(STARTS_WITH if any_name_below else EQUAL, "key", key),
@@ -102,8 +99,7 @@ class S3Client(
         if self._credentials is None:
             raise UsageError("a form must be signed, and there are no keys")
         signed = signed_fields(
-            self._credentials, policy, region=self._region_of(bucket), now_ns=now_ns
+            self._credentials, policy, region=self._learned.region_of(bucket), now_ns=now_ns
         )
-        place = self.endpoint.locate(self._addressing, bucket)
-        url = f"{self.endpoint.scheme}://{place.host_header}{place.path}"
+        url = self.plain_url(bucket)
         return PostForm(url, {**fields, **signed})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
@@ -22,6 +23,11 @@ _VIRTUAL_SUFFIXES = (
     ".aliyuncs.com",
     ".storage.googleapis.com",
 )
+# Amazon's hosts, with a region in their name or without: what is elsewhere they send there.
+_REGIONAL = re.compile(
+    r"(s3(?:-fips)?(?:\.dualstack)?)(?:[.-][a-z]{2}(?:-[a-z]+)+-\d)?(\.amazonaws\.com(?:\.cn)?)"
+)
+_REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
 
 
 class Location(NamedTuple):
@@ -70,6 +76,14 @@ class Endpoint:
         """The endpoint as a URL without a slash at the end."""
         return f"{self.scheme}://{self._authority(self.host)}"
 
+    def in_region(self, region: str) -> Endpoint:
+        """Return where Amazon has what is in a region; every other service has one place."""
+        match = _REGIONAL.fullmatch(self.host)
+        # The service wrote the region: nothing but one may get into a host's name.
+        if match is None or _REGION.fullmatch(region) is None:
+            return self
+        return replace(self, host=f"{match[1]}.{region}{match[2]}")
+
     def locate(self, addressing: Addressing, bucket: str = "", key: str = "") -> Location:
         """Return where a request about a bucket or object goes.
 
@@ -94,7 +108,8 @@ class Endpoint:
         return not _is_address(self.host) and f".{self.host}".endswith(_VIRTUAL_SUFFIXES)
 
     def _authority(self, host: str) -> str:
-        name = f"[{host}]" if ":" in host else host
+        # The zone of a link-local address is ours alone.
+        name = f"[{host.partition('%')[0]}]" if ":" in host else host
         return name if self.port == _DEFAULT_PORTS[self.scheme] else f"{name}:{self.port}"
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 
 from ingot.base.errors import (
@@ -28,12 +29,15 @@ class ServiceError(Error):
         status: the HTTP status.
         request_id: what the service's log calls the request; empty if it did not say.
         fields: further elements of the error document.
+        is_repeated: whether the request was sent before, the answer to that lost: what the service
+            says now may then be what the first attempt did.
     """
 
     code: str
     status: int
     request_id: str
     fields: dict[str, str]
+    is_repeated: bool = False
 
 
 class ServiceDeniedError(ServiceError, DeniedError):
@@ -111,6 +115,7 @@ _STATUSES: dict[int, type[ServiceError]] = {
     503: ServiceUnavailableError,
     504: ServiceUnavailableError,
 }
+_REDIRECTS = frozenset({301, 302, 307, 308})
 # A HEAD has no body, so its status must say what a code would.
 _BODILESS_CODES = {
     301: "PermanentRedirect",
@@ -146,7 +151,10 @@ def service_error(document: ErrorDocument, status: int, subject: str) -> Service
     kind = _KINDS.get(document.code)
     error = kind.error if kind else _STATUSES.get(status, ServiceError)
     said = document.message.strip().rstrip(".") or f"HTTP status {status}"
-    made = error(f"{subject}: {said} ({document.code})", hint=kind.hint if kind else None)
+    hint = kind.hint if kind else None
+    if status in _REDIRECTS and (elsewhere := document.fields.get("Endpoint")):
+        hint = f"it is at {elsewhere}: give that as the endpoint"
+    made = error(f"{subject}: {said} ({document.code})", hint=hint)
     made.code = document.code
     made.status = status
     made.request_id = document.request_id
@@ -170,3 +178,17 @@ def unless_absent(ask: Callable[[], _Answer], *codes: str) -> _Answer | None:
         if error.code not in codes:
             raise
         return None
+
+
+@contextmanager
+def done_before(code: str) -> Iterator[None]:
+    """Take a refusal for success that means that the first attempt, its answer lost, did it.
+
+    Args:
+        code: how services say that there is nothing left to do.
+    """
+    try:
+        yield
+    except (ServiceConflictError, ServiceNotFoundError) as error:
+        if error.code != code or not error.is_repeated:
+            raise

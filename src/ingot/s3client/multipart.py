@@ -24,10 +24,16 @@ from ingot.s3.documents.multipart import (
     Upload,
     UploadList,
 )
-from ingot.s3.etags import unquote_etag
+from ingot.s3.etags import is_md5, multipart_etag, unquote_etag
 from ingot.s3.ranges import ByteRange, format_range
 from ingot.s3client.body import Body, BytesBody
 from ingot.s3client.caller import Call, Caller
+from ingot.s3client.errors import (
+    ServiceConflictError,
+    ServiceNotFoundError,
+    done_before,
+    unless_absent,
+)
 from ingot.s3client.paging import following
 from ingot.s3client.results import (
     Attributes,
@@ -35,6 +41,7 @@ from ingot.s3client.results import (
     PartResult,
     WriteConditions,
     checksum_of,
+    object_info,
 )
 
 _ANY = WriteConditions()
@@ -63,10 +70,8 @@ class MultipartOperations(Caller):
         headers[ALGORITHM_HEADER] = self.algorithm.name
         headers[TYPE_HEADER] = FULL_OBJECT if self.algorithm.combine else COMPOSITE
         call = Call("POST", bucket, key, query=[("uploads", "")], headers=headers)
-        with self.send(call) as response:
-            sums_up = response.headers.get(TYPE_HEADER) == FULL_OBJECT
-            created = self.document(call, response, documents.parse_created)
-        return StartedUpload(created.upload_id, sums_up)
+        created, answer = self.answered(call, documents.parse_created)
+        return StartedUpload(created.upload_id, answer.get(TYPE_HEADER) == FULL_OBJECT)
 
     def upload_part(
         self, bucket: str, key: str, upload_id: str, number: int, body: Body | bytes
@@ -118,6 +123,7 @@ class MultipartOperations(Caller):
 
         Raises:
             ServiceConflictError: a condition does not hold.
+            ServiceNotFoundError: there is no such upload.
         """
         headers = conditions.headers()
         if checksum is not None:
@@ -132,11 +138,40 @@ class MultipartOperations(Caller):
             headers=headers,
             body=BytesBody(documents.render_complete(listed)),
         )
-        return self.parsed(call, documents.parse_completed)
+        try:
+            return self.parsed(call, documents.parse_completed)
+        except (ServiceConflictError, ServiceNotFoundError) as error:
+            # The first attempt may have made the object, and only its answer was lost.
+            made = self._completed_before(call, upload_id, parts) if error.is_repeated else None
+            if made is None:
+                raise
+            return made
+
+    def _completed_before(
+        self, call: Call, upload_id: str, parts: Sequence[PartResult]
+    ) -> CompletedUpload | None:
+        """Return the object of these parts if it is there, and their upload is not."""
+        bucket, key = call.bucket, call.key or ""
+        if not all(is_md5(part.etag) for part in parts):
+            return None
+        head = Call("HEAD", bucket, key)
+        info = unless_absent(lambda: object_info(self.finish(head).headers), "NoSuchKey")
+        if info is None or info.etag != multipart_etag(bytes.fromhex(p.etag) for p in parts):
+            return None
+        # Of equal parts others may have made an equal object; what ended our upload is ours.
+        left = unless_absent(lambda: self.list_parts(bucket, key, upload_id), "NoSuchUpload")
+        if left is not None:
+            return None
+        return CompletedUpload(self.plain_url(bucket, key), bucket, key, info.etag, info.checksum)
 
     def abort_multipart_upload(self, bucket: str, key: str, upload_id: str) -> None:
-        """Give an upload up and free its parts' space."""
-        self.finish(Call("DELETE", bucket, key, query=[("uploadId", upload_id)]))
+        """Give an upload up and free its parts' space.
+
+        Raises:
+            ServiceNotFoundError: there is no such upload.
+        """
+        with done_before("NoSuchUpload"):
+            self.finish(Call("DELETE", bucket, key, query=[("uploadId", upload_id)]))
 
     def list_parts(
         self, bucket: str, key: str, upload_id: str, *, after: int = 0, limit: int = LIST_KEYS_MAX

@@ -148,7 +148,7 @@ class SettingOperations(Caller):
     def _put(
         self, bucket: str, subresource: str, data: bytes, *, kind: str = "application/xml"
     ) -> None:
-        self.finish(document_call("PUT", bucket, "", subresource, data, kind=kind))
+        self.finish(document_call("PUT", bucket, None, subresource, data, kind=kind))
 
     def _delete(self, bucket: str, subresource: str) -> None:
         self.finish(Call("DELETE", bucket, query=[(subresource, "")]))
@@ -157,7 +157,7 @@ class SettingOperations(Caller):
 def document_call(
     method: str,
     bucket: str,
-    key: str,
+    key: str | None,
     subresource: str,
     data: bytes,
     *,

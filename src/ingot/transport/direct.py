@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ingot.base.errors import NetworkError
 from ingot.base.units import KIB
 from ingot.transport.errors import (
+    UnreachedError,
     broken,
     is_tls_error,
     timed_out,
@@ -51,7 +52,10 @@ class DirectAnswer:
     Attributes:
         status: the HTTP status.
         headers: by lower-case name.
+        is_repeated: whether the request went out before on a connection that was closed then.
     """
+
+    is_repeated = False
 
     def __init__(
         self,
@@ -151,13 +155,22 @@ class DirectPool:
             OSError: what yields the body raised it.
         """
         head = render_head(request.method, request.target, request.headers)
+        is_repeated = False
         while True:
-            connection = self._kept(request.origin) or self._dialled(request.origin)
             try:
-                return self._asked(connection, request, head)
+                connection = self._kept(request.origin) or self._dialled(request.origin)
+                answer = self._asked(connection, request, head)
             except StaleError:
                 # The peer closed it while it was idle: that is no failure, and takes no pause.
-                continue
+                is_repeated = True
+            except UnreachedError as error:
+                if not is_repeated:
+                    raise
+                # Before it went away it may have done what it was asked for.
+                raise NetworkError(error.message, hint=error.hint) from error.__cause__
+            else:
+                answer.is_repeated = is_repeated
+                return answer
 
     def close(self) -> None:
         """Close every connection that is idle; those in use close when they are given back."""

@@ -7,20 +7,28 @@ import sys
 from ingot.base.errors import NetworkError
 
 
-class SilentError(NetworkError):
+class BrokenError(NetworkError):
+    """A connection ended, or fell silent, before the answer did; asking again may help."""
+
+
+class SilentError(BrokenError):
     """The peer took the connection, and then nothing came for too long."""
+
+
+class UnreachedError(NetworkError):
+    """There was no connection, so the peer saw nothing of the request."""
 
 
 def unresolved(authority: str) -> NetworkError:
     """The peer's name means nothing. `authority` is `host:port`, here and below."""
-    return NetworkError(
+    return UnreachedError(
         f"the name of {authority} cannot be resolved", hint="check the endpoint's spelling"
     )
 
 
 def unreachable(authority: str, error: Exception) -> NetworkError:
     """No connection could be made."""
-    return NetworkError(
+    return UnreachedError(
         f"{authority} cannot be reached: {_reason(error)}",
         hint="check the address and that the server runs",
     )
@@ -33,7 +41,7 @@ def timed_out(authority: str) -> NetworkError:
 
 def broken(authority: str, error: Exception) -> NetworkError:
     """A connection ended before the answer did."""
-    return NetworkError(f"the connection to {authority} broke: {_reason(error)}")
+    return BrokenError(f"the connection to {authority} broke: {_reason(error)}")
 
 
 def tls_error(error: Exception, authority: str) -> NetworkError:
@@ -43,9 +51,21 @@ def tls_error(error: Exception, authority: str) -> NetworkError:
             f"the certificate of {authority} cannot be trusted: {error}",
             hint="give the CA certificate that signed it",
         )
-    return NetworkError(
-        f"TLS with {authority} failed: {error}", hint="check that the port speaks TLS"
-    )
+    kind = NetworkError if _lasts(error) else BrokenError
+    return kind(f"TLS with {authority} failed: {error}", hint="check that the port speaks TLS")
+
+
+def is_lasting(error: NetworkError) -> bool:
+    """Tell whether asking again will not help: a certificate does not become good by it.
+
+    A peer that breaks off, as one that starts anew behind a balancer does, is no matter of trust.
+    """
+    return is_tls_error(error.__cause__) and _lasts(error.__cause__)
+
+
+def _lasts(error: BaseException | None) -> bool:
+    breaks = is_tls_error(error, "SSLEOFError") or is_tls_error(error, "SSLZeroReturnError")
+    return not breaks and "BAD_RECORD_MAC" not in str(error)
 
 
 def is_tls_error(error: BaseException | None, kind: str = "SSLError") -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 from ingot.base.errors import NetworkError
 from ingot.base.limits import TRANSFER_CHUNK_BYTES
 from ingot.transport.direct import Body, DirectPool, Outgoing, authority_of
-from ingot.transport.errors import is_tls_error
+from ingot.transport.errors import UnreachedError, is_lasting
 from ingot.transport.options import TransportOptions, proxy_for
 from ingot.transport.rates import METERED_BYTES, metered, throttle, throttled
 
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
     from ingot.transport.proxied import ProxiedPool
 
-RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
+# 408 is what balancers answer to a connection that they closed while it was idle.
+RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
+# Of these, the ones that say that nothing was done.
+_UNDONE_STATUSES = frozenset({408, 429})
 _BODY_METHODS = frozenset({"PUT", "POST", "PATCH"})
 _USER_AGENT = "ingot"
 
@@ -61,6 +64,7 @@ class Answer(Protocol):
 
     status: int
     headers: Mapping[str, str]
+    is_repeated: bool
 
     def pieces(self, limit_bytes: int) -> Iterator[bytes]:
         """Yield the body in pieces up to a size, or raise NetworkError."""
@@ -81,6 +85,8 @@ class Response:
     Attributes:
         status: the HTTP status.
         headers: by lower-case name; repeated ones joined by commas.
+        is_repeated: whether the request was sent before and may have been carried out then, its
+            answer lost.
     """
 
     def __init__(self, answer: Answer, authority: str, meter: Callable[[int], None] | None) -> None:
@@ -89,6 +95,7 @@ class Response:
         self._meter = meter
         self.status = answer.status
         self.headers = answer.headers
+        self.is_repeated = answer.is_repeated
 
     def read(self, limit_bytes: int) -> bytes:
         """Read the whole body.
@@ -176,26 +183,40 @@ class Transport:
         """Send a request and return the answer once its headers are here.
 
         A request that met a broken connection or one of `RETRIED_STATUSES` is sent again after a
-        pause, whatever it does: every operation of S3 may be repeated. After the last attempt the
-        answer is returned whatever its status.
+        pause, whatever it does: every operation of S3 may be repeated, although the answer may then
+        tell what the first attempt did (`is_repeated`). After the last attempt the answer is
+        returned whatever its status.
 
         Raises:
             NetworkError: no attempt got an answer.
         """
         delays_s = self._options.backoff.delays_s(self._rng)
+        is_repeated = False
         while True:
             delay_s = next(delays_s, None)
             try:
                 response = self._send_once(request)
             except NetworkError as error:
-                if delay_s is None or _is_final(error):
+                if delay_s is None or is_lasting(error):
                     raise
+                is_repeated = is_repeated or not isinstance(error, UnreachedError)
             else:
+                response.is_repeated = is_repeated = is_repeated or response.is_repeated
                 if response.status not in RETRIED_STATUSES or delay_s is None:
                     return response
                 response.close()
+                is_repeated = is_repeated or response.status not in _UNDONE_STATUSES
                 delay_s = max(delay_s, _retry_after_s(response, self._options.backoff.limit_s))
             self._sleep(delay_s)
+
+    def pauses(self) -> Iterator[None]:
+        """Wait as between two attempts, before each item; end when there were enough of them.
+
+        For who finds out only later that an answer is none.
+        """
+        for delay_s in self._options.backoff.delays_s(self._rng):
+            self._sleep(delay_s)
+            yield
 
     def close(self) -> None:
         """Close every connection that is idle; those in use close when they are given back."""
@@ -255,11 +276,6 @@ def _completed(headers: Mapping[str, str], method: str, body: Body) -> dict[str,
         completed.setdefault("content-length", str(len(body)))
     completed.setdefault("user-agent", _USER_AGENT)
     return completed
-
-
-def _is_final(error: NetworkError) -> bool:
-    # A certificate does not become good by asking again.
-    return is_tls_error(error.__cause__)
 
 
 def _retry_after_s(response: Response, limit_s: float) -> float:

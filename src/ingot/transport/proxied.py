@@ -35,7 +35,10 @@ class ProxiedAnswer:
     Attributes:
         status: the HTTP status.
         headers: by lower-case name.
+        is_repeated: never; a connection that was closed is an error here.
     """
+
+    is_repeated = False
 
     def __init__(self, raw: urllib3.BaseHTTPResponse, authority: str) -> None:
         self._raw = raw

@@ -36,7 +36,7 @@ def test_what_is_asked_goes_out_as_it_is(scripted: Any, transport: Transport) ->
     assert received.headers["host"] == "h"
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_a_service_that_is_busy_is_asked_again(
     scripted: Any, transport: Transport, slept: list[float], status: int
 ) -> None:
@@ -128,11 +128,31 @@ def test_nobody_there(transport: Transport, slept: list[float]) -> None:
     assert len(slept) == 2
 
 
-def test_a_port_that_speaks_no_tls(scripted: Any, transport: Transport) -> None:
-    scripted.breaks()
-    with pytest.raises(NetworkError, match="TLS with"):
+def test_a_peer_that_breaks_off_tls_is_asked_again(scripted: Any, transport: Transport) -> None:
+    # A balancer does that while the service behind it starts anew.
+    with pytest.raises(NetworkError, match="TLS with") as caught:
         transport.send(request(scripted, scheme="https"))
-    assert scripted.connections == 1
+    assert scripted.connections == 3
+    assert caught.value.hint
+
+
+def test_a_port_that_speaks_no_tls(transport: Transport) -> None:
+    said = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(said)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        sent = Request("GET", "https", "127.0.0.1", port, "/", {"host": "h"})
+        with pytest.raises(NetworkError, match="TLS with"):
+            transport.send(sent)
+        thread.join()
 
 
 def test_silence_is_a_time_out() -> None:
