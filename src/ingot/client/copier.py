@@ -1,32 +1,31 @@
-"""Copies one content from place to place, and tells whether two places have the same content."""
+"""Copies one content from place to place, and by names that two trees have in common."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-from ingot.base.errors import Error, NotFoundError, UsageError
+from ingot.base.errors import UsageError
 from ingot.base.limits import COPY_BYTES_MAX
 from ingot.client.addresses import RemoteAddress
 from ingot.client.attributes import FileAttributes
+from ingot.client.beneath import open_file
+from ingot.client.comparison import Comparison, vanishing
 from ingot.client.connections import Connections
-from ingot.client.crew import Advance, VanishedError
-from ingot.client.digests import ContentDigests, multipart_count
+from ingot.client.crew import Advance
+from ingot.client.digests import ContentDigests
 from ingot.client.entries import Entry, Stamp
 from ingot.client.fileattributes import attributes_of_file, restore
-from ingot.client.filecopy import Keeping, copy_file, prepared_path, same_bytes
+from ingot.client.filecopy import Keeping, copy_file, prepared_path
 from ingot.client.given import Given, content_headers_of
 from ingot.client.journal import Identity, Journal
 from ingot.client.localnames import printable
 from ingot.client.places import FilePlace, ObjectPlace, Place
 from ingot.client.trees import Tree
 from ingot.client.wire import current
-from ingot.s3 import checksums
-from ingot.s3.checksums import FULL_OBJECT, ChecksumValue
 from ingot.s3client.client import S3Client
-from ingot.s3client.errors import ServiceError
 from ingot.s3client.results import Attributes, ObjectInfo
 from ingot.s3client.transfer import attributes_of
 
@@ -56,6 +55,7 @@ class Copier:
         self._keep_times = keep_times
         self._given = given or Given()
         self._journal = journal
+        self._comparison = Comparison(connections, digests)
 
     @property
     def given(self) -> Given:
@@ -101,37 +101,24 @@ class Copier:
         else:
             self._copy_object(source, target, entry, advance)
 
-    def is_same(self, source: Place, target: Place, entries: tuple[Entry, Entry]) -> bool:
-        """Compare the contents of two places whose sizes are equal and whose ETags are not.
-
-        Only content counts: an MD5 that is the ETag, or a checksum of all bytes that the service
-        keeps. If neither side lets itself be compared, they count as different.
-
-        Raises:
-            VanishedError: the source is gone.
-            Error: one of them cannot be read.
-        """
-        first, second = entries
-        if isinstance(source, FilePlace):
-            with vanishing(source):
-                if isinstance(target, FilePlace):
-                    return self._files_are_same(source.path, target.path)
-                return self._file_is_object(source.path, target, second.etag or "")
-        if isinstance(target, FilePlace):
-            return self._file_is_object(target.path, source, first.etag or "")
-        return self._objects_are_same(source, target)
+    @property
+    def comparison(self) -> Comparison:
+        """What tells whether contents are the same."""
+        return self._comparison
 
     def _upload(self, source: FilePlace, target: ObjectPlace, advance: Advance) -> None:
         address = target.address
         transfers = self._connections.transfers(address.alias)
         with vanishing(source), ExitStack() as stack:
-            status = os.stat(source.path)
+            descriptor = open_file(source)
+            stack.callback(os.close, descriptor)
+            status = os.fstat(descriptor)
             metadata = attributes_of_file(status).metadata() if self._keep_times else {}
             attributes = self._given.over(Attributes(content_headers_of(source.name), metadata))
             memory = None
             stamp = Stamp.of(status)
             if self._journal and transfers.splits(stamp.size_bytes):
-                identity = _identity(source.path, target, attributes)
+                identity = _identity(source.path, status, target, attributes)
                 memory = stack.enter_context(self._journal.entry(identity))
             made = transfers.upload_file(
                 source.path,
@@ -140,6 +127,7 @@ class Copier:
                 attributes=attributes,
                 advance=advance,
                 memory=memory,
+                descriptor=descriptor,
             )
             # What the service calls these bytes it will call them in listings too.
             self._digests.note(source.path, stamp, made.etag)
@@ -173,7 +161,7 @@ class Copier:
         keeping = Keeping(attributes=self._keep_times, durable=durable)
         path = prepared_path(target)
         with vanishing(source):
-            copy_file(source.path, path, keeping, advance)
+            copy_file(source, path, keeping, advance)
 
     def _copy_object(
         self, source: ObjectPlace, target: ObjectPlace, entry: Entry, advance: Advance
@@ -226,72 +214,6 @@ class Copier:
             self.client(source), origin.bucket, origin.key, info, version_id=source.version_id
         )
 
-    def known_same(self, pairs: Sequence[tuple[Entry, Entry]]) -> list[bool]:
-        """Tell of each pair whether its contents are known to be the same; reads neither."""
-        asked = [_asked(source, target) for source, target in pairs]
-        known = iter(self._digests.known_same([one for one in asked if one is not None]))
-        return [one is not None and next(known) for one in asked]
-
-    def _file_is_object(self, path: Path, place: ObjectPlace, etag: str) -> bool:
-        try:
-            stamp = Stamp.of(os.stat(path))
-            is_same = self._has_content(path, place, etag)
-            if is_same:
-                self._digests.note(path, stamp, etag)
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise Error(f"cannot read {path}: {error.strerror}") from error
-        return is_same
-
-    def _has_content(self, path: Path, place: ObjectPlace, etag: str) -> bool:
-        # An MD5 that matches settles it without a request. For a multipart ETag the stored
-        # checksum comes first: one fast pass instead of one MD5 pass per likely part size.
-        if multipart_count(etag) is None and self._digests.etag_matches(path, etag):
-            return True
-        checksum = self.info(place).checksum
-        if checksum is not None and checksum.type == FULL_OBJECT:
-            return self._digests.checksum(path, checksum.algorithm) == checksum.value
-        return self._digests.etag_matches(path, etag) is True
-
-    def _files_are_same(self, source: Path, target: Path) -> bool:
-        try:
-            stamps = Stamp.of(os.stat(source)), Stamp.of(os.stat(target))
-            if stamps[0][:2] == stamps[1][:2]:
-                return True
-            digest = same_bytes(source, target)
-            if digest is None:
-                return False
-            for path, stamp in zip((source, target), stamps, strict=True):
-                self._digests.note_content(path, stamp, digest)
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise Error(f"cannot compare {source} and {target}: {error.strerror}") from error
-        return True
-
-    def _objects_are_same(self, source: ObjectPlace, target: ObjectPlace) -> bool:
-        first, second = self.info(source), self.info(target)
-        if first.etag == second.etag:
-            return True
-        if (told := told_by_checksums(first.checksum, second.checksum)) is not None:
-            return told
-        for info, other in ((first, target), (second, source)):
-            checksum = info.checksum
-            if checksum is not None and checksum.type == FULL_OBJECT:
-                return self._checksum_of(other, checksum.algorithm) == checksum.value
-        return False
-
-    def _checksum_of(self, place: ObjectPlace, algorithm: str) -> str:
-        """Read an object and return its checksum: less than copying it, which would write too."""
-        total = checksums.new(algorithm)
-        address = place.address
-        client = self._connections.client(address.alias)
-        with client.get_object(address.bucket, address.key) as stream:
-            for piece in stream:
-                total.update(piece)
-        return checksums.encode(total.digest())
-
     def client(self, place: ObjectPlace) -> S3Client:
         """Return the client of the service that holds the object."""
         return self._connections.client(place.address.alias)
@@ -329,51 +251,19 @@ class PairMover:
 
     def known_same(self, pairs: Sequence[tuple[Entry, Entry]]) -> list[bool]:
         """Tell of pairs of entries of equal size whether they are known to be the same."""
-        return self._copier.known_same(pairs)
+        return self._copier.comparison.known_same(pairs)
 
     def is_same(self, source: Entry, target: Entry) -> bool:
         """Compare the contents of two entries of equal size."""
-        return self._copier.is_same(
+        return self._copier.comparison.is_same(
             self._source.place(source.name), self._target.place(target.name), (source, target)
         )
 
 
-def _asked(source: Entry, target: Entry) -> tuple[Stamp, str | Stamp] | None:
-    """Return a file's looks and what it may be the same as; None where there is no telling."""
-    if source.stamp is None:
-        return None if target.stamp is None or not source.etag else (target.stamp, source.etag)
-    other = target.stamp or target.etag
-    return (source.stamp, other) if other else None
-
-
-@contextmanager
-def vanishing(source: FilePlace) -> Iterator[None]:
-    """Tell a source that is gone from a bucket that is."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise VanishedError(f"{source.path} is gone") from error
-    except NotFoundError as error:
-        if isinstance(error, ServiceError):
-            raise
-        raise VanishedError(error.message) from error
-
-
-def told_by_checksums(first: ChecksumValue | None, second: ChecksumValue | None) -> bool | None:
-    """Tell whether contents are equal, or None if these checksums leave it open.
-
-    Checksums of parts that differ may come from the same bytes, cut differently.
-    """
-    if first is None or second is None or first.algorithm != second.algorithm:
-        return None
-    if first == second:
-        return True
-    return False if first.type == second.type == FULL_OBJECT else None
-
-
-def _identity(path: Path, target: ObjectPlace, attributes: Attributes) -> Identity:
+def _identity(
+    path: Path, status: os.stat_result, target: ObjectPlace, attributes: Attributes
+) -> Identity:
     """Return all that must be the same for an upload to be the one that was begun."""
-    status = os.stat(path)
     address = target.address
     return {
         "endpoint": address.alias.url,

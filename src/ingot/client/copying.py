@@ -18,8 +18,8 @@ from ingot.client.ages import Age
 from ingot.client.buckettree import BucketTree
 from ingot.client.connections import Connections
 from ingot.client.copier import Copier, PairMover
-from ingot.client.crew import Advance, Crew, Task
-from ingot.client.entries import Entry, Selection
+from ingot.client.crew import Advance, Crew, Task, VanishedError
+from ingot.client.entries import Entry, Selection, Stamp
 from ingot.client.events import Copied, Event
 from ingot.client.execute import Conduct
 from ingot.client.given import Given
@@ -135,7 +135,11 @@ class CopyJob:
 
     def _single(self, copy: SingleCopy, advance: Advance) -> list[Event]:
         if not self._conduct.dry_run:
-            self._copier.copy(copy.source, copy.target, copy.entry, advance)
+            try:
+                self._copier.copy(copy.source, copy.target, copy.entry, advance)
+            except VanishedError as error:
+                # In a folder that is no failure, but this one was named.
+                raise NotFoundError(error.message) from error
         return [Copied(shown(copy.source), shown(copy.target), copy.entry.size_bytes)]
 
 
@@ -336,4 +340,6 @@ def examine_file(source: LocalAddress) -> tuple[FilePlace, Entry]:
             f"{source} is {describe(status.st_mode)}, not a plain file",
             hint="pipe it in: ingot cp - TARGET < FILE",
         )
-    return FilePlace(path.parent, path.name), Entry(path.name, status.st_size, status.st_mtime_ns)
+    stamp = Stamp.of(status)
+    entry = Entry(path.name, stamp.size_bytes, stamp.modified_ns, stamp=stamp)
+    return FilePlace(path.parent, path.name), entry

@@ -103,26 +103,22 @@ class ContentDigests:
         return [one is not None and one == other for one, other in known]
 
     def note(self, path: Path, stamp: Stamp, etag: str) -> None:
-        """Remember that the file had this ETag when it looked like this, if it still does.
-
-        Raises:
-            OSError: it is gone.
-        """
+        """Remember that the file had this ETag when it looked like this, if it still does."""
         if etag:
             self._note(path, stamp, multipart_count(etag) or 0, etag)
 
     def note_content(self, path: Path, stamp: Stamp, digest: str) -> None:
-        """Remember that the file had this SHA-256 when it looked like this, if it still does.
-
-        Raises:
-            OSError: it is gone.
-        """
+        """Remember that the file had this SHA-256 when it looked like this, if it still does."""
         self._note(path, stamp, _WHOLE_CONTENT, digest)
 
     def _note(self, path: Path, stamp: Stamp, parts: int, digest: str) -> None:
-        if self._memory is None or Stamp.of(os.stat(path)) != stamp:
+        if self._memory is None:
             return
-        if self._is_long_ago(max(stamp.modified_ns, stamp.changed_ns)):
+        try:
+            is_untouched = Stamp.of(os.stat(path)) == stamp
+        except OSError:
+            return
+        if is_untouched and self._is_long_ago(max(stamp.modified_ns, stamp.changed_ns)):
             self._memory.note(stamp, parts, digest)
 
     def etag_matches(self, path: Path, etag: str) -> bool | None:
@@ -199,7 +195,9 @@ def _fingerprint(path: Path, kind: str) -> tuple[object, ...]:
 
 def _feed(path: Path, update: Callable[[memoryview], object]) -> None:
     buffer = memoryview(bytearray(TRANSFER_CHUNK_BYTES))
-    with path.open("rb", buffering=0) as file:
+    # A pipe that took the file's place must not hold us up.
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+    with open(os.open(path, flags), "rb", buffering=0) as file:
         while count := file.readinto(buffer):
             update(buffer[:count])
 

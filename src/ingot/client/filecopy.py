@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ingot.base.atomic import atomic_descriptor, fsync_directory
 from ingot.base.errors import ConflictError, Error, IntegrityError
 from ingot.base.limits import TRANSFER_CHUNK_BYTES
+from ingot.client.beneath import open_file
 from ingot.client.crew import Advance
 from ingot.client.entries import Stamp
 from ingot.client.fileattributes import attributes_of_file, restore
@@ -63,7 +64,7 @@ class Keeping(NamedTuple):
 
 
 def copy_file(
-    source: Path, target: Path, keeping: Keeping, advance: Advance, *, cloned: Clone = clone
+    source: FilePlace, target: Path, keeping: Keeping, advance: Advance, *, cloned: Clone = clone
 ) -> None:
     """Make `target` a copy of `source`, whole or not at all.
 
@@ -71,7 +72,7 @@ def copy_file(
     compared before the copy takes its name. Holes stay holes.
 
     Args:
-        source: a plain file, or a link to one.
+        source: a plain file, or a link to one if it may be followed.
         target: the name of the copy; its folder exists. What has the name is replaced.
         keeping: what is kept.
         advance: told of bytes as they move; may raise to stop.
@@ -84,31 +85,32 @@ def copy_file(
         IntegrityError: the copy does not have the bytes that were read.
         Error: one cannot be read or written.
     """
+    path = source.path
     try:
-        origin = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        origin = open_file(source)
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise Error(f"cannot read {source}: {error.strerror}") from error
+        raise Error(f"cannot read {path}: {error.strerror}") from error
     try:
         before = os.fstat(origin)
-        _check(source, before, target)
+        _check(path, before, target)
         with atomic_descriptor(str(target), mode=None, durable=keeping.durable) as goal:
             is_shared = cloned(goal, origin)
             read = None if is_shared else _copy_bytes(origin, goal, before.st_size, advance)
             if Stamp.of(os.fstat(origin)) != Stamp.of(before):
-                raise SourceChangedError(f"{source} changed while it was read")
+                raise SourceChangedError(f"{path} changed while it was read")
             if is_shared:
                 advance(before.st_size)
             elif _sum(goal, _stretches(origin, before.st_size)) != read:
-                raise IntegrityError(f"{target} would not have the bytes of {source}")
+                raise IntegrityError(f"{target} would not have the bytes of {path}")
             if keeping.attributes:
                 kept = attributes_of_file(before)
                 restore(goal, replace(kept, mode=before.st_mode & _PERMISSIONS), name=target)
             else:
                 _keep_permissions(goal, before)
     except OSError as error:
-        raise Error(f"cannot copy {source} to {target}: {error.strerror}") from error
+        raise Error(f"cannot copy {path} to {target}: {error.strerror}") from error
     finally:
         os.close(origin)
 

@@ -9,8 +9,8 @@ from ingot.base.errors import Error, NotFoundError, UsageError
 from ingot.base.progress import Progress
 from ingot.client.addresses import RemoteAddress
 from ingot.client.buckettree import BucketTree
+from ingot.client.comparison import told_by_checksums
 from ingot.client.connections import Connections
-from ingot.client.copier import told_by_checksums
 from ingot.client.copying import check_apart, check_bucket
 from ingot.client.crew import Advance, VanishedError
 from ingot.client.entries import Entry, Selection

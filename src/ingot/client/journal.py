@@ -57,8 +57,9 @@ class Journal:
             try:
                 yield JournalEntry(descriptor, identity)
             finally:
-                if not os.fstat(descriptor).st_size:
-                    path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    if not os.fstat(descriptor).st_size:
+                        path.unlink(missing_ok=True)
         finally:
             os.close(descriptor)
 
@@ -82,15 +83,17 @@ class JournalEntry:
         try:
             noted = json.loads(os.pread(self._descriptor, _ENTRY_BYTES_MAX, 0))
             return StartedUpload(str(noted["upload_id"]), bool(noted["sums_up"]))
-        except (ValueError, KeyError, TypeError):
-            return None  # it is empty, or was cut short
+        except (ValueError, KeyError, TypeError, OSError):
+            return None  # it is empty, was cut short, or cannot be read
 
     def note(self, started: StartedUpload) -> None:
         """Remember an upload."""
         self.forget()
         noted = {**self._identity, "upload_id": started.upload_id, "sums_up": started.sums_up}
-        os.pwrite(self._descriptor, json.dumps(noted).encode(), 0)
+        with contextlib.suppress(OSError):  # a full disk costs the memory, not the upload
+            os.pwrite(self._descriptor, json.dumps(noted).encode(), 0)
 
     def forget(self) -> None:
         """Forget it."""
-        os.ftruncate(self._descriptor, 0)
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._descriptor, 0)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ingot.base.errors import ConflictError, Error
 from ingot.base.limits import KEY_BYTES_MAX
+from ingot.client.beneath import folder_above
 
 # Linux: NAME_MAX of every common file system.
 _SEGMENT_BYTES_MAX = 255
@@ -128,31 +129,37 @@ def prepare_local_path(root: Path, name: str) -> Path:
     return path
 
 
-def remove_local_file(root: Path, name: str) -> None:
+def remove_local_file(root: Path, name: str, *, follows_links: bool = False) -> None:
     """Delete the file `name` below `root`, and the folders above it that are empty then.
+
+    Args:
+        root: a folder.
+        name: the file's below it.
+        follows_links: whether folders above the file may be links; else one that became a link
+            fails, since what is behind it was never looked at.
 
     Raises:
         Error: the name is hostile (`tree_name_problem`).
         OSError: it cannot be deleted. A file that is gone, or made way for a folder, is no error.
     """
     check_tree_name(name)
-    path = root / name
     try:
-        os.unlink(path)
+        with folder_above(root, name, follows_links=follows_links) as (folder, last):
+            os.unlink(last, dir_fd=folder)
     except (FileNotFoundError, IsADirectoryError):
         return
     remove_empty_folders(root, name)
 
 
 def remove_empty_folders(root: Path, name: str) -> None:
-    """Delete the folders above `name` that are empty, up to the root, which stays."""
-    for parent in (root / name).parents:
-        if parent == root:
-            return
-        try:
-            os.rmdir(parent)
-        except OSError:  # it is not empty
-            return
+    """Delete the folders above `name` that are empty, up to the root, which stays, or a link."""
+    parent = os.path.dirname(name)
+    # One that is not empty, or a link, ends it.
+    with contextlib.suppress(OSError):
+        while parent:
+            with folder_above(root, parent) as (folder, last):
+                os.rmdir(last, dir_fd=folder)
+            parent = os.path.dirname(parent)
 
 
 def describe(mode: int) -> str:

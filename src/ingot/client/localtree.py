@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from ingot.base.atomic import sync_file_system
 from ingot.base.errors import Error, NotFoundError, UsageError
+from ingot.client.beneath import folder_above, open_folder
 from ingot.client.entries import Entry, Listed, Obstacle, Selection, Stamp
 from ingot.client.localnames import (
     describe,
@@ -21,6 +24,7 @@ from ingot.client.places import FilePlace, Place
 
 # What a download in progress (ours, here or of another process) is called until it is whole.
 _IN_PROGRESS = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
+_LEADS_NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
 class LocalTree:
@@ -50,7 +54,6 @@ class LocalTree:
         avoid: Path | None = None,
     ) -> None:
         self.root = root
-        self._root_text = str(root)
         # As a path shows it: nothing before names in the current folder, one slash elsewhere.
         self._shown_root = str(root / "x")[:-1]
         self._selection = selection or Selection()
@@ -89,7 +92,7 @@ class LocalTree:
     def lacks(self, name: str) -> bool:
         """Tell whether this is still the folder that was checked, and has no file of this name.
 
-        A folder of this name has no entry, as in S3; a link is not known to be one.
+        A folder of this name has no entry, as in S3; a link, or what is behind one, is not known.
 
         Raises:
             Error: as `check`.
@@ -97,7 +100,12 @@ class LocalTree:
         self.check()
         if tree_name_problem(name):
             return True
-        status = self._status(name)
+        if not self._follow_links and _link_above(self.root, name):
+            return False
+        try:
+            status = self._status(name)
+        except OSError as error:
+            raise Error(f"cannot look at {self.label(name)}: {error.strerror}") from error
         return status is None or stat.S_ISDIR(status.st_mode)
 
     def remove(self, names: Sequence[str]) -> dict[str, Error]:
@@ -135,7 +143,7 @@ class LocalTree:
 
     def place(self, name: str) -> Place:
         """Return where the file of this name is."""
-        return FilePlace(self.root, name)
+        return FilePlace(self.root, name, follows_links=self._follow_links)
 
     def name_problem(self, name: str) -> str | None:
         """Say why no file of this name can be written here, or None."""
@@ -175,7 +183,7 @@ class LocalTree:
             return
         self.check()
         if not below:
-            yield from self._walk("", self.root)
+            yield from self._walk("")
             return
         # Whoever writes keys must not learn, or delete, what lies outside: `../x` is no name here.
         if tree_name_problem(below) or not self.concerns(below):
@@ -183,37 +191,61 @@ class LocalTree:
         if not self._follow_links and (link := _link_above(self.root, below)):
             yield Obstacle(link, "is a symbolic link", is_failure=False)
             return
-        status = self._status(below)
-        if status is not None and stat.S_ISDIR(status.st_mode):
-            yield from self._walk(below + "/", self.root / below)
-        elif status is not None and self.admits(below):
-            yield self._item(below, status)
+        found = self._file(below)
+        if isinstance(found, _Folder):
+            yield from self._walk(below + "/")
+        elif found is not None and self.admits(below):
+            yield found
 
-    def _walk(self, prefix: str, folder: Path) -> Iterator[Listed]:
-        # An explicit stack: a generator inside a generator per level would make each entry
-        # pass through every level above it.
-        stack = [self._open(prefix, folder, ())]
-        while stack:
-            frame = stack[-1]
-            if not frame.names:
-                stack.pop()
-                continue
-            name = frame.names.pop()
-            if not name.endswith("/"):
-                if (item := self._file(name)) is not None:
+    def _walk(self, start: str) -> Iterator[Listed]:
+        with closing(_OpenFolder(self._descriptor)) as opened:
+            first = self._entered(start, (), opened)
+            if isinstance(first, Obstacle):
+                if not start:
+                    raise Error(f"the folder {self.root} {first.reason}")
+                yield first
+            # An explicit stack: a generator inside a generator per level would make each entry
+            # pass through every level above it.
+            stack = [first] if isinstance(first, _Frame) else []
+            while stack:
+                frame = stack[-1]
+                if not frame.names:
+                    stack.pop()
+                    continue
+                name = frame.names.pop()
+                if name.endswith("/"):
+                    entered = self._entered(name, frame.ancestors, opened)
+                    if isinstance(entered, _Frame):
+                        stack.append(entered)
+                    elif entered is not None:
+                        yield entered
+                    continue
+                item = self._file(name, opened, frame.prefix)
+                # A file that became a folder meanwhile is found by the next walk.
+                if item is not None and not isinstance(item, _Folder):
                     yield item
-                continue
-            try:
-                stack.append(self._open(name, self.root / name, frame.ancestors))
-            except _LoopError as loop:
-                yield Obstacle(name, str(loop), is_failure=False)
-            except FileNotFoundError:
-                continue  # it vanished between the two reads, as any file may
-            except OSError as error:
-                yield Obstacle(name, f"cannot be read: {error.strerror}", is_failure=True)
 
-    def _open(self, prefix: str, folder: Path, ancestors: tuple[tuple[int, int], ...]) -> _Frame:
-        status = os.stat(folder)
+    def _descriptor(self, prefix: str) -> int:
+        folders = prefix.split("/")[:-1]
+        return open_folder(self.root, folders, follows_links=self._follow_links, flags=os.O_RDONLY)
+
+    def _entered(
+        self, prefix: str, ancestors: tuple[tuple[int, int], ...], opened: _OpenFolder
+    ) -> _Frame | Obstacle | None:
+        """Read a folder's names; None if it vanished since its own was read, as any file may."""
+        try:
+            return self._read(prefix, ancestors, opened.at(prefix))
+        except _LoopError as loop:
+            return Obstacle(prefix, str(loop), is_failure=False)
+        except FileNotFoundError:
+            if not prefix:
+                raise Error(f"the folder {self.root} vanished") from None
+            return None
+        except OSError as error:
+            return Obstacle(prefix, f"cannot be read: {error.strerror}", is_failure=True)
+
+    def _read(self, prefix: str, ancestors: tuple[tuple[int, int], ...], descriptor: int) -> _Frame:
+        status = os.fstat(descriptor)
         identity = (status.st_dev, status.st_ino)
         if identity in ancestors:
             raise _LoopError("is a link to a folder above it")
@@ -221,39 +253,54 @@ class LocalTree:
             raise _LoopError("is the folder that is written to")
         names = []
         takes_all, follows = self._selection.takes_all, self._follow_links
-        with os.scandir(folder) as scan:
+        with os.scandir(descriptor) as scan:
             for item in scan:
                 name = prefix + item.name
                 # `a/` sorts among its siblings where `a/…` will stand: after `a-` and `a.`.
-                if item.is_dir(follow_symlinks=follows):
+                if _is_folder(item, follow_links=follows):
                     if self.concerns(name):
                         names.append(name + "/")
                 elif (takes_all and ".tmp" not in name) or self.admits(name):
                     names.append(name)
         names.sort(reverse=True)
-        return _Frame(names, (*ancestors, identity))
+        return _Frame(prefix, names, (*ancestors, identity))
 
-    def _file(self, name: str) -> Listed | None:
+    def _file(
+        self, name: str, opened: _OpenFolder | None = None, prefix: str = ""
+    ) -> Listed | _Folder | None:
+        """Return what has a name, None if nothing has."""
         try:
-            status = self._status(name)
+            if opened is None:
+                status = self._status(name)
+            else:
+                status = self._status_in(opened.at(prefix), name[len(prefix) :])
+        except (FileNotFoundError, NotADirectoryError):
+            return None
         except OSError as error:
             return Obstacle(name, f"cannot be read: {error.strerror}", is_failure=True)
-        # A file that became a folder meanwhile is found by the next walk.
-        if status is None or stat.S_ISDIR(status.st_mode):
+        if status is None:
             return None
-        return self._item(name, status)
+        return _Folder() if stat.S_ISDIR(status.st_mode) else self._item(name, status)
 
     def _status(self, name: str) -> os.stat_result | None:
         """Look at `name`, through a link if links are followed; None if it is not there."""
-        path = f"{self._root_text}/{name}"
         try:
-            status = os.lstat(path)
+            with folder_above(self.root, name, follows_links=self._follow_links) as (above, last):
+                return self._status_in(above, last)
         except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def _status_in(self, folder: int, name: str) -> os.stat_result | None:
+        try:
+            status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except FileNotFoundError:
             return None
         if self._follow_links and stat.S_ISLNK(status.st_mode):
             try:
-                return os.stat(path)
-            except FileNotFoundError:
+                return os.stat(name, dir_fd=folder)
+            except OSError as error:
+                if error.errno not in _LEADS_NOWHERE:
+                    raise
                 return status  # a link that leads nowhere is listed as the link it is
         return status
 
@@ -269,17 +316,58 @@ def _is_unfinished(name: str) -> bool:
 
 
 class _Frame:
-    """An open folder: names still to come, last first, and the folders above it."""
+    """A folder: what its names begin with, those still to come, last first, and what is above."""
 
-    __slots__ = ("ancestors", "names")
+    __slots__ = ("ancestors", "names", "prefix")
 
-    def __init__(self, names: list[str], ancestors: tuple[tuple[int, int], ...]) -> None:
+    def __init__(
+        self, prefix: str, names: list[str], ancestors: tuple[tuple[int, int], ...]
+    ) -> None:
+        self.prefix = prefix
         self.names = names
         self.ancestors = ancestors
 
 
+class _Folder:
+    """Stands for what is a folder, which has no entry of its own."""
+
+
+class _OpenFolder:
+    """The folder whose names are looked at; one is held open, however deep the tree is."""
+
+    def __init__(self, opened: Callable[[str], int]) -> None:
+        self._opened = opened
+        self._prefix: str | None = None
+        self._descriptor = -1
+
+    def at(self, prefix: str) -> int:
+        """Return a descriptor of the folder whose names begin like this.
+
+        Raises:
+            OSError: it cannot be opened, or is none any more.
+        """
+        if prefix != self._prefix:
+            self.close()
+            self._descriptor = self._opened(prefix)
+            self._prefix = prefix
+        return self._descriptor
+
+    def close(self) -> None:
+        """Let it go."""
+        if self._prefix is not None:
+            self._prefix = None
+            os.close(self._descriptor)
+
+
 class _LoopError(Exception):
     """A link leads to a folder that is being walked, or written to."""
+
+
+def _is_folder(item: os.DirEntry[str], *, follow_links: bool) -> bool:
+    try:
+        return item.is_dir(follow_symlinks=follow_links)
+    except OSError:  # a link that leads nowhere, or in circles
+        return False
 
 
 def _is_at(identity: tuple[int, int], path: Path) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 
 from ingot.base.errors import ConflictError, Error
-from ingot.client.copier import Copier, vanishing
+from ingot.client.comparison import vanishing
+from ingot.client.copier import Copier
 from ingot.client.crew import Advance
-from ingot.client.entries import Entry
+from ingot.client.entries import Entry, Stamp
 from ingot.client.filecopy import move_file
 from ingot.client.localnames import remove_local_file
 from ingot.client.places import FilePlace, ObjectPlace, Place
@@ -79,9 +80,9 @@ class MovingCopier(Copier):
 
 def _remove_file(source: FilePlace, entry: Entry) -> None:
     try:
-        status = os.stat(source.path)
-        if (status.st_size, status.st_mtime_ns) != (entry.size_bytes, entry.modified_ns):
+        # Who writes may put size and mtime back, but nobody the ctime.
+        if Stamp.of(os.stat(source.path)) != entry.stamp:
             raise ConflictError(f"{source.path} changed while it was moved; it stays")
-        remove_local_file(source.root, source.name)
+        remove_local_file(source.root, source.name, follows_links=source.follows_links)
     except OSError as error:
         raise Error(f"cannot delete {source.path}: {error.strerror}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingot.client.addresses import RemoteAddress
@@ -10,10 +10,17 @@ from ingot.client.addresses import RemoteAddress
 
 @dataclass(frozen=True, slots=True)
 class FilePlace:
-    """A file: `name` below `root`, which nothing that is written may leave."""
+    """A file: `name` below `root`, which nothing that is written may leave.
+
+    Attributes:
+        root: a folder.
+        name: segments separated by `/`.
+        follows_links: whether it is read through links: its own, and those in the folders above.
+    """
 
     root: Path
     name: str
+    follows_links: bool = field(default=True, compare=False)
 
     @property
     def path(self) -> Path:

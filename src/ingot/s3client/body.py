@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -102,21 +103,27 @@ class FileSource:
 
     Args:
         path: its name.
+        descriptor: of the file, where it is open; it stays so.
 
     Raises:
         NotFoundError: it is gone.
-        Error: it cannot be opened.
+        Error: it cannot be opened, or is no plain file.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, descriptor: int | None = None) -> None:
         self._path = path
         try:
-            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            # A pipe would wait here for somebody who writes to it.
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
+            self._descriptor = os.open(path, flags) if descriptor is None else os.dup(descriptor)
         except FileNotFoundError as error:
             raise NotFoundError(f"{path} does not exist") from error
         except OSError as error:
             raise Error(f"{path} cannot be opened: {error.strerror}") from error
         self._opened = os.fstat(self._descriptor)
+        if not stat.S_ISREG(self._opened.st_mode):
+            self.close()
+            raise Error(f"{path} is not a plain file")
 
     @property
     def size_bytes(self) -> int:
@@ -148,13 +155,12 @@ class FileSource:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def check_unchanged(self) -> None:
-        """Compare size and time with those at the opening.
+        """Compare size and times with those at the opening.
 
         Raises:
             SourceChangedError: somebody wrote to the file.
         """
-        now, then = os.fstat(self._descriptor), self._opened
-        if (now.st_size, now.st_mtime_ns) != (then.st_size, then.st_mtime_ns):
+        if _looks(os.fstat(self._descriptor)) != _looks(self._opened):
             raise SourceChangedError(f"{self._path} changed while it was read")
 
     def close(self) -> None:
@@ -171,6 +177,11 @@ class FileSource:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _looks(status: os.stat_result) -> tuple[int, int, int]:
+    # Who writes may put the mtime back, but nobody the ctime.
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 class _Reported:

@@ -63,6 +63,7 @@ class Transfers:
         conditions: WriteConditions = _ANY,
         advance: Advance = _ignore,
         memory: UploadMemory | None = None,
+        descriptor: int | None = None,
     ) -> PutResult:
         """Store a file under a key.
 
@@ -75,6 +76,7 @@ class Transfers:
             advance: told of bytes as they move, by one thread at a time; a retry takes back what
                 it repeats. It may raise to stop.
             memory: of an upload in parts of this very file to this very place, to go on with.
+            descriptor: of the file, where it is open; else it is opened by its path.
 
         Raises:
             NotFoundError: there is no such file.
@@ -82,7 +84,7 @@ class Transfers:
             ServiceError, NetworkError: the service refused or went away.
         """
         meter = Meter(advance)
-        with FileSource(path) as source, self._lane(source.size_bytes, meter):
+        with FileSource(path, descriptor) as source, self._lane(source.size_bytes, meter):
             return upload(
                 self._client,
                 source,

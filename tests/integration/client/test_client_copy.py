@@ -519,7 +519,7 @@ class TestFailures:
         monkeypatch.setattr(os, "open", refuse)
         result = cli("mirror", "src", remote.address)
         assert result.code == 3
-        assert "closed cannot be opened: Permission denied" in result.err
+        assert "cannot read src/closed: Permission denied" in result.err
         assert {"a", "z"} == remote.objects().keys()
 
     def test_a_full_disk_fails_that_object_and_leaves_no_half_of_it(

@@ -138,7 +138,7 @@ class TestMirror:
     def test_files_known_to_be_alike_are_not_read_again(
         self, cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from ingot.client import copier, digests
+        from ingot.client import comparison, digests, filecopy
 
         # As if the run were long after the last change.
         monkeypatch.setattr(digests, "_SETTLED_NS", 0)
@@ -148,13 +148,13 @@ class TestMirror:
         assert cli("mirror", src, dst).code == 0
         assert cli("mirror", src, dst).code == 0
         read: list[Path] = []
-        compared = copier.same_bytes
+        compared = filecopy.same_bytes
 
         def note(first: Path, second: Path) -> str | None:
             read.append(first)
             return compared(first, second)
 
-        monkeypatch.setattr(copier, "same_bytes", note)
+        monkeypatch.setattr(comparison, "same_bytes", note)
         assert cli("mirror", src, dst).code == 0
         assert read == []
         assert cli("mirror", "--reread", src, dst).code == 0

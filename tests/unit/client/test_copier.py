@@ -8,7 +8,7 @@ import pytest
 
 from ingot.client.addresses import Address, LocalAddress, parse_address
 from ingot.client.aliases import AliasBook
-from ingot.client.copier import told_by_checksums
+from ingot.client.comparison import told_by_checksums
 from ingot.client.copying import folder_target
 from ingot.client.given import content_headers_of
 from ingot.s3.checksums import COMPOSITE, FULL_OBJECT, ChecksumValue

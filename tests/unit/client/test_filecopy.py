@@ -24,6 +24,10 @@ def nothing(_: int) -> None:
     pass
 
 
+def place(path: Path) -> FilePlace:
+    return FilePlace(path.parent, path.name)
+
+
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
     path = tmp_path / "source"
@@ -50,14 +54,14 @@ class TestCopy:
     ) -> None:
         source.write_bytes(os.urandom(size))
         counted: list[int] = []
-        copy_file(source, target, PLAIN, counted.append)
+        copy_file(place(source), target, PLAIN, counted.append)
         assert target.read_bytes() == source.read_bytes()
         assert sum(counted) == size
         assert lone(target)
 
     def test_what_was_there_is_replaced(self, source: Path, target: Path) -> None:
         target.write_bytes(b"older and other")
-        copy_file(source, target, PLAIN, nothing)
+        copy_file(place(source), target, PLAIN, nothing)
         assert target.read_bytes() == source.read_bytes()
 
     @pytest.mark.parametrize("ends_with_hole", [False, True])
@@ -68,7 +72,7 @@ class TestCopy:
             file.write(b"y" * 4096)
             file.truncate(128 * MIB if ends_with_hole else 64 * MIB + 4096)
         counted: list[int] = []
-        copy_file(source, target, PLAIN, counted.append)
+        copy_file(place(source), target, PLAIN, counted.append)
         assert same_bytes(source, target) is not None
         assert sum(counted) == target.stat().st_size == source.stat().st_size
         assert target.stat().st_blocks * 512 < MIB
@@ -81,7 +85,7 @@ class TestCopy:
             return True
 
         counted: list[int] = []
-        copy_file(source, target, PLAIN, counted.append, cloned=cloned)
+        copy_file(place(source), target, PLAIN, counted.append, cloned=cloned)
         assert target.read_bytes() == source.read_bytes()
         assert counted == [source.stat().st_size]
 
@@ -108,7 +112,7 @@ class TestCopy:
         source.chmod(mode)
         before = os.umask(umask)
         try:
-            copy_file(source, target, PLAIN, nothing)
+            copy_file(place(source), target, PLAIN, nothing)
         finally:
             os.umask(before)
         assert stat.S_IMODE(target.stat().st_mode) == expected
@@ -116,7 +120,7 @@ class TestCopy:
     def test_attributes_are_kept_when_asked_for(self, source: Path, target: Path) -> None:
         source.chmod(0o751)
         os.utime(source, ns=(1, 1_500_000_000_123_456_789))
-        copy_file(source, target, Keeping(attributes=True), nothing)
+        copy_file(place(source), target, Keeping(attributes=True), nothing)
         assert target.stat().st_mtime_ns == 1_500_000_000_123_456_789
         assert stat.S_IMODE(target.stat().st_mode) == 0o751
 
@@ -128,13 +132,13 @@ class TestCopy:
                 file.write(b"more")
 
         with pytest.raises(SourceChangedError, match="changed while"):
-            copy_file(source, target, PLAIN, change)
+            copy_file(place(source), target, PLAIN, change)
         assert not target.exists()
         assert lone(target)
 
     def test_a_source_that_becomes_shorter_makes_no_copy(self, source: Path, target: Path) -> None:
         with pytest.raises(SourceChangedError):
-            copy_file(source, target, PLAIN, lambda _: os.truncate(source, 10))
+            copy_file(place(source), target, PLAIN, lambda _: os.truncate(source, 10))
         assert lone(target)
 
     def test_bytes_that_rot_on_the_way_make_no_copy(
@@ -145,7 +149,7 @@ class TestCopy:
             os, "pwrite", lambda file, data, at: written(file, bytes(len(data)), at)
         )
         with pytest.raises(IntegrityError, match="would not have the bytes"):
-            copy_file(source, target, PLAIN, nothing)
+            copy_file(place(source), target, PLAIN, nothing)
         assert lone(target)
 
     def test_a_full_device_leaves_what_was_there(
@@ -157,7 +161,7 @@ class TestCopy:
         target.write_bytes(b"old")
         monkeypatch.setattr(os, "pwrite", full)
         with pytest.raises(Error, match="No space left"):
-            copy_file(source, target, PLAIN, nothing)
+            copy_file(place(source), target, PLAIN, nothing)
         assert target.read_bytes() == b"old"
         assert lone(target)
 
@@ -166,16 +170,16 @@ class TestCopy:
     ) -> None:
         os.link(source, target)
         with pytest.raises(ConflictError, match="the same file"):
-            copy_file(source, target, PLAIN, nothing)
+            copy_file(place(source), target, PLAIN, nothing)
 
     def test_a_pipe_is_refused_at_once(self, tmp_path: Path, target: Path) -> None:
         os.mkfifo(tmp_path / "pipe")
         with pytest.raises(Error, match="named pipe"):
-            copy_file(tmp_path / "pipe", target, PLAIN, nothing)
+            copy_file(place(tmp_path / "pipe"), target, PLAIN, nothing)
 
     def test_a_source_that_is_gone_is_told_as_such(self, tmp_path: Path, target: Path) -> None:
         with pytest.raises(FileNotFoundError):
-            copy_file(tmp_path / "gone", target, PLAIN, nothing)
+            copy_file(place(tmp_path / "gone"), target, PLAIN, nothing)
 
 
 class TestMove:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ingot.client.journal import Identity, Journal
+from ingot.client.journal import Identity, Journal, JournalEntry
 from ingot.s3client.multipart import StartedUpload
 
 ONE: Identity = {"path": "a", "size_bytes": 1}
@@ -68,3 +68,14 @@ def test_old_entries_are_dropped(journal: Journal, tmp_path: Path) -> None:
     os.utime(old, (week_ago_s, week_ago_s))
     journal.prune()
     assert len(os.listdir(tmp_path / "state" / "uploads")) == 1
+
+
+def test_a_full_disk_costs_the_memory_and_not_the_upload() -> None:
+    descriptor = os.open("/dev/full", os.O_RDWR)
+    try:
+        entry = JournalEntry(descriptor, ONE)
+        entry.note(STARTED)
+        assert entry.recall() is None
+        entry.forget()
+    finally:
+        os.close(descriptor)

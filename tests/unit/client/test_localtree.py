@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingot.base.errors import Error, NotFoundError, UsageError
+from ingot.client.beneath import open_file
 from ingot.client.entries import Entry, Obstacle, Selection, Stamp
 from ingot.client.localtree import LocalTree
+from ingot.client.places import FilePlace
 
 SEGMENTS = st.sampled_from(["a", "a-b", "a.txt", "a!", "é", "\uffff", "\U00010000", "0", "a b"])
 
@@ -89,14 +91,14 @@ def test_an_unreadable_folder_is_a_failure_that_covers_what_is_below(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(tmp_path, "closed/x", "open/x")
-    scandir = os.scandir
+    real = os.open
 
-    def refuse(path: Path) -> object:
-        if path.name == "closed":
+    def refuse(path: Path | str, flags: int, **options: int) -> int:
+        if path == "closed":
             raise PermissionError(13, "Permission denied")
-        return scandir(path)
+        return real(path, flags, **options)
 
-    monkeypatch.setattr(os, "scandir", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     first, second = LocalTree(tmp_path).entries()
     assert Obstacle("closed/", "cannot be read: Permission denied", is_failure=True) == first
     assert second.name == "open/x"
@@ -175,10 +177,10 @@ def test_what_cannot_be_deleted_is_told(tmp_path: Path, monkeypatch: pytest.Monk
     fill(tmp_path, "a", "b")
     real = os.unlink
 
-    def refuse(path: Path) -> None:
-        if path.name == "a":
+    def refuse(path: str, *, dir_fd: int) -> None:
+        if path == "a":
             raise PermissionError(13, "Permission denied")
-        real(path)
+        real(path, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "unlink", refuse)
     failed = LocalTree(tmp_path).remove(["a", "b"])
@@ -186,3 +188,112 @@ def test_what_cannot_be_deleted_is_told(tmp_path: Path, monkeypatch: pytest.Monk
         error.message for error in failed.values()
     ]
     assert os.listdir(tmp_path) == ["a"]
+
+
+@pytest.fixture
+def swapped(tmp_path: Path) -> tuple[Path, Path]:
+    """A tree, and a folder outside of it with the same names and other contents."""
+    fill(tmp_path / "root", "a/1", "a/2", "b/1", "b/2")
+    fill(tmp_path / "outside", "1", "2", "3")
+    return tmp_path / "root", tmp_path / "outside"
+
+
+def swap(folder: Path, outside: Path) -> None:
+    folder.rename(folder.with_name("was"))
+    folder.symlink_to(outside)
+
+
+class TestFoldersThatBecomeLinks:
+    def test_a_walk_does_not_go_through_them(self, swapped: tuple[Path, Path]) -> None:
+        root, outside = swapped
+        entries = LocalTree(root).entries()
+        first = next(entries)
+        swap(root / "a", outside)
+        second = next(entries)
+        (root / "was").rename(root.parent / "was")
+        swap(root / "b", outside)
+        third = next(entries)
+        found = [item.stamp for item in (first, second) if isinstance(item, Entry)]
+        assert found == [Stamp.of(os.stat(root.parent / "was" / name)) for name in ("1", "2")]
+        assert Obstacle("b/", "cannot be read: Not a directory", is_failure=True) == third
+        assert list(entries) == []
+
+    def test_nothing_is_read_through_them(self, swapped: tuple[Path, Path]) -> None:
+        root, outside = swapped
+        place = LocalTree(root).place("a/1")
+        followed = LocalTree(root, follow_links=True).place("a/1")
+        assert isinstance(place, FilePlace)
+        assert isinstance(followed, FilePlace)
+        swap(root / "a", outside)
+        with pytest.raises(NotADirectoryError):
+            open_file(place)
+        os.close(open_file(followed))
+        link = root / "b" / "1"
+        link.unlink()
+        link.symlink_to(outside / "1")
+        with pytest.raises(OSError, match="symbolic links"):
+            open_file(FilePlace(root, "b/1", follows_links=False))
+
+    def test_nothing_is_deleted_through_them(self, swapped: tuple[Path, Path]) -> None:
+        root, outside = swapped
+        swap(root / "a", outside)
+        failed = LocalTree(root).remove(["a/1", "a/3", "b/1"])
+        assert failed.keys() == {"a/1", "a/3"}
+        assert sorted(os.listdir(outside)) == ["1", "2", "3"]
+        assert os.listdir(root / "b") == ["2"]
+
+    def test_what_is_behind_them_is_not_known_to_be_missing(
+        self, swapped: tuple[Path, Path]
+    ) -> None:
+        root, outside = swapped
+        tree = LocalTree(root)
+        assert tree.lacks("a/3")
+        swap(root / "a", outside)
+        assert not tree.lacks("a/9")
+        assert tree.lacks("b/9")
+
+
+def test_a_link_that_leads_in_circles_hides_nothing_else(tmp_path: Path) -> None:
+    fill(tmp_path, "a", "d/x")
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / "d" / "through-a-file").symlink_to("../a/x")
+    found = list(LocalTree(tmp_path, follow_links=True).entries())
+    assert [item.name for item in found] == ["a", "circle", "d/through-a-file", "d/x"]
+    assert [item.reason for item in found if isinstance(item, Obstacle)] == [
+        "is a symbolic link",
+        "is a symbolic link",
+    ]
+
+
+@pytest.mark.parametrize("name", ["../x", "/x", "a//b", "a/../../x", "", "n\0l", "k" * 300])
+def test_names_that_lead_elsewhere_are_no_names_here(tmp_path: Path, name: str) -> None:
+    root = tmp_path / "root"
+    fill(root, "a/b")
+    fill(tmp_path, "x")
+    tree = LocalTree(root)
+    if name:
+        assert names(tree, name) == []
+        assert tree.lacks(name)
+        assert tree.remove([name]).keys() == {name}
+    assert (tmp_path / "x").exists()
+
+
+def test_a_folder_that_is_closed_meanwhile_is_a_failure_not_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path, "a/b")
+    real = os.open
+
+    def refuse(path: Path | str, flags: int, **options: int) -> int:
+        if path == "a":
+            raise PermissionError(13, "Permission denied")
+        return real(path, flags, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    tree = LocalTree(tmp_path)
+    (item,) = tree.entries("a/b")
+    assert Obstacle("a/b", "cannot be read: Permission denied", is_failure=True) == item
+    (item,) = tree.entries("a")
+    assert Obstacle("a/", "cannot be read: Permission denied", is_failure=True) == item
+    with pytest.raises(Error, match="cannot look at"):
+        tree.lacks("a/b")

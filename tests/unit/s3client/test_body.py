@@ -69,10 +69,26 @@ def test_a_file_that_is_written_to(tmp_path: Path) -> None:
             list(source.body(ByteRange(0, 10), ignore).blocks())
 
 
+def test_a_file_that_is_written_to_and_looks_as_before(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"0123456789")
+    with FileSource(path) as source:
+        before = path.stat()
+        body = source.body(ByteRange(0, 10), ignore).blocks()
+        # A clock tick later, so that its ctime is another.
+        while path.stat().st_ctime_ns == before.st_ctime_ns:
+            path.write_bytes(b"9876543210")
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        with pytest.raises(SourceChangedError, match="changed"):
+            list(body)
+
+
 def test_what_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError):
         FileSource(tmp_path / "missing")
     with pytest.raises(Error, match="cannot be opened"):
         FileSource(tmp_path / ("x" * 300))
-    with FileSource(tmp_path) as folder, pytest.raises(Error, match="cannot be read"):
-        folder.read(0, 1)
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe"):
+        with pytest.raises(Error, match="is not a plain file"):
+            FileSource(path)

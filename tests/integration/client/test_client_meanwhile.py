@@ -1,0 +1,138 @@
+"""What changes, goes or is replaced while a command is at it: told as it is, and never left out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingot.client.comparison import Comparison
+from ingot.client.copier import Copier
+from ingot.s3client.transfer import Transfers
+
+
+@pytest.fixture
+def before(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let something happen right before, or after, each call of a method."""
+
+    def arrange(owner: type, name: str, act: Callable[[], object], *, after: bool = False) -> None:
+        real = getattr(owner, name)
+
+        def interfered(*arguments: Any, **options: Any) -> Any:
+            if not after:
+                act()
+            result = real(*arguments, **options)
+            if after:
+                act()
+            return result
+
+        monkeypatch.setattr(owner, name, interfered)
+
+    return arrange
+
+
+@pytest.mark.parametrize("verb", ["cp", "mv"])
+def test_a_file_that_was_named_and_is_gone_is_a_failure(
+    cli: Any, remote: Any, tmp_path: Path, before: Any, verb: str
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(name)
+    before(Copier, "copy", lambda: (tmp_path / "a").unlink(missing_ok=True))
+    both = cli(verb, "--max-workers", "1", "a", "b", f"{remote.address}/")
+    assert both.code == 3, both.err
+    assert "is gone" in both.err or "does not exist" in both.err
+    assert remote.objects() == {"b": b"b"}
+    (tmp_path / "a").write_text("a")
+    assert cli(verb, "a", f"{remote.address}/").code == 5
+
+
+@pytest.mark.parametrize("source", ["bucket", "folder"])
+def test_a_target_that_is_gone_when_it_is_compared_is_copied_again(
+    cli: Any, remote: Any, tmp_path: Path, before: Any, source: str
+) -> None:
+    target = tmp_path / "dst"
+    target.mkdir()
+    (target / "a").write_text("1")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "a").write_text("2")
+    remote.put("a", b"2")
+    before(Comparison, "is_same", lambda: (target / "a").unlink(missing_ok=True))
+    origin = remote.address if source == "bucket" else "src"
+    done = cli("mirror", "--overwrite", origin, "dst")
+    assert done.code == 0, done.err
+    assert (target / "a").read_text() == "2"
+
+
+def test_a_file_that_goes_once_it_is_stored_was_stored(
+    cli: Any, remote: Any, tmp_path: Path, before: Any
+) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "a").write_text("1")
+    before(Transfers, "upload_file", (tmp_path / "src" / "a").unlink, after=True)
+    done = cli("--json", "mirror", "src", remote.address)
+    assert done.code == 0
+    assert (done.documents()[-1]["copied"], done.documents()[-1]["skipped"]) == (1, 0)
+    assert remote.objects() == {"a": b"1"}
+
+
+def test_a_folder_that_becomes_a_file_takes_its_files_along(
+    cli: Any, remote: Any, tmp_path: Path, before: Any
+) -> None:
+    folder = tmp_path / "src" / "d"
+    folder.mkdir(parents=True)
+    (folder / "a").write_text("1")
+
+    def replace() -> None:
+        if folder.is_dir():
+            (folder / "a").unlink()
+            folder.rmdir()
+            folder.write_text("2")
+
+    before(Copier, "copy", replace)
+    done = cli("mirror", "src", remote.address)
+    assert done.code == 0, done.err
+    assert "vanished before it was read" in done.err
+    assert remote.objects() == {}
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe"])
+def test_what_takes_the_place_of_a_file_is_not_read(
+    cli: Any, remote: Any, tmp_path: Path, before: Any, kind: str
+) -> None:
+    (tmp_path / "secret").write_text("s")
+    path = tmp_path / "src" / "a"
+    path.parent.mkdir()
+    path.write_text("1")
+
+    def replace() -> None:
+        path.unlink()
+        if kind == "link":
+            path.symlink_to(tmp_path / "secret")
+        else:
+            os.mkfifo(path)
+
+    before(Copier, "copy", replace)
+    done = cli("mirror", "src", remote.address)
+    assert done.code == 1, done.err
+    assert remote.objects() == {}
+
+
+def test_a_move_keeps_a_file_that_was_rewritten_and_looks_as_before(
+    cli: Any, remote: Any, tmp_path: Path, before: Any
+) -> None:
+    path = tmp_path / "a"
+    path.write_text("1")
+    looks = path.stat()
+
+    def rewrite() -> None:
+        while path.stat().st_ctime_ns == looks.st_ctime_ns:
+            path.write_text("2")
+        os.utime(path, ns=(looks.st_atime_ns, looks.st_mtime_ns))
+
+    before(Copier, "copy", rewrite, after=True)
+    done = cli("mv", "a", f"{remote.address}/")
+    assert (done.code, "it stays" in done.err) == (6, True)
+    assert path.read_text() == "2"
