@@ -16,8 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import hypothesis
 import pytest
+
+from ingot.cli._fields import matching
+from ingot.cli.printer import Printer
 
 # The same examples at each run, so that a failure is of the change and not of the day;
 # `make test-all` looks for new ones. Nothing is timed: that would measure the machine's other work.
@@ -38,6 +42,23 @@ STOP_TIMEOUT_S = 30
 # inherited; the commands that tests interrupt must see it as on a terminal.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def documented_lines() -> Iterator[None]:
+    """Hold every line that a command prints with --json against its documentation."""
+    plain = Printer.data
+
+    def data(printer: Printer, document: dict[str, Any], text: str | None) -> None:
+        context = click.get_current_context(silent=True)
+        if printer.as_json and context is not None:
+            command = context.command_path.partition(" ")[2]
+            assert matching(command, document), f"{command} prints what is not documented"
+        plain(printer, document, text)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Printer, "data", data)
+        yield
 
 
 @dataclass

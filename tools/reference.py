@@ -146,7 +146,7 @@ def exit_codes() -> str:
             "",
             "Every command ends with one of these. With `--json` an error is one JSON object on",
             "standard error whose `error.slug` is the word in the second column (a more precise",
-            "word where a part of Ingot has one).",
+            "word where a part of Ingot has one); see [JSON output](json.md).",
             "",
             "| code | slug | meaning |",
             "|---|---|---|",
@@ -159,11 +159,77 @@ def exit_codes() -> str:
     )
 
 
+def json_output() -> str:
+    """Return the page of the lines that `--json` prints."""
+    from ingot.cli._fields import ROWS, fields_of
+
+    lines, raw = [], []
+    for row in ROWS:
+        names = ", ".join(f"`{name}`" for name in row.commands)
+        if row.raw:
+            raw.append(f"| {names} | {row.raw} |")
+            continue
+        fields = []
+        for field in fields_of(row):
+            meaning = f" ({field.meaning})" if field.meaning else ""
+            fields.append(f"`{field.name}`{'?' if field.optional else ''}{meaning}")
+        lines.append(f"| {names} | {row.line} | {', '.join(fields)} |")
+    return "\n".join(
+        [
+            "# JSON output",
+            "",
+            _GENERATED,
+            "",
+            "Every command takes `--json`, before or after the verb. Standard output then holds",
+            "one JSON object a line, in UTF-8, each as soon as it is known, and nothing else.",
+            "Fields that mc has keep its names. A new version may add fields and kinds of lines;",
+            "it does not rename fields, take them away, or give them another type.",
+            "",
+            "Every line has `status`, `success` unless the table says other. Addresses are written",
+            "as on the command line, `ALIAS/BUCKET/KEY`, times as in RFC 3339 in UTC. A name that",
+            "is not UTF-8 stands with its odd bytes as `\\udc80` to `\\udcff`.",
+            "",
+            "## Errors, warnings and notes",
+            "",
+            "They are JSON objects, too, one a line, on standard error:",
+            "",
+            "| `status` | fields |",
+            "|---|---|",
+            "| `error` | `error`: `type` (`error`), `slug`, `message`, `hint`?, `cause` |",
+            "| `warning` | `message` |",
+            "| `info` | `message` |",
+            "",
+            "`slug` is a word for the kind of error ([exit codes](exit-codes.md)), `hint` what",
+            "can be done. `cause` holds a `message` and an `error`: what lies beneath. Of what a",
+            "service refused, `cause.error` has the elements of its answer: `Code`, `Message`,",
+            "`RequestID`, `BucketName` and others. `--quiet` leaves `info` out. The last error is",
+            "the one that the exit code belongs to. A server's log is no part of this: it has",
+            "`--json-log`.",
+            "",
+            "## Lines",
+            "",
+            "A field with `?` is left out where there is nothing to say.",
+            "",
+            "| commands | line | fields |",
+            "|---|---|---|",
+            *lines,
+            "",
+            "## Where it is not lines of JSON",
+            "",
+            "| commands | standard output |",
+            "|---|---|",
+            *raw,
+            "",
+        ]
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "s3-compatibility.md": s3_compatibility,
     "admin-api.md": admin_api,
     "server.md": server_settings,
     "exit-codes.md": exit_codes,
+    "json.md": json_output,
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class Error(Exception):
@@ -20,6 +20,13 @@ class Error(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+    def cause(self) -> dict[str, Any]:
+        """Return what lies beneath, as mc's JSON has it: a `message` and an `error` of fields."""
+        beneath = self.__cause__
+        if isinstance(beneath, Error):
+            return beneath.cause()
+        return {"message": str(beneath or "") or self.message, "error": {}}
 
 
 class UsageError(Error):

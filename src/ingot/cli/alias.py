@@ -115,8 +115,9 @@ def set_(
         from ingot.client.probe import verify
 
         verify(made)
-    AliasBook.default().put(made)
-    printer.data(_document(made), f"added {name} ({endpoint})")
+    book = AliasBook.default()
+    book.put(made)
+    printer.data({**_document(made), "src": str(book.path)}, f"added {name} ({endpoint})")
 
 
 @alias.command("list")
@@ -231,9 +232,11 @@ def _as_ours(first: str, others: tuple[str, ...]) -> tuple[str, tuple[str, ...]]
 def _store(printer: Printer, made: Sequence[Alias], *, overwrite: bool) -> None:
     from ingot.client.aliases import AliasBook
 
-    AliasBook.default().put_all(made, replace=overwrite)
+    book = AliasBook.default()
+    book.put_all(made, replace=overwrite)
     for one in made:
-        printer.data(_document(one), f"added {one.name} ({one.url})")
+        document = {**_document(one), "src": str(book.path)}
+        printer.data(document, f"added {one.name} ({one.url})")
     if not made:
         printer.note("there was no alias to import")
 
@@ -246,6 +249,6 @@ def _document(one: Alias) -> dict[str, object]:
         "accessKey": one.access_key,
         "secretKey": "****" if one.secret_key.reveal() else "",
         "api": "S3v4",
-        "path": one.addressing,
+        "path": {"path": "on", "virtual": "off"}.get(one.addressing, one.addressing),
         "src": one.origin,
     }

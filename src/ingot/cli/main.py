@@ -107,7 +107,8 @@ def ingot(ctx: click.Context, /, *, as_json: bool, quiet: bool, no_progress: boo
       ingot mirror --watch ./photos local/photos
       ingot build store.yml && ingot run store
     """
-    ctx.obj = Printer(as_json=as_json, quiet=quiet, no_progress=no_progress)
+    printer = ctx.ensure_object(Printer)
+    printer.as_json, printer.quiet, printer.no_progress = as_json, quiet, no_progress
 
 
 def main() -> NoReturn:
@@ -120,11 +121,12 @@ def main() -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Run one command line in this process and return its exit code."""
-    as_json = _wants_json(arguments)
+    printer = Printer()
     try:
-        result: Any = ingot.main(arguments, prog_name="ingot", standalone_mode=False)
+        result: Any = ingot.main(arguments, prog_name="ingot", standalone_mode=False, obj=printer)
     except Error as error:
-        print_error(error, as_json=as_json)
+        # A `--json` may also be a word of a command that `ingot exec` runs in a machine.
+        print_error(error, as_json=printer.as_json)
         return error.exit_code
     except click.exceptions.Exit as leave:
         return leave.exit_code
@@ -133,7 +135,7 @@ def run(arguments: list[str]) -> int:
     except _TerminatedError:
         return 143
     except click.ClickException as error:
-        return _usage_error(error, as_json=as_json)
+        return _usage_error(error, as_json=printer.as_json or _wants_json(arguments))
     return result if isinstance(result, int) else 0
 
 

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
@@ -38,8 +38,7 @@ class Printer:
     def data(self, document: dict[str, Any], text: str | None) -> None:
         """Print one result: `document` in JSON mode (status `success` by default), else `text`."""
         if self.as_json:
-            line = json.dumps({"status": "success", **document}, ensure_ascii=False, default=str)
-            sys.stdout.write(line + "\n")
+            sys.stdout.write(_line({"status": "success", **document}, sys.stdout))
         elif text is not None:
             sys.stdout.write(text + "\n")
         sys.stdout.flush()
@@ -47,12 +46,18 @@ class Printer:
     def note(self, text: str) -> None:
         """Say something that is no result, on stderr; silent with --quiet."""
         if not self.quiet:
-            sys.stderr.write(text + "\n")
-            sys.stderr.flush()
+            self._aside("info", text, text)
 
     def warning(self, text: str) -> None:
         """Say what may surprise the user, on stderr, always."""
-        sys.stderr.write(f"warning: {_visible_lines(text)}\n")
+        self._aside("warning", text, f"warning: {_visible_lines(text)}")
+
+    def _aside(self, status: str, message: str, text: str) -> None:
+        # Errors of the JSON mode are there, too: who reads lines must find nothing else.
+        if self.as_json:
+            sys.stderr.write(_line({"status": status, "message": message.strip()}, sys.stderr))
+        else:
+            sys.stderr.write(text + "\n")
         sys.stderr.flush()
 
     def failure(self, error: Error) -> None:
@@ -117,20 +122,29 @@ def visible(name: str) -> str:
 
 
 def print_error(error: Error, *, as_json: bool) -> None:
-    """Write `error: …` and `hint: …` to stderr; in JSON mode one object with the slug."""
+    """Write `error: …` and `hint: …` to stderr; in JSON mode one object with slug and cause."""
     if as_json:
-        document: dict[str, Any] = {
-            "status": "error",
-            "error": {"type": "error", "slug": error.slug, "message": error.message},
-        }
+        told: dict[str, Any] = {"type": "error", "slug": error.slug, "message": error.message}
         if error.hint:
-            document["error"]["hint"] = error.hint
-        sys.stderr.write(json.dumps(document, ensure_ascii=False) + "\n")
+            told["hint"] = error.hint
+        told["cause"] = error.cause()
+        sys.stderr.write(_line({"status": "error", "error": told}, sys.stderr))
     else:
         sys.stderr.write(f"error: {_visible_lines(error.message)}\n")
         if error.hint:
             sys.stderr.write(f"hint: {_visible_lines(error.hint)}\n")
     sys.stderr.flush()
+
+
+def _line(document: dict[str, Any], stream: TextIO) -> str:
+    """Return a document as a line of JSON that the stream takes, whatever names are in it."""
+    line = json.dumps(document, ensure_ascii=False, default=str)
+    try:
+        line.encode(stream.encoding or "utf-8")
+    except UnicodeEncodeError:
+        # A file's name need not be UTF-8: its odd bytes are escaped, and come back when read.
+        line = json.dumps(document, default=str)
+    return line + "\n"
 
 
 def _visible_lines(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,9 +30,12 @@ def validate(printer: Printer, *, files: tuple[Path, ...], merge: bool, schema: 
       ingot validate --schema > appliance.schema.json
     """
     if schema:
+        import json
+
         from ingot.appliance.schema import render_schema
 
-        sys.stdout.write(render_schema().decode())
+        text = render_schema().decode()
+        printer.data({"schema": json.loads(text)}, text.removesuffix("\n"))
         return
     wanted = files or (only_file(Path(), "validate"),)
     groups = [wanted] if merge else [(path,) for path in wanted]

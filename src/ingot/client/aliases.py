@@ -142,6 +142,11 @@ class AliasBook:
             return f"did you mean {near!r}? 'ingot alias list' shows them all"
         return f"add it with 'ingot alias set {name} URL'"
 
+    @property
+    def path(self) -> Path:
+        """Where aliases are stored."""
+        return self._path
+
     def put(self, alias: Alias) -> None:
         """Store `alias` in our file, durably; replaces one of the same name."""
         self.put_all([alias], replace=True)

@@ -15,18 +15,18 @@ from ingot.s3client.errors import (
 
 
 def bucket_facts(client: S3Client, bucket: str) -> dict[str, Any]:
-    """Return what is set, by names; what is not, or not told, is left out.
+    """Return what is set, by mc's names where it has them; what is not, or not told, is left out.
 
     Raises:
         ServiceError: the service failed.
         NetworkError: it went away, or cannot be understood.
     """
     questions: tuple[tuple[str, Callable[[], Any]], ...] = (
-        ("region", lambda: client.get_bucket_location(bucket)),
-        ("versioning", lambda: client.get_bucket_versioning(bucket)),
-        ("objectLock", lambda: _lock(client, bucket)),
-        ("encryption", lambda: client.get_bucket_encryption(bucket).algorithm),
-        ("anonymous", lambda: access(parse_policy(client.get_bucket_policy(bucket)), bucket, "")),
+        ("location", lambda: client.get_bucket_location(bucket)),
+        ("Versioning", lambda: _set("status", client.get_bucket_versioning(bucket))),
+        ("ObjectLock", lambda: _lock(client, bucket)),
+        ("Encryption", lambda: _set("algorithm", client.get_bucket_encryption(bucket).algorithm)),
+        ("Policy", lambda: _set("type", _access(client, bucket))),
         ("ilmRules", lambda: len(client.get_bucket_lifecycle_configuration(bucket))),
         ("corsRules", lambda: len(client.get_bucket_cors(bucket))),
         (
@@ -47,12 +47,20 @@ def bucket_facts(client: S3Client, bucket: str) -> dict[str, Any]:
     return facts
 
 
-def _lock(client: S3Client, bucket: str) -> str | None:
+def _set(name: str, value: str | None) -> dict[str, str]:
+    return {name: value} if value else {}
+
+
+def _access(client: S3Client, bucket: str) -> str:
+    return access(parse_policy(client.get_bucket_policy(bucket)), bucket, "")
+
+
+def _lock(client: S3Client, bucket: str) -> dict[str, str]:
     found = client.get_object_lock_configuration(bucket)
     if not found.enabled:
-        return None
+        return {}
     default = found.default
     if default is None:
-        return "Enabled"
-    length = f"{default.days}d" if default.days is not None else f"{default.years}y"
-    return f"Enabled, {default.mode} {length}"
+        return {"enabled": "Enabled"}
+    validity = f"{default.days}DAYS" if default.days is not None else f"{default.years}YEARS"
+    return {"enabled": "Enabled", "mode": default.mode, "validity": validity}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ingot.base.errors import (
     ConflictError,
@@ -28,6 +28,7 @@ class ServiceError(Error):
         code: the S3 code, `NoSuchKey`.
         status: the HTTP status.
         request_id: what the service's log calls the request; empty if it did not say.
+        said: the service's own words.
         fields: further elements of the error document.
         is_repeated: whether the request was sent before, the answer to that lost: what the service
             says now may then be what the first attempt did.
@@ -36,8 +37,14 @@ class ServiceError(Error):
     code: str
     status: int
     request_id: str
+    said: str
     fields: dict[str, str]
     is_repeated: bool = False
+
+    def cause(self) -> dict[str, Any]:
+        """Return the service's own error."""
+        named = {"Code": self.code, "Message": self.said, "RequestID": self.request_id}
+        return {"message": self.said, "error": {**self.fields, **named}}
 
 
 class ServiceDeniedError(ServiceError, DeniedError):
@@ -158,6 +165,7 @@ def service_error(document: ErrorDocument, status: int, subject: str) -> Service
     made.code = document.code
     made.status = status
     made.request_id = document.request_id
+    made.said = document.message
     made.fields = dict(document.fields)
     return made
 

@@ -44,6 +44,8 @@ _MASKS = (
     (r'("version(Id|ID)": ?")[\w.-]{16,}', r"\1<version>"),
     (r"\([0-9a-f]{32}\)", "(<version>)"),
     (r"[0-9.]+ [KMG]?i?B/s", "<rate>"),
+    (r'("(RequestID|HostId)": ")[^"]*"', r'\1<id>"'),
+    (r"\b[0-9a-f]{20}\b", "<rule>"),
     (r"X-Amz-(Date|Signature|Credential)=[^&\s\"]+", r"X-Amz-\1=<signed>"),
 )
 

@@ -24,7 +24,9 @@ def test_changes_are_printed_until_it_is_ended(
     remote.delete("in/old.jpg")
     watching.wait_for_text("ObjectRemoved")
     assert watching.stop(signal.SIGINT) == 130
-    events = [json.loads(row)["events"] for row in watching.log().splitlines() if row[:1] == "{"]
+    lines = [json.loads(row) for row in watching.log().splitlines() if row]
+    assert {line["status"] for line in lines if "events" not in line} == {"info"}
+    events = [line["events"] for line in lines if "events" in line]
     assert [(event["type"], event["path"], event["size"]) for event in events] == [
         ("s3:ObjectCreated:Put", f"{remote.address}/in/new.jpg", 5),
         ("s3:ObjectRemoved:Delete", f"{remote.address}/in/old.jpg", 0),

@@ -30,6 +30,7 @@ class TestTag:
         assert document == {
             "status": "success",
             "name": address,
+            "url": address,
             "tagset": {"kind": "cat", "note": "a&b"},
         }
         assert cli("tag", "remove", address).code == 0

@@ -25,7 +25,7 @@ OTHERS = {
 
 def lines(host: Any, *words: Any, code: int = 0) -> list[dict[str, Any]]:
     """Return what a command prints: results on standard output, an error on the other."""
-    result = host.ingot(*words, "--json", code=code)
+    result = host.ingot("--json", *words, code=code)
     told = [json.loads(line) for line in result.stdout.splitlines()]
     assert all(line["status"] == "success" for line in told)
     if code:

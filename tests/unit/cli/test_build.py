@@ -1,5 +1,6 @@
 """`ingot build`: which file it takes, what its options refuse."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -73,8 +74,10 @@ def test_what_has_no_effect_is_said_whatever_the_output(folder: Path) -> None:
     (folder / "a.yml").write_text("trust: {org: [linuxkit]}\nfiles: [{path: tmp/x, contents: y}]\n")
     result = CliRunner().invoke(ingot, ["build", "a.yml", "--format", "tar", "--json", "--quiet"])
     assert result.exit_code == 0, result.output
-    assert "warning: a.yml:1:8: trust: signatures of linuxkit are not checked" in result.stderr
-    assert "warning: files: /tmp/x will not be there" in result.stderr
+    first, second = [json.loads(line) for line in result.stderr.splitlines()]
+    assert first["status"] == "warning"
+    assert first["message"].startswith("a.yml:1:8: trust: signatures of linuxkit are not checked")
+    assert second["message"].startswith("files: /tmp/x will not be there")
 
 
 def test_the_file_s_own_formats_are_built_unless_others_are_named(folder: Path) -> None:

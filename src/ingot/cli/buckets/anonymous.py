@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ingot.client.publicaccess import Policy
     from ingot.s3client.client import S3Client
 
+# What mc's list calls them.
+_ALLOWED = {"download": "readonly", "upload": "writeonly", "public": "readwrite"}
 _PERMISSIONS = ["private", "download", "upload", "public", "none"]
 
 
@@ -106,9 +108,10 @@ def get(printer: Printer, *, target: str) -> None:
     from ingot.client.publicaccess import access
 
     with _opened(target) as (client, address):
-        word = access(_policy(client, address), address.bucket, address.key)
+        policy = _policy(client, address)
+        word = access(policy, address.bucket, address.key)
         printer.data(
-            {"operation": "get", "bucket": str(address), "permission": word},
+            {"operation": "get", "bucket": str(address), "permission": word, "anonymous": policy},
             f"{visible(str(address))} is {word}",
         )
 
@@ -125,12 +128,14 @@ def get_json(printer: Printer, *, target: str) -> None:
     """
     import json
 
-    from ingot.client.publicaccess import parse_policy
+    from ingot.client.publicaccess import access, parse_policy
 
     with _opened(target, bucket_only=True) as (client, address):
         policy = parse_policy(client.get_bucket_policy(address.bucket))
         text = json.dumps(policy, indent=2, ensure_ascii=False)
-        printer.data({"operation": "get-json", "bucket": str(address), "permission": policy}, text)
+        word = access(policy, address.bucket, "")
+        document = {"operation": "get-json", "bucket": str(address), "permission": word}
+        printer.data({**document, "anonymous": policy}, text)
 
 
 @anonymous.command("list")
@@ -149,6 +154,7 @@ def list_(printer: Printer, *, target: str) -> None:
         for prefix, word in prefixes(_policy(client, address), address.bucket).items():
             found = f"{address}/{prefix}*"
             document = {"operation": "list", "bucket": found, "permission": word}
+            document |= {"resource": f"{address.bucket}/{prefix}*", "allow": _ALLOWED[word]}
             printer.data(document, f"{visible(found)} is {word}")
 
 

@@ -125,7 +125,8 @@ def ls(printer: Printer, *, target: str, expiry: bool, transition: bool) -> None
             rules = [
                 one for one in rules if (expiry and expires(one)) or (transition and moves(one))
             ]
-        document = {"target": str(address), "config": LIFECYCLE.to_json(lifecycle.render(rules))}
+        config = {"Rules": [], **LIFECYCLE.to_json(lifecycle.render(rules))}
+        document = {"target": str(address), "config": config}
         rows = [
             (
                 one.id or "-",
@@ -164,7 +165,8 @@ def rm(printer: Printer, *, target: str, rule_id: str | None, every: bool, force
         else:
             client.delete_bucket_lifecycle(address.bucket)
         what = "all rules" if rule_id is None else f"rule {rule_id}"
-        printer.data({"target": str(address), "id": rule_id or ""}, f"removed {what}")
+        document = {"target": str(address), "id": rule_id or "", "all": every}
+        printer.data(document, f"removed {what}")
 
     on_buckets(printer, [target], change)
 

@@ -72,7 +72,8 @@ def set_(
 
         def put_default(client: S3Client, address: RemoteAddress) -> None:
             client.put_object_lock_configuration(address.bucket, configuration)
-            document = {"op": "set", "urlpath": str(address), "mode": mode, "validity": str(time)}
+            document = {"op": "set", "urlpath": str(address), "enabled": "Enabled"}
+            document |= {"mode": mode, "validity": str(time)}
             printer.data(document, f"new objects of {address} stay {validity} ({mode})")
 
         on_buckets(printer, [target], put_default)
@@ -116,7 +117,7 @@ def clear(printer: Printer, *, target: str, default: bool, bypass: bool, **which
 
         def clear_default(client: S3Client, address: RemoteAddress) -> None:
             client.put_object_lock_configuration(address.bucket, LockConfiguration())
-            document = {"op": "clear", "urlpath": str(address)}
+            document = {"op": "clear", "urlpath": str(address), "enabled": "Enabled"}
             printer.data(document, f"new objects of {address} may be removed")
 
         on_buckets(printer, [target], clear_default)

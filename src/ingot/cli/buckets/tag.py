@@ -85,7 +85,10 @@ def list_(printer: Printer, *, target: str, **which: Any) -> None:
         else:
             found = unless_absent(lambda: client.get_bucket_tagging(bucket), "NoSuchTagSet")
             tags = found or {}
-        printer.data({**_document(item), "tagset": tags}, table(str(item), sorted(tags.items())))
+        printer.data(
+            {**_document(item), "url": str(item.address), "tagset": tags},
+            table(str(item), sorted(tags.items())),
+        )
 
     _on(printer, target, which, show)
 

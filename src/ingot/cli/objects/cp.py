@@ -210,10 +210,11 @@ def _copy_stream(
     if isinstance(target, RemoteAddress):
         if not target.bucket or target.names_folder:
             raise UsageError(f"{target} is no object to write the input to", hint=hint)
+        size_bytes = 0
         if not dry_run:
             client = connections.client(target.alias)
             size_bytes = write_object(client, target, sys.stdin.buffer, given.for_name(target.key))
-            reporter.tell(Copied("-", str(target), size_bytes))
+        reporter.tell(Copied("-", str(target), size_bytes))
         return
     if not isinstance(source, RemoteAddress) or not source.key or not target.is_stream:
         raise UsageError(f"{source} and {target} cannot be copied as a stream", hint=hint)

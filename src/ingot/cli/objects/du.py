@@ -76,7 +76,12 @@ def du(
                 where = f"{str(address).rstrip('/')}/{found.path}".rstrip("/")
                 noun = "object" if found.objects == 1 else "objects"
                 printer.data(
-                    {"prefix": where, "size": found.size_bytes, "objects": found.objects},
+                    {
+                        "prefix": where,
+                        "size": found.size_bytes,
+                        "objects": found.objects,
+                        "isVersions": versions,
+                    },
                     f"{format_size(found.size_bytes):>10}  {found.objects} {noun}"
                     f"  {visible(where)}",
                 )

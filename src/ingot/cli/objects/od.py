@@ -65,6 +65,7 @@ def od(printer: Printer, *, words: tuple[str, ...]) -> None:
                 )
         elapsed_s = max(time.monotonic() - began_s, 1e-9)
     document = {
+        "type": "FStoS3" if isinstance(source, LocalAddress) else "S3toFS",
         "source": str(source),
         "target": str(target),
         "partSize": portion.part_bytes,

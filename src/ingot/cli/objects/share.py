@@ -84,7 +84,7 @@ def download(
         url = connections.client(address.alias).presigned_url(
             "GET", address.bucket, address.key, expires_s=expires_s, query=query
         )
-        shown.tell(address, url, {})
+        shown.tell(address, url, _plain(url))
 
     with Connections() as connections:
 
@@ -199,6 +199,8 @@ def list_(printer: Printer, *, kind: str) -> None:
     for one in ShareBook.default().valid(kind, now_ns):
         left_ns = one.expires_ns - now_ns
         document = {"key": one.address, "share": one.text, "timeLeft": left_ns}
+        if kind == "download":
+            document |= _plain(one.text)
         left = format_duration(left_ns / _NS_PER_S)
         printer.data(document, f"{visible(one.address)} (good for {left})\n  {one.text}")
 
@@ -234,6 +236,11 @@ class _Shown:
             ShareBook.default().add(self._made, SystemClock().now_ns())
         except Error as error:
             self._printer.warning(f"the links are good but not listed: {error.message}")
+
+
+def _plain(link: str) -> dict[str, str]:
+    """Return the object's own URL, which is no good without what signs it."""
+    return {"url": link.partition("?")[0]}
 
 
 def _expires_s(expire: str) -> int:

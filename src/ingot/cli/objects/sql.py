@@ -72,7 +72,9 @@ def sql(
     from ingot.client.querying import compression_of, input_of, output_of
     from ingot.s3.documents.select import SelectRequest
 
-    if printer.as_json and csv_output is None and json_output is None:
+    if printer.as_json and csv_output is not None:
+        raise UsageError("--csv-output and --json exclude each other")
+    if printer.as_json and json_output is None:
         json_output = ""
     book = AliasBook.default()
     # What cannot be understood is told before anything is asked.

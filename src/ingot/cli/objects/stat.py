@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from ingot.s3client.client import S3Client
 
 
+# What is said of buckets, for people.
+_WORDS = {
+    "location": "region",
+    "Versioning": "versioning",
+    "ObjectLock": "objectLock",
+    "Encryption": "encryption",
+    "Policy": "anonymous",
+}
+
+
 @click.command()
 @click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
 @version_options
@@ -65,10 +75,11 @@ def stat(printer: Printer, *, targets: tuple[str, ...], no_list: bool, **which: 
 
 def _show(printer: Printer, document: dict[str, Any]) -> None:
     rows = [
-        (name, value)
+        (_WORDS.get(name, name), ", ".join(value.values()) if isinstance(value, dict) else value)
         for name, value in document.items()
-        if name not in {"name", "metadata", "tagset"}
+        if name not in {"name", "checksum", "metadata", "tagset"}
     ]
+    rows += [("checksum", f"{word}:{sum_}") for word, sum_ in document.get("checksum", {}).items()]
     rows += document.get("metadata", {}).items()
     rows += [(f"tag {name}", value) for name, value in document.get("tagset", {}).items()]
     lines = [("name", document["name"]), *((name, str(value)) for name, value in rows)]
@@ -112,7 +123,7 @@ def _object_document(
         "storageClass": info.storage_class,
     }
     if info.checksum is not None:
-        document["checksum"] = f"{info.checksum.algorithm}:{info.checksum.value}"
+        document["checksum"] = {info.checksum.algorithm: info.checksum.value}
     if info.version_id is not None:
         document["versionID"] = info.version_id
     document["metadata"] = {
