@@ -119,7 +119,8 @@ class _Reader:
     def read(self, data: bytes) -> Element:
         try:
             self._parser.Parse(data, True)
-        except expat.ExpatError as error:
+        except (expat.ExpatError, LookupError, ValueError) as error:
+            # The latter two: an encoding that Python does not have, or expat cannot use.
             raise S3Error("MalformedXML") from error
         return self._top.children[0]
 

@@ -143,10 +143,7 @@ class FileSource:
         """
         pieces = []
         while size_bytes:
-            try:
-                piece = os.pread(self._descriptor, size_bytes, offset)
-            except OSError as error:
-                raise Error(f"{self._path} cannot be read: {error.strerror}") from error
+            piece = self._read_some(offset, size_bytes)
             if not piece:
                 raise SourceChangedError(f"{self._path} became shorter while it was read")
             pieces.append(piece)
@@ -154,14 +151,24 @@ class FileSource:
             size_bytes -= len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
+    def _read_some(self, offset: int, size_bytes: int) -> bytes:
+        try:
+            return os.pread(self._descriptor, size_bytes, offset)
+        except OSError as error:
+            raise Error(f"{self._path} cannot be read: {error.strerror}") from error
+
     def check_unchanged(self) -> None:
         """Compare size and times with those at the opening.
 
         Raises:
-            SourceChangedError: somebody wrote to the file.
+            SourceChangedError: somebody wrote to the file, or it has more than its size.
+            Error: it cannot be read.
         """
         if _looks(os.fstat(self._descriptor)) != _looks(self._opened):
             raise SourceChangedError(f"{self._path} changed while it was read")
+        # Some files, as those of /proc, say that they are empty and are not.
+        if self._read_some(self._opened.st_size, 1):
+            raise SourceChangedError(f"{self._path} has more bytes than its size says")
 
     def close(self) -> None:
         """Close the file."""
@@ -213,6 +220,8 @@ class _FileBody:
     def blocks(self) -> Iterator[bytes]:
         self._reported.restart()
         offset, end = self._part.start, self._part.start + self._part.length
+        if offset == end:
+            self._source.check_unchanged()
         while offset < end:
             block = self._source.read(offset, min(ENCODED_CHUNK_BYTES, end - offset))
             offset += len(block)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,7 +31,12 @@ from ingot.transport.options import TransportOptions
 if TYPE_CHECKING:
     import ssl
 
+# What is worth waiting for, to keep a connection.
 _DRAIN_BYTES_MAX = 64 * KIB
+# Over all hosts: descriptors are few, and with buckets in their names hosts are many.
+IDLE_MAX = 256
+# Routers on the way forget about as soon, and say nothing to who goes on.
+IDLE_S = 60.0
 
 Origin = tuple[str, str, int]
 Body = bytes | Callable[[], Iterable[bytes]]
@@ -105,8 +111,7 @@ class DirectAnswer:
         remaining = self._body.remaining
         if remaining is not None and remaining <= _DRAIN_BYTES_MAX:
             try:
-                for _ in self._body.pieces(_DRAIN_BYTES_MAX):
-                    pass
+                self._body.drain()
             except (OSError, ProtocolError):
                 self._end()
                 return
@@ -138,13 +143,23 @@ class DirectPool:
     Args:
         options: see there.
         context: makes the TLS context, when it is first needed.
+        monotonic_s: tells the time.
     """
 
-    def __init__(self, options: TransportOptions, context: Callable[[], ssl.SSLContext]) -> None:
+    def __init__(
+        self,
+        options: TransportOptions,
+        context: Callable[[], ssl.SSLContext],
+        *,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._options = options
         self._context = context
+        self._monotonic_s = monotonic_s
         self._lock = threading.Lock()
-        self._idle: dict[Origin, list[Connection]] = {}
+        # By host, the one used last at the end; each with since when, the newest last.
+        self._idle: dict[Origin, list[tuple[Connection, float]]] = {}
+        self._idle_count = 0
         self._is_closed = False
 
     def send(self, request: Outgoing) -> DirectAnswer:
@@ -176,8 +191,9 @@ class DirectPool:
         """Close every connection that is idle; those in use close when they are given back."""
         with self._lock:
             self._is_closed = True
-            idle = [connection for kept in self._idle.values() for connection in kept]
+            idle = [connection for kept in self._idle.values() for connection, _ in kept]
             self._idle.clear()
+            self._idle_count = 0
         for connection in idle:
             connection.close()
 
@@ -215,23 +231,38 @@ class DirectPool:
                 idle = self._idle.get(origin)
                 if not idle:
                     return None
-                connection = idle.pop()
-            if not connection.is_dropped():
+                connection, since_s = idle.pop()
+                self._idle_count -= 1
+            if self._monotonic_s() - since_s < IDLE_S and not connection.is_dropped():
                 return connection
             connection.close()
 
     def _keep(self, origin: Origin, connection: Connection) -> None:
+        superfluous: Connection | None = connection
         with self._lock:
-            idle = self._idle.setdefault(origin, [])
+            idle = self._idle.pop(origin, [])
             if (
                 connection.is_reusable
                 and not connection.has_rest
                 and not self._is_closed
                 and len(idle) < self._options.connections_max
             ):
-                idle.append(connection)
-                return
-        connection.close()
+                idle.append((connection, self._monotonic_s()))
+                self._idle[origin] = idle
+                superfluous = self._oldest() if self._idle_count == IDLE_MAX else None
+                self._idle_count += superfluous is None
+            elif idle:
+                self._idle[origin] = idle
+        if superfluous is not None:
+            superfluous.close()
+
+    def _oldest(self) -> Connection:
+        """Take the one that is least likely to be asked for."""
+        origin, idle = next((origin, idle) for origin, idle in self._idle.items() if idle)
+        connection, _ = idle.pop(0)
+        if not idle:
+            del self._idle[origin]
+        return connection
 
     def _dialled(self, origin: Origin) -> Connection:
         scheme, host, port = origin

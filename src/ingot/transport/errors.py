@@ -34,6 +34,14 @@ def unreachable(authority: str, error: Exception) -> NetworkError:
     )
 
 
+def proxy_unreached(authority: str, reason: object) -> UnreachedError:
+    """The proxy is not there, or lets nobody through to the peer."""
+    return UnreachedError(
+        f"{authority} cannot be reached through the proxy: {reason}",
+        hint="check HTTP_PROXY and HTTPS_PROXY, or list the host in NO_PROXY",
+    )
+
+
 def timed_out(authority: str) -> NetworkError:
     """Nothing came for too long."""
     return SilentError(f"{authority} did not answer in time")

@@ -24,6 +24,8 @@ _READ_BYTES = 64 * KIB
 _FILL_BYTES_MAX = 256 * KIB
 # A body up to this size is copied behind the head, to leave with it.
 _JOINED_BYTES_MAX = 64 * KIB
+# A rest that nobody wants is not waited for, as by who was interrupted for the peer's silence.
+_DRAIN_S_MAX = 0.5
 _CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,16}")
 _BODILESS_STATUSES = frozenset({204, 304})
 
@@ -49,21 +51,29 @@ class Connection:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # TLS gives no more than one of its records at a time, and takes no flags.
         self._fill = 0
-        if type(sock) is not socket.socket:
-            sock.settimeout(timeout_s)
-        else:
+        self._is_plain = type(sock) is socket.socket
+        self._timeout_s = timeout_s
+        if self._is_plain:
             # The kernel keeps the time: with Python's own, each call is two.
             sock.settimeout(None)
-            limit = struct.pack("ll", int(timeout_s), int(timeout_s % 1 * 1e6))
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
             # A buffer is filled before it is handed over: fewer calls for a large body.
             self._fill = socket.MSG_WAITALL
+        self.wait_for()
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
         self._rest = b""
         self._is_used = False
         self.is_reusable = True
+
+    def wait_for(self, timeout_s: float | None = None) -> None:
+        """Set how long the peer may be silent; None for what it was made with."""
+        limit_s = self._timeout_s if timeout_s is None else timeout_s
+        if not self._is_plain:
+            self._socket.settimeout(limit_s)
+            return
+        limit = struct.pack("ll", int(limit_s), int(limit_s % 1 * 1e6))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
 
     def is_dropped(self) -> bool:
         """Tell whether the peer closed it, or sent what nobody asked for."""
@@ -262,6 +272,17 @@ class AnswerBody:
             self._took(len(piece))
             if piece:
                 yield piece
+
+    def drain(self) -> None:
+        """Read the rest, which nobody wants, if it comes soon.
+
+        Raises:
+            ProtocolError, OSError: as `pieces`.
+        """
+        self._connection.wait_for(_DRAIN_S_MAX)
+        for _ in self.pieces(_READ_BYTES):
+            pass
+        self._connection.wait_for()
 
     def read_into(self, buffer: memoryview) -> int:
         """Put what comes next into a buffer and return its size; 0 at the end.

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from ingot.base.errors import UsageError
 from ingot.base.retry import Backoff
@@ -79,6 +78,9 @@ class TransportOptions:
         download_bytes_per_s: how much of bodies may arrive a second, in all; None for any.
         resolve: addresses to connect to, by host and port, or by host and None for every port.
             Certificates must still be those of the host.
+
+    Raises:
+        UsageError: it would wait for no time, which to a socket means for ever.
     """
 
     connect_timeout_s: float = 10.0
@@ -86,51 +88,16 @@ class TransportOptions:
     connections_max: int = 64
     tls: TlsOptions = field(default_factory=TlsOptions)
     backoff: Backoff = field(default_factory=Backoff)
-    environment: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    environment: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
     upload_bytes_per_s: int | None = None
     download_bytes_per_s: int | None = None
     resolve: Mapping[tuple[str, int | None], str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.connect_timeout_s <= 0 or self.read_timeout_s <= 0:
+            raise UsageError("a time-out must be longer than no time")
 
     def resolved(self, host: str, port: int) -> str:
         """Return the address, or name, to connect to for a host."""
         name = host.lower()
         return self.resolve.get((name, port)) or self.resolve.get((name, None)) or host
-
-
-def proxy_for(scheme: str, host: str, environment: Mapping[str, str]) -> str | None:
-    """Return the proxy's URL for a host: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`.
-
-    Loopback addresses never go through a proxy: it could not reach them.
-    Upper-case `HTTP_PROXY` is not read when this may be a CGI program, where a request's header
-    could set it (CVE-2016-5385).
-    """
-    if _bypassed(host, _variable(environment, "no_proxy")):
-        return None
-    named = _variable(environment, f"{scheme}_proxy")
-    if scheme == "http" and "REQUEST_METHOD" in environment:
-        named = environment.get("http_proxy", "")
-    url = named or _variable(environment, "all_proxy")
-    if not url:
-        return None
-    if "://" not in url:
-        url = f"http://{url}"
-    if urlsplit(url).scheme not in {"http", "https"}:
-        raise UsageError(
-            f"the proxy {url!r} is of an unsupported kind",
-            hint="use an http:// or https:// proxy, or list the host in NO_PROXY",
-        )
-    return url
-
-
-def _variable(environment: Mapping[str, str], name: str) -> str:
-    return environment.get(name) or environment.get(name.upper()) or ""
-
-
-def _bypassed(host: str, no_proxy: str) -> bool:
-    name = host.lower().rstrip(".")
-    if name == "localhost" or name.startswith("127.") or name == "::1":
-        return True
-    suffixes = [entry.strip().lstrip(".") for entry in no_proxy.lower().split(",")]
-    return any(
-        suffix in {"*", name} or name.endswith(f".{suffix}") for suffix in suffixes if suffix
-    )

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Protocol, Self
 from ingot.base.errors import NetworkError
 from ingot.base.limits import TRANSFER_CHUNK_BYTES
 from ingot.transport.direct import Body, DirectPool, Outgoing, authority_of
-from ingot.transport.errors import UnreachedError, is_lasting
-from ingot.transport.options import TransportOptions, proxy_for
+from ingot.transport.errors import UnreachedError, is_lasting, proxy_unreached
+from ingot.transport.options import TransportOptions
+from ingot.transport.proxies import Proxy, proxy_for
 from ingot.transport.rates import METERED_BYTES, metered, throttle, throttled
 
 if TYPE_CHECKING:
@@ -238,7 +239,8 @@ class Transport:
         self.close()
 
     def _send_once(self, request: Request) -> Response:
-        proxy = proxy_for(request.scheme, request.host, self._options.environment)
+        environment = self._options.environment
+        proxy = proxy_for(request.scheme, request.host, request.port, environment)
         body = request.body
         headers = _completed(request.headers, request.method, body)
         if self._upload is not None:
@@ -248,9 +250,24 @@ class Transport:
         answer: Answer
         if proxy is None:
             answer = self._direct.send(outgoing)
+        elif request.scheme == "http":
+            answer = self._by_proxy(proxy, outgoing)
         else:
             answer = self._proxied_pool().send(proxy, outgoing)
         return Response(answer, request.authority, self._download)
+
+    def _by_proxy(self, proxy: Proxy, request: Outgoing) -> Answer:
+        # Not by urllib3: it takes `/a/../b` for `/b`, which is another object.
+        authority = authority_of(request.origin)
+        relayed = request._replace(
+            origin=proxy[:3],
+            target=f"http://{authority}{request.target}",
+            headers={**request.headers, **proxy.headers},
+        )
+        try:
+            return self._direct.send(relayed)
+        except UnreachedError as error:
+            raise proxy_unreached(authority, error.message) from error
 
     def _proxied_pool(self) -> ProxiedPool:
         # Few need a proxy, and what speaks with one takes long to import.

@@ -1,4 +1,4 @@
-"""Requests through a proxy, by urllib3, which knows how proxies are spoken to."""
+"""Requests under TLS through a proxy, by urllib3, which knows how tunnels are made."""
 
 from __future__ import annotations
 
@@ -20,9 +20,17 @@ from urllib3.exceptions import TimeoutError as UrllibTimeoutError
 from ingot.base.errors import NetworkError
 from ingot.base.units import KIB
 from ingot.transport.direct import Outgoing, authority_of
-from ingot.transport.errors import broken, timed_out, tls_error, unreachable, unresolved
+from ingot.transport.errors import (
+    broken,
+    proxy_unreached,
+    timed_out,
+    tls_error,
+    unreachable,
+    unresolved,
+)
 from ingot.transport.options import TransportOptions
 from ingot.transport.pieces import PieceReader
+from ingot.transport.proxies import Proxy
 
 _HOSTS_MAX = 64
 _DRAIN_BYTES_MAX = 64 * KIB
@@ -93,12 +101,12 @@ class ProxiedPool:
         self._options = options
         self._context = context
         self._lock = threading.Lock()
-        self._managers: dict[str, urllib3.ProxyManager] = {}
+        self._managers: dict[Proxy, urllib3.ProxyManager] = {}
         if not options.tls.verify:
             # The user chose it and the command said so; urllib3 would repeat it forever.
             urllib3.disable_warnings(InsecureRequestWarning)
 
-    def send(self, proxy: str, request: Outgoing) -> ProxiedAnswer:
+    def send(self, proxy: Proxy, request: Outgoing) -> ProxiedAnswer:
         """Send a request and return its answer.
 
         Raises:
@@ -107,15 +115,13 @@ class ProxiedPool:
         """
         scheme, host, port = request.origin
         authority = authority_of(request.origin)
-        target, body = request.target, request.body
-        if scheme == "http":
-            target = f"http://{authority}{target}"
+        body = request.body
         options = self._options
         pool = self._manager(proxy).connection_from_host(host, port, scheme)
         try:
             raw = pool.urlopen(
                 request.method,
-                target,
+                request.target,
                 body=(body or None) if isinstance(body, bytes) else _guarded(body),
                 headers=dict(request.headers),
                 retries=False,
@@ -141,12 +147,13 @@ class ProxiedPool:
         for manager in managers:
             manager.clear()
 
-    def _manager(self, proxy: str) -> urllib3.ProxyManager:
+    def _manager(self, proxy: Proxy) -> urllib3.ProxyManager:
         with self._lock:
             if proxy not in self._managers:
                 self._managers[proxy] = urllib3.ProxyManager(
-                    proxy,
+                    f"{proxy.scheme}://{authority_of(proxy[:3])}",
                     _HOSTS_MAX,
+                    proxy_headers=proxy.headers,
                     maxsize=self._options.connections_max,
                     ssl_context=self._context,
                     proxy_ssl_context=self._context,
@@ -178,10 +185,7 @@ def network_error(error: Exception, authority: str) -> NetworkError:
     if isinstance(error, NewConnectionError):
         return unreachable(authority, error)
     if isinstance(error, ProxyError):
-        return NetworkError(
-            f"{authority} cannot be reached through the proxy: {error.original_error}",
-            hint="check HTTP_PROXY and HTTPS_PROXY, or list the host in NO_PROXY",
-        )
+        return proxy_unreached(authority, error.original_error)
     if isinstance(error, UrllibTimeoutError):
         return timed_out(authority)
     return broken(authority, error)

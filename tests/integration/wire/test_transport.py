@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import select
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ingot.base.errors import NetworkError
 from ingot.base.retry import Backoff
-from ingot.transport.direct import Body
-from ingot.transport.options import TransportOptions
+from ingot.testing.clock import FakeClock
+from ingot.transport.direct import IDLE_MAX, IDLE_S, Body, DirectPool, Outgoing
+from ingot.transport.options import TlsOptions, TransportOptions
 from ingot.transport.pool import Request, Transport
 
 
@@ -163,13 +167,105 @@ def test_silence_is_a_time_out() -> None:
             transport.send(Request("GET", "http", "127.0.0.1", port, "/", {"host": "h"}))
 
 
-def test_a_proxy_gets_the_whole_address(scripted: Any) -> None:
-    options = TransportOptions(environment={"http_proxy": scripted.url})
+@pytest.mark.parametrize("path", ["/b/k", "/b/a/../k", "/b/./k", "/b//k/.", "/b/x%252fy"])
+def test_a_proxy_gets_the_whole_address_as_it_is(scripted: Any, path: str) -> None:
+    proxy = scripted.url.replace("//", "//me:pass@")
+    options = TransportOptions(environment={"http_proxy": proxy})
     scripted.answers(200, b"by proxy")
     with Transport(options) as transport:
-        sent = Request("GET", "http", "s3.example.com", 9000, "/b/k", {"host": "s3.example.com"})
+        sent = Request("GET", "http", "s3.example.com", 9000, path, {"host": "s3.example.com"})
         assert read(transport, sent) == (200, b"by proxy")
-    assert scripted.received[0].line == "GET http://s3.example.com:9000/b/k HTTP/1.1"
+    (received,) = scripted.received
+    assert received.line == f"GET http://s3.example.com:9000{path} HTTP/1.1"
+    assert received.headers["proxy-authorization"] == "Basic bWU6cGFzcw=="
+
+
+def test_a_tunnel_is_asked_for_by_who_may(scripted: Any) -> None:
+    proxy = scripted.url.replace("//", "//me:pass@")
+    options = TransportOptions(environment={"https_proxy": proxy}, backoff=Backoff(attempts=1))
+    scripted.answers(407)
+    sent = Request("GET", "https", "s3.example.com", 9000, "/b/k", {"host": "s3.example.com"})
+    with Transport(options) as transport, pytest.raises(NetworkError, match="through the proxy"):
+        transport.send(sent)
+    (received,) = scripted.received
+    assert received.line.startswith("CONNECT s3.example.com:9000 ")
+    assert received.headers["proxy-authorization"] == "Basic bWU6cGFzcw=="
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_that_is_not_there_is_told(scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    environment = {"all_proxy": f"http://127.0.0.1:{port}"}
+    options = TransportOptions(environment=environment, backoff=Backoff(attempts=1))
+    sent = Request("GET", scheme, "s3.example.com", 9000, "/", {"host": "s3.example.com"})
+    with Transport(options) as transport, pytest.raises(NetworkError, match="proxy") as caught:
+        transport.send(sent)
+    assert "NO_PROXY" in (caught.value.hint or "")
+
+
+class Keeper:
+    """A server that answers everything and leaves closing connections to the client."""
+
+    ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.port = self._listener.getsockname()[1]
+        self.accepted: list[socket.socket] = []
+        self.accepting = threading.Thread(target=self._accept)
+        self.accepting.start()
+
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            if not connection.recv(65536):
+                connection.close()
+                return  # the one that ends us
+            connection.sendall(self.ANSWER)
+            self.accepted.append(connection)
+
+    def close(self) -> None:
+        socket.create_connection(("127.0.0.1", self.port)).close()
+        self.accepting.join()
+        self._listener.close()
+        for connection in self.accepted:
+            connection.close()
+
+    @property
+    def open(self) -> int:
+        """How many the client has not closed."""
+        return len(self.accepted) - len(select.select(self.accepted, [], [], 0)[0])
+
+
+@pytest.fixture
+def keeper() -> Iterator[Keeper]:
+    made = Keeper()
+    yield made
+    made.close()
+
+
+def test_idle_connections_to_many_hosts_are_not_kept_for_ever(keeper: Keeper) -> None:
+    # With buckets in their names, a service has as many hosts as buckets.
+    hosts = [f"b{number}.example.com" for number in range(IDLE_MAX + 20)]
+    resolve = {(host, None): "127.0.0.1" for host in hosts}
+    with Transport(TransportOptions(environment={}, resolve=resolve)) as transport:
+        for host in hosts:
+            sent = Request("GET", "http", host, keeper.port, "/", {"host": "h"})
+            assert read(transport, sent) == (200, b"ok")
+        assert keeper.open == IDLE_MAX
+
+
+def test_a_connection_that_was_idle_for_long_is_not_trusted(keeper: Keeper) -> None:
+    clock = FakeClock()
+    pool = DirectPool(TransportOptions(), ssl.create_default_context, monotonic_s=clock.monotonic_s)
+    sent = Outgoing(("http", "127.0.0.1", keeper.port), "GET", "/", {"host": "h"}, b"")
+    for _ in range(2):
+        assert b"".join(pool.send(sent).pieces(100)) == b"ok"
+        # A router between forgets it meanwhile, and then says nothing.
+        clock.advance(IDLE_S + 1)
+    assert (len(keeper.accepted), keeper.open) == (2, 1)
+    pool.close()
 
 
 def test_connections_are_kept(transport: Transport) -> None:
@@ -187,4 +283,35 @@ def test_connections_are_kept(transport: Transport) -> None:
         thread = threading.Thread(target=serve)
         thread.start()
         assert [read(transport, sent) for _ in range(2)] == [(200, b"ok")] * 2
+        thread.join()
+
+
+@pytest.mark.parametrize("is_secured", [False, True])
+def test_a_rest_that_does_not_come_is_not_waited_for(
+    scripted: Any, certificate: Path, is_secured: bool
+) -> None:
+    # Who is interrupted because a peer is silent would wait for it again.
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
+    options = TransportOptions(
+        read_timeout_s=3600, environment={}, tls=TlsOptions(ca_file=certificate)
+    )
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener, Transport(options) as transport:
+        port = listener.getsockname()[1]
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            if is_secured:
+                connection = tls.wrap_socket(connection, server_side=True)
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n0123")
+                ended.wait()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        scheme = "https" if is_secured else "http"
+        transport.send(Request("GET", scheme, "127.0.0.1", port, "/", {"host": "h"})).close()
+        ended.set()
         thread.join()

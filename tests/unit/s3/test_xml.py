@@ -91,3 +91,10 @@ def test_rows_are_the_columns_side_by_side() -> None:
     assert "".join(xml.rows(2, "<a/>")) == "<a/><a/>"
     with pytest.raises(ValueError, match="assign"):
         xml.rows(2, "<a>", ["1"], "</a>")
+
+
+@pytest.mark.parametrize("encoding", ["utf-7", "shift_jis", "nonsense", "utf-16", "cp037"])
+def test_an_encoding_that_cannot_be_read_is_malformed(encoding: str) -> None:
+    data = f'<?xml version="1.0" encoding="{encoding}"?><a/>'.encode()
+    with pytest.raises(S3Error, match="well formed"):
+        xml.parse(data, "a")

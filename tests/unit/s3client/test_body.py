@@ -92,3 +92,19 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "pipe"):
         with pytest.raises(Error, match="is not a plain file"):
             FileSource(path)
+
+
+def test_a_file_that_says_it_is_empty_and_is_not() -> None:
+    with FileSource(Path("/proc/self/status")) as source:
+        assert source.size_bytes == 0
+        with pytest.raises(SourceChangedError, match="more bytes"):
+            list(source.body(ByteRange(0, 0), ignore).blocks())
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "f"
+    path.write_bytes(b"0123456789")
+    source = FileSource(path)
+    source.close()
+    with pytest.raises(Error, match="cannot be read"):
+        source.read(0, 1)
