@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -20,16 +20,17 @@ _SYNONYMS = {
     "e": "export",
 }
 _DASHED = re.compile(r"-(?P<name>[a-z][a-z0-9-]{2,})(=.*)?", re.DOTALL)
+_SAID_OUT = re.compile(r"(?P<flag>-[a-zA-Z]|-{1,2}[a-z][a-z0-9-]+)=(?P<truth>true|false)")
 
 
 def translate(command: click.Command, words: list[str]) -> list[str]:
     """Return the words after a verb as its options and verbs are called here.
 
-    `alias ls` is `alias list`, `ilm add` is `ilm rule add`, and `-json` is `--json`.
+    `alias ls` is `alias list`, `ilm add` `ilm rule add`, `-json` is `--json`, `-r=false` nothing.
     """
     if isinstance(command, click.Group):
         return _verb(command, words)
-    return _dashes(command, words)
+    return _plain(command, words)
 
 
 def _verb(group: click.Group, words: list[str]) -> list[str]:
@@ -49,21 +50,36 @@ def _known(commands: Mapping[str, click.Command], word: str) -> str | None:
     return next((one for one in (word, _SYNONYMS.get(word)) if one in commands), None)
 
 
-def _dashes(command: click.Command, words: list[str]) -> list[str]:
-    # The flags of a Go program may have one dash.
-    options = {name for param in command.params for name in param.opts}
+def _plain(command: click.Command, words: list[str]) -> list[str]:
+    """Return options as we write them: Go's flags may have one dash, and a truth."""
+    options = {
+        name: param
+        for param in command.params
+        if isinstance(param, click.Option)
+        for name in param.opts
+    }
     until = words.index("--") if "--" in words else len(words)
-    if "--retry" in words[:until] and "--retry" in options:
-        # With mc it is a flag; here every item is tried several times anyway.
-        index = words.index("--retry")
-        if not words[index + 1 : index + 2][0:1] or not words[index + 1].isdecimal():
-            return _dashes(command, words[:index] + words[index + 1 :])
-    return [
-        f"-{word}"
-        if (match := _DASHED.fullmatch(word)) and f"--{match['name']}" in options
-        else word
-        for word in words[:until]
-    ] + words[until:]
+    plain: list[str] = []
+    for index, word in enumerate(words[:until]):
+        option = f"-{word}" if _is_dashed(word, options) else word
+        said = _SAID_OUT.fullmatch(option)
+        if said and said["flag"] in options and options[said["flag"]].is_flag:
+            plain += [said["flag"]] if said["truth"] == "true" else []
+        elif option == "--retry" in options and not _is_number(words[index + 1 : until]):
+            # A flag of mc's; here every item is tried several times in any case.
+            continue
+        else:
+            plain.append(option)
+    return plain + words[until:]
+
+
+def _is_dashed(word: str, options: Container[str]) -> bool:
+    match = _DASHED.fullmatch(word)
+    return match is not None and f"--{match['name']}" in options
+
+
+def _is_number(words: Sequence[str]) -> bool:
+    return bool(words) and words[0].isdecimal()
 
 
 def always(*names: str) -> Callable[[_Command], _Command]:

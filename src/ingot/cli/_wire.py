@@ -133,3 +133,19 @@ def accept_after_verb(command: click.Command) -> None:
         if names[0] not in taken:
             hidden = {**details, "hidden": True}
             command.params.append(click.Option(names, expose_value=False, **hidden))
+
+
+def zip_option(command: _Command) -> _Command:
+    """Give a command that reads `--zip`, a header that MinIO has beside S3."""
+
+    def take(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+        headers = next(one for one in ctx.command.params if one.name == "headers")
+        _take(ctx, headers, ("x-minio-extract: true",) if value else ())
+
+    return click.option(
+        "--zip",
+        is_flag=True,
+        expose_value=False,
+        callback=take,
+        help="Look into a zip file, KEY.zip/NAME, where the service can (MinIO).",
+    )(command)

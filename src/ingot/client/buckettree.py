@@ -123,8 +123,9 @@ class BucketTree:
             if failure.key in keys
         }
 
-    def name_of(self, key: str) -> str | None:
+    def name_of(self, event: BucketEvent) -> str | None:
         """Return the name of a key below the prefix; None if it does not take part."""
+        key = event.key
         name = key.removeprefix(self._prefix)
         if not key.startswith(self._prefix) or not self._selection.may_hold(name):
             return None

@@ -1,4 +1,4 @@
-"""Tells which names of a bucket changed: by the service's stream of events, else by polling."""
+"""Tells which names of a bucket or service changed: by its stream of events, else by polling."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ Listen = Callable[[], Iterator[tuple[BucketEvent, ...]]]
 
 
 class Names(Protocol):
-    """What a bucket tree knows of names."""
+    """What a bucket, or a service, knows of names."""
 
-    def name_of(self, key: str) -> str | None:
-        """Return the name of a key in the tree, or None if it is none of its own."""
+    def name_of(self, event: BucketEvent) -> str | None:
+        """Return the name of what an event is about, or None if that is none of its own."""
         ...
 
 
@@ -39,7 +39,7 @@ class BucketWatcher:
 
     Args:
         listen: opens the stream.
-        names: turns keys into names.
+        names: turns events into names.
         pending: where names go.
         poll_s: how often to compare everything without a stream.
     """
@@ -97,7 +97,7 @@ class BucketWatcher:
                 self.is_streaming = True
                 self._delays_s = _RECONNECT.delays_s(self._rng)
                 self._ready.set()
-            names = (self._names.name_of(event.key) for event in events)
+            names = (self._names.name_of(event) for event in events)
             self._pending.add(name for name in names if name)
 
     def _poll(self) -> None:

@@ -77,5 +77,49 @@ def test_an_empty_bucket_empties_nothing(cli: Any, outer: tuple[Any, str], tmp_p
     assert not (tmp_path / "down" / f"{prefix}-a" / "x").exists()
 
 
-def test_a_service_is_not_watched(cli: Any, outer: tuple[Any, str]) -> None:
-    assert cli("mirror", "--watch", *OTHERS, "other", "./down").code == 2
+def test_changes_of_all_buckets_are_carried_over(
+    start: Any, outage: Any, tmp_path: Path, files: Any
+) -> None:
+    # `outage` has a server of its own, whose buckets are these alone.
+    own = outage.remote.s3
+    own.put_object(Bucket="mirrored", Key="first", Body=b"1")
+    own.create_bucket(Bucket="left-out")
+    down = tmp_path / "down"
+    watch = start(
+        *("mirror", "--watch", "--overwrite", "--remove", "--exclude-bucket", "left*"),
+        *("s3", "./down"),
+    )
+    watch.wait_for_text("watching")
+    own.put_object(Bucket="mirrored", Key="d/second", Body=b"2")
+    own.put_object(Bucket="left-out", Key="x", Body=b"x")
+    own.create_bucket(Bucket="made-later")
+    own.put_object(Bucket="made-later", Key="third", Body=b"3")
+    expected = {"mirrored/first": b"1", "mirrored/d/second": b"2", "made-later/third": b"3"}
+    watch.wait_for(lambda: files.contents(down) == expected, "new objects arrive")
+    own.put_object(Bucket="mirrored", Key="first", Body=b"11")
+    own.delete_object(Bucket="mirrored", Key="d/second")
+    expected = {"mirrored/first": b"11", "made-later/third": b"3"}
+    watch.wait_for(lambda: files.contents(down) == expected, "changes arrive")
+    # A bucket that goes away takes nothing with it.
+    own.delete_object(Bucket="made-later", Key="third")
+    own.delete_bucket(Bucket="made-later")
+    own.put_object(Bucket="mirrored", Key="last", Body=b"4")
+    watch.wait_for((down / "mirrored" / "last").exists, "later changes arrive")
+    assert watch.stop() == 143
+    assert "error" not in watch.log()
+
+
+def test_an_outage_is_waited_out(start: Any, outage: Any, tmp_path: Path) -> None:
+    outage.remote.put("first", b"1")
+    watch = start("mirror", "--active-active", "s3", "./down")
+    watch.wait_for_text("watching")
+    outage.kill()
+    outage.restart()
+    outage.remote.put("second", b"2")
+    watch.wait_for((tmp_path / "down" / "mirrored" / "second").exists, "it goes on")
+    assert watch.stop() == 143
+
+
+def test_a_service_that_is_away_at_the_beginning_ends_it(cli: Any, outage: Any) -> None:
+    outage.kill()
+    assert cli("mirror", "--watch", "s3", "./down").code == 7

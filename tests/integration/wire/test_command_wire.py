@@ -77,6 +77,11 @@ def test_they_may_stand_after_the_verb_too(
     (received,) = secured.received
     assert (received.headers["x-trace"], received.headers["x-more"]) == ("7", "8")
     assert wire.current() == wire.Wire()
+    secured.answers(200, b"1", etag='"c4ca4238a0b923820dcc509a6f75849b"')
+    assert run("cat", "--zip", "-H", "X-Trace: 7", "--insecure=true", "x/bucket/a.zip/b") == 0
+    received = secured.received[-1]
+    assert (received.headers["x-minio-extract"], received.headers["x-trace"]) == ("true", "7")
+    assert run("ls", "--insecure=false", "x") == 7
     secured.answers(404, b"")
     assert run("cors", "get", "x/bucket", "-insecure") == 5
     assert run("ls", "--", "-insecure") == 5

@@ -27,7 +27,8 @@ def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 class Below:
     """Names below the prefix `p/`."""
 
-    def name_of(self, key: str) -> str | None:
+    def name_of(self, event: BucketEvent) -> str | None:
+        key = event.key
         return key.removeprefix("p/") if key.startswith("p/") else None
 
 

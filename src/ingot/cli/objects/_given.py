@@ -14,12 +14,14 @@ def given_options(command: _Command) -> _Command:
     """Give a command `--attr`, `--tags`, `--storage-class`, `--content-type` and those of locks."""
     for option in (
         click.option(
-            "--legal-hold", type=click.Choice(["on", "off"]), help="Hold it until further notice."
+            "--legal-hold",
+            type=click.Choice(["on", "off"], case_sensitive=False),
+            help="Hold it until further notice.",
         ),
         click.option("--retention-duration", metavar="TIME", help="For so long, as 30d or 1y."),
         click.option(
             "--retention-mode",
-            type=click.Choice(["governance", "compliance"]),
+            type=click.Choice(["governance", "compliance"], case_sensitive=False),
             help="It must stay; with --retention-duration.",
         ),
         click.option(

@@ -7,6 +7,7 @@ import sys
 import click
 
 from ingot.cli._completion import complete_remote
+from ingot.cli._wire import zip_option
 from ingot.cli._writing import key_options
 from ingot.cli.printer import Printer, output_options
 
@@ -19,6 +20,7 @@ from ingot.cli.printer import Printer, output_options
 @click.option("--tail", metavar="SIZE", help="Only so much at the end.")
 @click.option("--part-number", type=click.IntRange(1, 10_000), help="Only this part of its upload.")
 @key_options
+@zip_option
 @output_options
 def cat(
     printer: Printer,

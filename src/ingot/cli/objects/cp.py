@@ -10,6 +10,7 @@ import click
 
 from ingot.cli._completion import complete_address
 from ingot.cli._objects import Reporter, transfer_options
+from ingot.cli._wire import zip_option
 from ingot.cli._writing import writing_options
 from ingot.cli.objects._given import given_options
 from ingot.cli.printer import Printer, output_options
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 @given_options
 @writing_options
 @transfer_options
+@zip_option
 @output_options
 def cp(
     printer: Printer,

@@ -8,6 +8,7 @@ from contextlib import closing
 import click
 
 from ingot.cli._completion import complete_remote
+from ingot.cli._wire import zip_option
 from ingot.cli._writing import key_options
 from ingot.cli.printer import Printer, output_options
 
@@ -20,6 +21,7 @@ from ingot.cli.printer import Printer, output_options
 @click.option("--version-id", "--vid", metavar="ID", help="This version.")
 @click.option("--rewind", metavar="MOMENT", help="What was there then: 7d (ago), 2026-11-24.")
 @key_options
+@zip_option
 @output_options
 def head(
     printer: Printer,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingot.cli._completion import complete_remote
+from ingot.cli._wire import zip_option
 from ingot.cli.printer import Printer, output_options, visible
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--incomplete", "-I", is_flag=True, help="Uploads that are not finished.")
 @click.option("--storage-class", "--sc", metavar="CLASS", help="Only objects of this class.")
 @click.option("--summarize", is_flag=True, help="Count and add up at the end.")
+@zip_option
 @output_options
 def ls(
     printer: Printer,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ingot.client.events import Event
     from ingot.client.execute import Conduct
     from ingot.client.given import Given
+    from ingot.client.manybuckets import ServiceMirror
     from ingot.client.mirror import Pair
     from ingot.client.trees import Tree
     from ingot.client.watch import PendingChanges
@@ -214,31 +215,35 @@ def _present(
     )
     conduct, remove = _conduct(wishes), wishes["remove"]
     refuses_emptying = remove and not wishes["allow_empty_source"]
-    if isinstance(origin, RemoteAddress) and not origin.bucket and not wishes["watch"]:
-        every = ServiceMirror(
+
+    def made(pair: Pair) -> Mirror:
+        return Mirror(pair, conduct, remove=remove, progress=progress, only=only)
+
+    job: Mirror | ServiceMirror
+    source: Tree | ServiceMirror
+    if isinstance(origin, RemoteAddress) and not origin.bucket:
+        job = source = ServiceMirror(
             connections,
             origin,
             goal,
+            lambda one, other: made(opened(one, other)),
             excluded=wishes["exclude_bucket"],
             region=wishes["region"],
-        )
-        return every.run(
-            lambda source, target: Mirror(
-                opened(source, target), conduct, remove=remove, progress=progress, only=only
-            ),
-            remove=refuses_emptying,
+            refuses_emptying=refuses_emptying,
             dry_run=wishes["dry_run"],
+            ends_with_network=wishes["watch"],
         )
-    pair = opened(origin, goal)
-    job = Mirror(pair, conduct, remove=remove, progress=progress, only=only)
-    if refuses_emptying:
-        job.refuse_emptying()
-    if wishes["watch"]:
-        pending = PendingChanges()
-        # Before the first comparison, so that nothing falls between the two.
-        stack.enter_context(_watcher(connections, pair.source, pending, poll_s))
-        return Watch(job, pending, period_s=rescan_s, clock=SystemClock()).run()
-    return job.run()
+    else:
+        pair = opened(origin, goal)
+        job, source = made(pair), pair.source
+        if refuses_emptying:
+            job.refuse_emptying()
+    if not wishes["watch"]:
+        return job.run()
+    pending = PendingChanges()
+    # Before the first comparison, so that nothing falls between the two.
+    stack.enter_context(_watcher(connections, origin, source, pending, poll_s))
+    return Watch(job, pending, period_s=rescan_s, clock=SystemClock()).run()
 
 
 def _histories(connections: Connections, wishes: Wishes, progress: Progress) -> Generator[Event]:
@@ -321,17 +326,24 @@ def _given(wishes: Wishes, goal: Address) -> Given:
 
 
 def _watcher(
-    connections: Connections, source: Tree, pending: PendingChanges, poll_s: float
+    connections: Connections,
+    origin: Address,
+    source: Tree | ServiceMirror,
+    pending: PendingChanges,
+    poll_s: float,
 ) -> AbstractContextManager[object]:
+    from ingot.client.addresses import LocalAddress
     from ingot.client.buckettree import BucketTree
     from ingot.client.bucketwatch import BucketWatcher
     from ingot.client.localtree import LocalTree
+    from ingot.client.manybuckets import ServiceMirror
     from ingot.client.watch import FolderWatcher
 
     if isinstance(source, LocalTree):
         return FolderWatcher(source.root, pending, source.concerns)
-    assert isinstance(source, BucketTree), "there are two kinds of trees"
-    listener = connections.listener(source.alias)
+    assert not isinstance(origin, LocalAddress), "there are two kinds of trees"
+    assert isinstance(source, BucketTree | ServiceMirror), "there are two kinds of trees"
+    listener = connections.listener(origin.alias)
     return BucketWatcher(lambda: source.events(listener), source, pending, poll_s=poll_s)
 
 
