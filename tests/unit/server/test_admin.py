@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from ingot.base.secret import Secret
 from ingot.iam.directory import AccessKey, Directory, User
 from ingot.iam.identities import Identity, root_identity
 from ingot.iam.policies import parse_identity_policy
-from ingot.server.admin.sealed import seal
+from ingot.s3.sealed import SEED_BYTES, seal
 from ingot.server.service import Service
 
 NOBODY = Identity("other-key", Secret("other-secret"), "other", is_root=False)
@@ -282,7 +283,7 @@ async def seal_and_ask(in_process: Any, method: str, path: str, body: Any) -> tu
     """Send a sealed body; return the status and the code of the error."""
     path, _, query = path.partition("?")
     pairs = [tuple(pair.split("=")) for pair in query.split("&") if pair]
-    data = seal(Secret("root-secret"), json.dumps(body).encode())
+    data = seal(Secret("root-secret"), json.dumps(body).encode(), os.urandom(SEED_BYTES))
     answer = await in_process.request(method, f"{ADMIN}{path}", data, query=pairs)
     is_json = answer.headers.get("content-type") == "application/json"
     return answer.status, json.loads(answer.body)["Code"] if is_json else ""

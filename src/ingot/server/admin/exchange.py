@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Final, TypeVar
 
@@ -9,7 +10,7 @@ import msgspec
 
 from ingot.s3.dates import format_iso8601, parse_iso8601
 from ingot.s3.errors import S3Error
-from ingot.server.admin.sealed import BYTES_MAX, seal, unseal
+from ingot.s3.sealed import BYTES_MAX, SEED_BYTES, UnreadableError, seal, unseal
 from ingot.server.body import read_document
 from ingot.server.request import Request
 from ingot.server.response import Response, header
@@ -30,14 +31,20 @@ async def read_sealed(request: Request, service: Service, kind: type[_Kind]) -> 
         S3Error: `XMinioAdminInvalidArgument`, `XMinioMalformedJSON`.
     """
     body = await read_document(request, size_bytes_max=BYTES_MAX)
-    data = await service.store.bodies.run(unseal, request.identity.secret_key, body)
+    try:
+        data = await service.store.bodies.run(unseal, request.identity.secret_key, body)
+    except UnreadableError as error:
+        raise S3Error(
+            "XMinioAdminInvalidArgument", "The body is not sealed with your secret key."
+        ) from error
     return decode(data, kind)
 
 
 async def sealed(value: object, request: Request, service: Service) -> Response:
     """Answer something that only who asks can read."""
     data = msgspec.json.encode(value)
-    body = await service.store.bodies.run(seal, request.identity.secret_key, data)
+    secret, seed = request.identity.secret_key, os.urandom(SEED_BYTES)
+    body = await service.store.bodies.run(seal, secret, data, seed)
     kind = (b"content-type", b"application/octet-stream")
     return Response(200, [kind, header("content-length", str(len(body)))], body)
 

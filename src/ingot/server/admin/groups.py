@@ -6,6 +6,7 @@ import msgspec
 
 from ingot.iam.directory import Directory, Group
 from ingot.s3.errors import S3Error
+from ingot.s3.sealed import BYTES_MAX
 from ingot.server.admin.exchange import (
     check_name,
     decode,
@@ -14,7 +15,6 @@ from ingot.server.admin.exchange import (
     parse_status,
     status_of,
 )
-from ingot.server.admin.sealed import BYTES_MAX
 from ingot.server.admin.users import user_of
 from ingot.server.body import read_document
 from ingot.server.request import Request

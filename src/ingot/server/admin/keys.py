@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
-import string
 from typing import Any, Final
 
 import msgspec
 
+from ingot.base.newkeys import random_access_key, random_secret_key
 from ingot.iam.directory import ROOT_NAME, AccessKey, Directory
 from ingot.s3.dates import format_iso8601
 from ingot.s3.errors import S3Error
@@ -26,8 +25,6 @@ from ingot.server.request import Request
 from ingot.server.response import Response, empty
 from ingot.server.service import Service
 
-_ACCESS_KEY_LENGTH: Final = 20
-_SECRET_KEY_LENGTH: Final = 40
 _TEXT_LENGTH_MAX: Final = 256
 _NO_POLICIES: Final = frozenset({"", "null", "{}", '""'})
 
@@ -59,12 +56,8 @@ class _Change(msgspec.Struct, rename="camel"):
 async def admin_add_service_account(request: Request, service: Service) -> Response:
     """Make an access key; what of it is not given is made up."""
     wanted = await read_sealed(request, service, _Wanted)
-    access_key = wanted.access_key or _random(
-        string.ascii_uppercase + string.digits, _ACCESS_KEY_LENGTH
-    )
-    secret_key = wanted.secret_key or _random(
-        string.ascii_letters + string.digits, _SECRET_KEY_LENGTH
-    )
+    access_key = wanted.access_key or random_access_key()
+    secret_key = wanted.secret_key or random_secret_key().reveal()
     check_access_key(access_key, service)
     check_secret_key(secret_key)
     expires_ns = parse_expiration(wanted.expiration, service.clock.now_ns())
@@ -225,7 +218,3 @@ def _text(text: str) -> str:
     if len(text) > _TEXT_LENGTH_MAX:
         raise S3Error("XMinioAdminInvalidArgument", "A name or description is too long.")
     return text
-
-
-def _random(alphabet: str, length: int) -> str:
-    return "".join(secrets.choice(alphabet) for _ in range(length))

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-import string
 from pathlib import Path
 from typing import NamedTuple
 
 from ingot.base.atomic import write_atomically
 from ingot.base.errors import Error, NotFoundError
+from ingot.base.newkeys import random_access_key, random_secret_key
 from ingot.base.secret import Secret
 from ingot.server.settings import Settings
 
 KEYS_FILE = "root-keys.json"
-_ACCESS_KEY_LENGTH = 20
-_ACCESS_KEY_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-_SECRET_KEY_LENGTH = 40
-# Letters and digits only: nothing that a shell or a URL would read as its own.
-_SECRET_KEY_ALPHABET = string.ascii_letters + string.digits
 
 
 class RootKeys(NamedTuple):
@@ -38,10 +32,8 @@ def of_settings(settings: Settings) -> RootKeys | None:
 
 
 def generate() -> RootKeys:
-    """Return a fresh random pair (100 and 238 bits)."""
-    access_key = "".join(secrets.choice(_ACCESS_KEY_ALPHABET) for _ in range(_ACCESS_KEY_LENGTH))
-    secret_key = "".join(secrets.choice(_SECRET_KEY_ALPHABET) for _ in range(_SECRET_KEY_LENGTH))
-    return RootKeys(access_key, Secret(secret_key), generated=True)
+    """Return a fresh random pair."""
+    return RootKeys(random_access_key(), random_secret_key(), generated=True)
 
 
 def stored(data_dir: Path) -> RootKeys:

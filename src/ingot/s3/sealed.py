@@ -1,18 +1,17 @@
 """Bodies of the admin API that carry secrets, sealed with a key made of the caller's secret key.
 
 The format is madmin's: 32 bytes of salt, the number of the cipher, 8 bytes of nonce, then chunks of
-16 KiB with a tag of 16 bytes each (secure-io's DARE). The key is Argon2id of the secret.
+16 KiB with a tag of 16 bytes each (secure-io's DARE). The key is Argon2id of the secret. Servers
+and clients seal and open alike; the randomness comes from them.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from ingot.base.secret import Secret
 from ingot.base.units import KIB, MIB
-from ingot.s3.errors import S3Error
 
 if TYPE_CHECKING:
     from Crypto.Cipher._mode_gcm import GcmMode
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
 BYTES_MAX: Final = 1 * MIB
 _SALT_BYTES: Final = 32
 _NONCE_BYTES: Final = 8
+# The salt and the nonce.
+SEED_BYTES: Final = _SALT_BYTES + _NONCE_BYTES
 _TAG_BYTES: Final = 16
 _CHUNK_BYTES: Final = 16 * KIB
 _HEAD_BYTES: Final = _SALT_BYTES + 1 + _NONCE_BYTES
@@ -33,9 +34,20 @@ _ARGON2_LANES: Final = 4
 _MORE, _LAST = b"\x00", b"\x80"
 
 
-def seal(secret: Secret, data: bytes) -> bytes:
-    """Return data as only who has the secret can read it; blocking, and costs 64 MiB."""
-    salt, nonce = os.urandom(_SALT_BYTES), os.urandom(_NONCE_BYTES)
+class UnreadableError(ValueError):
+    """A body was not sealed with this secret, or was changed since."""
+
+
+def seal(secret: Secret, data: bytes, seed: bytes) -> bytes:
+    """Return data as only who has the secret can read it; blocking, and costs 64 MiB.
+
+    Args:
+        secret: of who asks, or of whoever is answered.
+        data: what to seal.
+        seed: `SEED_BYTES` random bytes, never the same twice.
+    """
+    assert len(seed) == SEED_BYTES, "it is the salt and the nonce"
+    salt, nonce = seed[:_SALT_BYTES], seed[_SALT_BYTES:]
     stream = _Stream(secret, salt, _AES_GCM, nonce)
     chunks = [data[at : at + _CHUNK_BYTES] for at in range(0, len(data), _CHUNK_BYTES)] or [b""]
     return b"".join([salt, bytes((_AES_GCM,)), nonce, *stream.seal(chunks)])
@@ -45,11 +57,11 @@ def unseal(secret: Secret, sealed: bytes) -> bytes:
     """Return what was sealed; blocking, and costs 64 MiB.
 
     Raises:
-        S3Error: `XMinioAdminInvalidArgument`: it was not sealed with this secret, or changed since.
+        UnreadableError: it was not sealed with this secret, or changed since.
     """
     cipher = sealed[_SALT_BYTES] if len(sealed) > _HEAD_BYTES else -1
     if cipher not in {_AES_GCM, _CHACHA20_POLY1305}:
-        raise _unreadable()
+        raise UnreadableError
     nonce = sealed[_SALT_BYTES + 1 : _HEAD_BYTES]
     stream = _Stream(secret, sealed[:_SALT_BYTES], cipher, nonce)
     step = _CHUNK_BYTES + _TAG_BYTES
@@ -57,7 +69,7 @@ def unseal(secret: Secret, sealed: bytes) -> bytes:
     try:
         return b"".join(stream.open(chunks))
     except ValueError as error:  # a tag is wrong, or cut
-        raise _unreadable() from error
+        raise UnreadableError from error
 
 
 class _Stream:
@@ -109,7 +121,3 @@ def _key(secret: Secret, salt: bytes) -> bytes:
         type=Type.ID,
         version=ARGON2_VERSION,
     )
-
-
-def _unreadable() -> S3Error:
-    return S3Error("XMinioAdminInvalidArgument", "The body is not sealed with your secret key.")
