@@ -11,6 +11,7 @@ from ingot.s3client.admin import AdminOperations
 from ingot.s3client.annotations import AnnotationOperations
 from ingot.s3client.buckets import BucketOperations
 from ingot.s3client.call import Call
+from ingot.s3client.identities import IdentityOperations
 from ingot.s3client.listen import ListenOperations
 from ingot.s3client.listing import ListOperations
 from ingot.s3client.multipart import MultipartOperations
@@ -37,6 +38,7 @@ class S3Client(
     ListenOperations,
     SelectOperations,
     AdminOperations,
+    IdentityOperations,
     ReplicatingOperations,
 ):
     """A client of one S3 service; see `Caller` for its arguments. Safe to share between threads."""

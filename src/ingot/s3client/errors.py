@@ -109,6 +109,20 @@ _KINDS: dict[str, _Kind] = {
     "XMinioAdminBucketQuotaExceeded": _Kind(
         ServiceConflictError, "remove objects or versions, or raise the quota: 'ingot quota set'"
     ),
+    "MalformedPolicy": _Kind(ServiceUsageError),
+    "XMinioMalformedIAMPolicy": _Kind(ServiceUsageError),
+    "XMinioAdminGroupNotEmpty": _Kind(ServiceConflictError, "remove its members first"),
+    "XMinioAdminInvalidAccessKey": _Kind(ServiceUsageError),
+    "XMinioAdminInvalidArgument": _Kind(ServiceUsageError),
+    "XMinioAdminInvalidSecretKey": _Kind(ServiceUsageError),
+    "XMinioAdminNoSuchGroup": _Kind(ServiceNotFoundError, "see 'ingot admin group list'"),
+    "XMinioAdminNoSuchPolicy": _Kind(ServiceNotFoundError, "see 'ingot admin policy list'"),
+    "XMinioAdminNoSuchUser": _Kind(ServiceNotFoundError, "see 'ingot admin user list'"),
+    "XMinioIAMPolicyInUse": _Kind(
+        ServiceConflictError, "see who has it with 'ingot admin policy entities', and detach it"
+    ),
+    "XMinioInvalidGroupName": _Kind(ServiceUsageError),
+    "XMinioInvalidIAMCredentials": _Kind(ServiceUsageError),
 }
 _STATUSES: dict[int, type[ServiceError]] = {
     401: ServiceDeniedError,

@@ -28,15 +28,6 @@ class BucketQuota(msgspec.Struct, frozen=True):
         return self.size or self.quota
 
 
-def parse(data: bytes) -> BucketQuota:
-    """Read how much a bucket may hold.
-
-    Raises:
-        ValueError: it is no quota.
-    """
-    return msgspec.json.decode(data, type=BucketQuota)
-
-
 def render(limit_bytes: int) -> bytes:
     """Write how much a bucket may hold; 0 for as much as there is room for."""
     quota = {"quota": limit_bytes, "quotatype": _HARD} if limit_bytes else {"quota": 0}
