@@ -9,12 +9,16 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ingot.cli import _fields_appliances, _fields_objects
+from ingot.cli import _fields_admin, _fields_appliances, _fields_objects
 from ingot.cli._fields_rows import Row
 
 _FIELD = re.compile(r"(\w+)(\?)?(?: (.+))?")
 
-ROWS: tuple[Row, ...] = (*_fields_objects.ROWS, *_fields_appliances.ROWS)
+ROWS: tuple[Row, ...] = (
+    *_fields_objects.ROWS,
+    *_fields_admin.ROWS,
+    *_fields_appliances.ROWS,
+)
 
 
 class Field(NamedTuple):

@@ -1,4 +1,4 @@
-"""Where `ingot alias` takes keys from, so that secrets need not stand in arguments."""
+"""Where commands take keys from, so that secrets need not stand in arguments."""
 
 from __future__ import annotations
 
@@ -43,6 +43,29 @@ def read_keys(
     if len(lines) != 1:
         raise UsageError("no secret key was given", hint="write it as one line to standard input")
     return access_key, Secret(lines[0])
+
+
+def read_secret_key(given: str | None, file: str | None) -> Secret:
+    """Return the secret key of somebody else: argument, file, prompt (typed twice) or input.
+
+    Raises:
+        UsageError: it is given twice, not at all, or in several lines.
+        Error: the file cannot be read.
+    """
+    if given is not None and file is not None:
+        raise UsageError("the secret key is given both as an argument and by --secret-key-file")
+    if given is not None:
+        return Secret(given)
+    if file is None and sys.stdin.isatty():
+        typed = click.prompt("Secret key", hide_input=True, confirmation_prompt=True, err=True)
+        return Secret(str(typed))
+    lines = _read(file or "-").splitlines()
+    if len(lines) != 1 or not lines[0]:
+        origin = "standard input" if file in (None, "-") else file
+        raise UsageError(
+            f"{origin} does not hold a secret key", hint="write it there as the only line"
+        )
+    return Secret(lines[0])
 
 
 def no_keys(*given: str | None) -> tuple[str, Secret]:

@@ -1,7 +1,8 @@
 """The table of the `ingot` command's verbs: where each lives and the panel its help shows it in.
 
 Adding a command is adding a row here and a file that defines the click command: in `objects/` if
-it moves or shows objects, in `buckets/` if it is about buckets or settings, else beside this one.
+it moves or shows objects, in `buckets/` if it is about buckets or settings, in `admin/` if it is
+about those who use them, else beside this one.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ COMMANDS: tuple[CommandRow, ...] = (
     CommandRow("console", APPLIANCES, "console:console", "Attach to a machine's serial console."),
     CommandRow("exec", APPLIANCES, "exec_:exec_", "Run a command inside a machine's service."),
     CommandRow("server", STORE, "server:server", "Run the S3 server."),
+    CommandRow("admin", STORE, "admin.admin:admin", "Administer a service: users and policies."),
     CommandRow("alias", OBJECTS, "alias:alias", "Keep names of S3 endpoints and their keys."),
     CommandRow("ls", OBJECTS, "objects.ls:ls", "List buckets and objects."),
     CommandRow("mb", OBJECTS, "buckets.mb:mb", "Make a bucket."),

@@ -28,7 +28,7 @@ def verbs() -> list[tuple[tuple[str, ...], click.Command]]:
     context = click.Context(ingot)
     found = []
     for row in COMMANDS:
-        if row.panel == OBJECTS:
+        if row.panel == OBJECTS or row.name == "admin":
             command = ingot.get_command(context, row.name)
             assert command is not None
             found += list(leaves(command, row.name))

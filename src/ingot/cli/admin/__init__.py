@@ -1,0 +1,1 @@
+"""`ingot admin`: a file for each group of its commands."""
