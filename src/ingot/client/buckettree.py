@@ -13,6 +13,7 @@ from ingot.client.entries import Entry, Listed, Obstacle, Selection
 from ingot.client.localnames import key_problem, tree_name_problem
 from ingot.client.places import ObjectPlace, Place
 from ingot.s3.documents.delete import ObjectIdentifier
+from ingot.s3.documents.listing import Entry as ListEntry
 from ingot.s3.documents.listing import ObjectListV2
 from ingot.s3client.client import S3Client
 from ingot.s3client.listen import BucketEvent
@@ -83,23 +84,15 @@ class BucketTree:
         if not below:
             yield from self._listed(self._prefix)
             return
-        if not self._selection.may_hold(below):
+        # No object has a name that is no key, and whoever asks for one is refused.
+        if key_problem(below, self._prefix) or not self._selection.may_hold(below):
             return
-        try:
-            info = self._client.head_object(self._folder.bucket, self._prefix + below)
-        except NotFoundError:
-            pass
-        else:
-            entry = Entry(
-                below,
-                info.size_bytes,
-                info.modified_ns,
-                info.etag,
-                storage_class=info.storage_class,
-            )
-            if (item := self._judged(entry)) is not None:
-                yield item
-        yield from self._listed(f"{self._prefix}{below}/")
+        # The first key with this prefix is the object of this very name, if there is one; listing
+        # it needs no permission that listing all of them does not need.
+        key = self._prefix + below
+        page = self._client.list_objects_v2(self._folder.bucket, prefix=key, max_keys=1)
+        yield from self._read([found for found in page.entries if found.key == key])
+        yield from self._listed(f"{key}/")
 
     def lacks(self, name: str) -> bool:
         """Believe the listing: asking for each name again would cost a request each."""
@@ -156,19 +149,22 @@ class BucketTree:
         return key_problem(name, self._prefix)
 
     def _listed(self, prefix: str) -> Iterator[Listed]:
+        for page in self._pages(prefix):
+            yield from self._read(page.entries)
+
+    def _read(self, listed: Sequence[ListEntry]) -> Iterator[Listed]:
         skipped = len(self._prefix)
         takes_all = self._selection.takes_all and not self._refuse_hostile
-        for page in self._pages(prefix):
-            for found in page.entries:
-                name, size_bytes = found.key[skipped:], found.size_bytes
-                entry = Entry(
-                    name, size_bytes, found.modified_ns, found.etag, None, found.storage_class
-                )
-                # Most are judged at a glance; this is the inside of every listing.
-                if takes_all and size_bytes:
-                    yield entry
-                elif (item := self._judged(entry)) is not None:
-                    yield item
+        for found in listed:
+            name, size_bytes = found.key[skipped:], found.size_bytes
+            entry = Entry(
+                name, size_bytes, found.modified_ns, found.etag, None, found.storage_class
+            )
+            # Most are judged at a glance; this is the inside of every listing.
+            if takes_all and size_bytes:
+                yield entry
+            elif (item := self._judged(entry)) is not None:
+                yield item
 
     def _pages(self, prefix: str) -> Iterator[ObjectListV2]:
         pages = self._client.iterate_pages(self._folder.bucket, prefix=prefix)

@@ -75,12 +75,11 @@ class BucketWatcher:
         while not self._stop.is_set():
             try:
                 self._follow()
-            except NetworkError:
-                if not self.is_streaming:
+            except Exception as error:  # noqa: BLE001 # a thread that ends in silence misses all
+                # A service may have no such stream, or not for these keys.
+                is_refused = isinstance(error, ServiceError) and not isinstance(error, NetworkError)
+                if is_refused or not self.is_streaming:
                     return self._poll()
-            except ServiceError:
-                # It has no such stream, or not for these keys.
-                return self._poll()
             if self._stop.wait(next(self._delays_s)):
                 return None
         return None
@@ -98,7 +97,8 @@ class BucketWatcher:
                 self._delays_s = _RECONNECT.delays_s(self._rng)
                 self._ready.set()
             names = (self._names.name_of(event) for event in events)
-            self._pending.add(name for name in names if name)
+            # The name of the folder itself, which may be an object too, is that of all.
+            self._pending.add(name for name in names if name is not None)
 
     def _poll(self) -> None:
         self._ready.set()

@@ -20,6 +20,7 @@ from ingot.client.entries import AncestorStack
 from ingot.client.events import Event, Failed, Noted
 from ingot.client.pool import Stop
 from ingot.s3client.body import SourceChangedError
+from ingot.s3client.errors import ServiceError
 
 # More names than this are not worth their own comparisons: the whole tree is compared instead.
 PENDING_NAMES_MAX = 1000
@@ -30,6 +31,8 @@ _OUTAGE_BACKOFF = Backoff(attempts=1_000_000_000, first_s=1.0, limit_s=30.0)
 _DEBOUNCE_MS = 400
 _STEP_MS = 50
 _READY_TIMEOUT_S = 60.0
+# HTTP statuses from here on are the service's own failures.
+_SERVICE_FAILED = 500
 # A watcher that broke is started anew after this pause, with a full comparison.
 _RESTART_PAUSE_S = 1.0
 
@@ -248,6 +251,11 @@ class Watch:
                     if not _is_in_flux(event):
                         yield event
         except (NetworkError, DeniedError) as error:
+            return error
+        except ServiceError as error:
+            # It fails by itself, and will perhaps stop to.
+            if error.status < _SERVICE_FAILED:
+                raise
             return error
         return None
 

@@ -38,3 +38,20 @@ def test_names_that_no_file_can_have_do_not_end_a_mirror(
     assert done.code == 0, done.err
     assert done.documents()[-1]["removed"] == len(names)
     assert remote.objects() == {"a/b": b"1"}
+
+
+def test_a_name_that_is_no_key_does_not_end_a_watch(
+    start: Any, remote: Any, tmp_path: Path
+) -> None:
+    source = tmp_path / "src"
+    source.mkdir()
+    watch = start("mirror", "--watch", source, remote.address)
+    watch.wait_for_text("watching")
+    deep = source.joinpath(*["d" * 200] * 6)
+    deep.mkdir(parents=True)
+    (deep / "x").write_text("1")
+    watch.wait_for_text("S3 allows 1024")
+    (deep / "x").write_text("2")
+    (source / "last").write_text("3")
+    watch.wait_for(lambda: remote.objects() == {"last": b"3"}, "a later change arrives")
+    assert watch.stop() == 143

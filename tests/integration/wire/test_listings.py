@@ -10,6 +10,9 @@ import pytest
 from ingot.base.errors import NetworkError
 from ingot.base.secret import Secret
 from ingot.cli import main
+from ingot.client.addresses import RemoteAddress
+from ingot.client.aliases import Alias
+from ingot.client.buckettree import BucketTree
 from ingot.s3.documents.delete import ObjectIdentifier
 from ingot.s3.sigv4 import Credentials
 from ingot.s3client.client import S3Client
@@ -69,6 +72,19 @@ def test_keys_that_were_not_asked_for_are_noticed(scripted: Any, client: S3Clien
     scripted.answers(200, f"<ListBucketResult>{contents}</ListBucketResult>".encode())
     with pytest.raises(NetworkError, match="does not begin with"):
         list(client.iterate_objects("b", prefix="p/"))
+
+
+def test_one_name_is_looked_up_by_listing_it(scripted: Any, client: S3Client) -> None:
+    for key in ("p/a", "p/a/b"):
+        page = f"<ListBucketResult>{ONE.format(key)}</ListBucketResult>"
+        scripted.answers(200, page.encode())
+    tree = BucketTree(
+        client, RemoteAddress(Alias("x", scripted.url, "key", Secret("secret")), "b", "p/")
+    )
+    assert [item.name for item in tree.entries("a")] == ["a", "a/b"]
+    lines = [received.line for received in scripted.received]
+    # Who may only list and write needs no permission to read.
+    assert all(line.startswith("GET /b?") for line in lines), lines
 
 
 def test_a_failure_to_delete_that_names_nothing_we_asked_for_is_one(

@@ -56,10 +56,14 @@ def test_names_below_the_prefix_are_told() -> None:
         service.said.put("other/a")
         service.said.put("p/a")
         assert pending.take(DEADLINE_S) == Changes(("a",))
+        service.said.put("p/")
+        assert pending.take(DEADLINE_S) == Changes(everything=True)
     service.said.put(NetworkError("over"))
 
 
-@pytest.mark.parametrize("failure", [NetworkError("broken"), ServiceUnavailableError("busy")])
+@pytest.mark.parametrize(
+    "failure", [NetworkError("broken"), ServiceUnavailableError("busy"), ValueError("odd")]
+)
 def test_after_a_break_everything_is_compared(failure: Exception) -> None:
     service, pending = Service(), PendingChanges()
     with BucketWatcher(service.listen, Below(), pending, poll_s=3600):
@@ -71,7 +75,7 @@ def test_after_a_break_everything_is_compared(failure: Exception) -> None:
     service.said.put(NetworkError("over"))
 
 
-@pytest.mark.parametrize("refusal", [ServiceError("no"), NetworkError("xml")])
+@pytest.mark.parametrize("refusal", [ServiceError("no"), NetworkError("xml"), OSError("odd")])
 def test_without_a_stream_it_is_polled(refusal: Exception) -> None:
     def listen() -> Iterator[tuple[BucketEvent, ...]]:
         raise refusal

@@ -21,7 +21,9 @@ from ingot.client.watch import (
     Watch,
     outermost,
 )
+from ingot.s3.documents.error import ErrorDocument
 from ingot.s3client.body import SourceChangedError
+from ingot.s3client.errors import service_error
 
 NAMES = st.lists(st.sampled_from(["a", "b", "a-b", "a.txt"]), min_size=1, max_size=4).map("/".join)
 
@@ -123,6 +125,7 @@ class TestWatch:
             NetworkError("away"),
             DeniedError("key expired"),
             [Failed("x", NetworkError("away"))],
+            service_error(ErrorDocument("InternalError", "We failed."), 500, "b"),
         ],
     )
     def test_an_outage_is_waited_out_with_growing_pauses_and_all_is_compared(
