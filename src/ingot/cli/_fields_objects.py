@@ -108,11 +108,13 @@ ROWS: tuple[Row, ...] = (
         ),
         "an object",
     ),
+    Row(("stat",), ("name the path", "type `file`", "lastModified", "size"), "a local file"),
     Row(
         ("stat",),
         (
             "name the address",
             "type `folder`",
+            "lastModified? of a local folder",
             "location?",
             "Versioning? `status`",
             "ObjectLock? `enabled`, `mode`, `validity`",

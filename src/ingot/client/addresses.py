@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingot.base.errors import UsageError
+from ingot.base.errors import NotFoundError, UsageError
 from ingot.client.aliases import Alias, AliasBook
 
 
@@ -57,6 +57,13 @@ class RemoteAddress:
         """Return the address of another key of the same bucket."""
         return RemoteAddress(self.alias, self.bucket, key)
 
+    def within(self, path: str) -> RemoteAddress:
+        """Return the address of what lies below this one, which is taken as a folder."""
+        if self.bucket:
+            return self.at(self.folder_prefix + path)
+        bucket, _, key = path.partition("/")
+        return RemoteAddress(self.alias, bucket, key)
+
     def __str__(self) -> str:
         return "/".join([self.alias.name, *([self.bucket] if self.bucket else []), *self._tail()])
 
@@ -82,6 +89,21 @@ def parse_address(text: str, book: AliasBook) -> Address:
     if alias is None:
         return LocalAddress(text)
     return _remote(alias, rest)
+
+
+def parse_place(text: str, book: AliasBook) -> Address:
+    """Tell what `text` names for a command that only looks: what is there, here or on S3.
+
+    Raises:
+        UsageError: it is empty, or a stream.
+        NotFoundError: the first segment is no alias, and nothing local has this name.
+    """
+    address = parse_address(text, book)
+    if isinstance(address, LocalAddress) and not os.path.lexists(text):
+        if text.partition("/")[0] in ("", ".", "..", "~"):
+            raise NotFoundError(f"{text} does not exist")
+        return parse_remote(text, book)
+    return address
 
 
 def parse_remote(text: str, book: AliasBook) -> RemoteAddress:

@@ -193,12 +193,25 @@ class AliasBook:
 
     def _from_environment(self) -> dict[str, Alias]:
         found = {}
+        variables = {**self._from_mcs_variables(), **self._environment}
         for prefix in reversed(_ENVIRONMENT_PREFIXES):  # the first one wins
-            for variable, value in self._environment.items():
+            for variable, value in variables.items():
                 if variable.startswith(prefix) and value:
                     name = variable.removeprefix(prefix)
                     found[name] = _parse_variable(name, variable, value)
         return found
+
+    def _from_mcs_variables(self) -> dict[str, str]:
+        """Return the lines `NAME=VALUE` of the file that mc takes for more variables."""
+        path = self._environment.get("MC_CONFIG_ENV_FILE")
+        if not path:
+            return {}
+        try:
+            text = Path(path).read_text(errors="replace")
+        except OSError as error:
+            raise Error(f"{path}, which MC_CONFIG_ENV_FILE names: {error.strerror}") from error
+        lines = (line.strip().removeprefix("export ").partition("=") for line in text.splitlines())
+        return {name.strip(): value.strip(" \"'") for name, sign, value in lines if sign}
 
     def _from_own(self) -> dict[str, Alias]:
         document = _read_json(self._path)

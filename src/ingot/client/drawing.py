@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ingot.base.errors import NotFoundError
-from ingot.client.addresses import RemoteAddress
 from ingot.client.listing import Line
 
 _BRANCH, _LAST_BRANCH = "├─ ", "└─ "
@@ -43,29 +42,27 @@ class _Folder:
 
 
 def draw(
-    listing: Callable[[RemoteAddress], Iterator[Line]],
-    root: RemoteAddress,
+    listing: Callable[[str], Iterator[Line]],
     *,
     with_files: bool,
     levels: int | None,
 ) -> Iterator[Twig]:
-    """Yield the lines below `root`, each folder before what is in it.
+    """Yield the lines below a root, each folder before what is in it.
 
     Every folder is a listing of its own, so what lies deeper than `levels` is never asked for.
 
     Args:
-        listing: lists one level of an address, by name.
-        root: an alias, a bucket or a folder.
+        listing: lists one level, by name: that of the root, or of a folder by its path from there.
         with_files: draw objects too.
         levels: how deep; None for all.
 
     Raises:
-        NotFoundError: there is nothing at `root`.
+        NotFoundError: there is nothing at the root.
         DeniedError, NetworkError: the service refused or is away.
     """
 
     def opened(path: str, before: str) -> _Folder:
-        lines = listing(_at(root, path))
+        lines = listing(path)
         # A marker of the folder itself has no name below it.
         shown = (line for line in lines if line.name and (with_files or line.is_folder))
         return _Folder(shown, path, before)
@@ -89,11 +86,3 @@ def draw(
         if line.is_folder and (levels is None or len(stack) < levels):
             before = folder.before + (_NOTHING if is_last else _TRUNK)
             stack.append(entered(folder.key + line.name, before))
-
-
-def _at(root: RemoteAddress, path: str) -> RemoteAddress:
-    """Return the address of a folder below `root`, which is taken as a folder."""
-    if root.bucket:
-        return root.at(root.folder_prefix + path)
-    bucket, _, key = path.partition("/")
-    return RemoteAddress(root.alias, bucket, key)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO
 
-from ingot.base.errors import Error, NetworkError, UsageError
+from ingot.base.errors import Error, NetworkError, NotFoundError, UsageError
 from ingot.base.limits import PART_BYTES_MAX, PART_BYTES_MIN, PARTS_MAX
 from ingot.base.units import MIB, parse_size
 from ingot.client.addresses import RemoteAddress
@@ -63,6 +64,27 @@ def read_object(
         stream = client.get_object(
             address.bucket, address.key, part=rest, if_match=info.etag, version_id=version_id
         )
+
+
+def read_file(path: Path, *, offset: int = 0, tail: int | None = None) -> Generator[bytes]:
+    """Yield a local file's bytes, as `read_stretch` does those of an object.
+
+    Raises:
+        NotFoundError: there is no such file.
+        Error: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            if tail is not None:
+                offset = max(0, path.stat().st_size - tail)
+            if offset:
+                file.seek(offset)
+            while piece := file.read(MIB):
+                yield piece
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{path} does not exist") from error
+    except OSError as error:
+        raise Error(f"cannot read {path}: {error.strerror}") from error
 
 
 def read_stretch(

@@ -66,7 +66,8 @@ def test_local_paths_are_offered_where_they_may_stand(remote: Any, tmp_path: Pat
     assert offered("cp", "s") == ["plain,s3/", "plain,sub/"]
     assert offered("cp", "sub/") == ["plain,sub/file"]
     assert offered("cp", "./s") == ["file,./s"]
-    assert offered("ls", "sub/") == []
+    assert offered("ls", "sub/") == ["plain,sub/file"]
+    assert offered("rm", "sub/") == []
 
 
 def test_a_service_that_does_not_answer_offers_nothing_soon(

@@ -10,7 +10,7 @@ import click
 from ingot.cli.printer import Printer, visible
 
 if TYPE_CHECKING:
-    from ingot.client.addresses import RemoteAddress
+    from ingot.client.addresses import LocalAddress, RemoteAddress
     from ingot.client.jsonform import Form
     from ingot.client.versions import Choice, Chosen
     from ingot.s3client.client import S3Client
@@ -49,6 +49,18 @@ def choice_of(
     choice = Choice(recursive, version_id, every_version, moment)
     choice.check()
     return choice
+
+
+def refuse_history(address: LocalAddress, choice: Choice) -> None:
+    """Make sure that no version of a file is asked for.
+
+    Raises:
+        UsageError: one is.
+    """
+    from ingot.base.errors import UsageError
+
+    if choice.wants_history or choice.version_id is not None:
+        raise UsageError(f"{address} is local, and files have no versions")
 
 
 def on_buckets(

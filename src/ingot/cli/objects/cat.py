@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 
 import click
 
-from ingot.cli._completion import complete_remote
+from ingot.cli._completion import complete_address
 from ingot.cli._wire import zip_option
 from ingot.cli._writing import key_options
 from ingot.cli.printer import Printer, output_options
 
 
 @click.command()
-@click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
+@click.argument("targets", nargs=-1, required=True, shell_complete=complete_address)
 @click.option("--version-id", "--vid", metavar="ID", help="This version of one object.")
 @click.option("--rewind", metavar="MOMENT", help="What was there then: 7d (ago), 2026-11-24.")
 @click.option("--offset", metavar="SIZE", help="Leave so much out at the beginning.")
@@ -32,7 +33,7 @@ def cat(
     tail: str | None,
     part_number: int | None,
 ) -> None:
-    """Print objects, one after the other, as they are.
+    """Print objects, or local files, one after the other, as they are.
 
     The bytes are verified; if they are not those that were stored, the exit code is 1. A part of an
     object (--offset, --tail, --part-number) cannot be verified.
@@ -47,11 +48,11 @@ def cat(
     from ingot.base.errors import UsageError
     from ingot.base.units import parse_size
     from ingot.cli._objects import each
-    from ingot.cli.buckets._settings import choice_of
-    from ingot.client.addresses import parse_object
+    from ingot.cli.buckets._settings import choice_of, refuse_history
+    from ingot.client.addresses import LocalAddress, parse_object, parse_place
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections
-    from ingot.client.streams import read_object, read_part, read_stretch
+    from ingot.client.streams import read_file, read_object, read_part, read_stretch
     from ingot.client.versions import chosen
 
     if sum(one is not None for one in (offset, tail, part_number)) > 1:
@@ -64,6 +65,12 @@ def cat(
     with Connections() as connections:
 
         def act(target: str) -> None:
+            if isinstance(place := parse_place(target, book), LocalAddress):
+                refuse_history(place, choice)
+                if part_number is not None:
+                    raise UsageError(f"{place} is local, and files have no parts")
+                _write(read_file(place.path, offset=start or 0, tail=end))
+                return
             address = parse_object(target, book)
             client = connections.client(address.alias)
             version = version_id
@@ -78,8 +85,12 @@ def cat(
                 pieces = read_stretch(
                     client, address, offset=start or 0, tail=end, version_id=version
                 )
-            for piece in pieces:
-                sys.stdout.buffer.write(piece)
-            sys.stdout.buffer.flush()
+            _write(pieces)
 
         each(printer, targets, act)
+
+
+def _write(pieces: Iterable[bytes]) -> None:
+    for piece in pieces:
+        sys.stdout.buffer.write(piece)
+    sys.stdout.buffer.flush()

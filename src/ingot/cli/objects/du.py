@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ingot.cli._completion import complete_remote
+from ingot.cli._completion import complete_address
 from ingot.cli.printer import Printer, output_options, visible
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
+@click.argument("targets", nargs=-1, required=True, shell_complete=complete_address)
 @click.option(
     "--depth",
     "-d",
@@ -38,7 +38,7 @@ def du(
     versions: bool,
     rewind: str | None,
 ) -> None:
-    """Count objects and add up their sizes.
+    """Count objects, or local files, and add up their sizes.
 
     \b
     Examples:
@@ -48,11 +48,12 @@ def du(
     """
     from ingot.base.units import format_size
     from ingot.cli._objects import each
-    from ingot.cli.buckets._settings import choice_of
-    from ingot.client.addresses import parse_remote
+    from ingot.cli.buckets._settings import choice_of, refuse_history
+    from ingot.client.addresses import LocalAddress, parse_place
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections
     from ingot.client.listing import list_address
+    from ingot.client.locallisting import list_local
     from ingot.client.pastlisting import list_versions
     from ingot.client.usage import usage
 
@@ -61,9 +62,12 @@ def du(
     with Connections() as connections:
 
         def act(target: str) -> None:
-            address = parse_remote(target, book)
+            address = parse_place(target, book)
             lines: Iterable[Line]
-            if choice.wants_history:
+            if isinstance(address, LocalAddress):
+                refuse_history(address, choice)
+                lines = list_local(target, recursive=True)
+            elif choice.wants_history:
                 listed = list_versions(
                     connections, address, recursive=True, moment_ns=choice.rewind_ns
                 )

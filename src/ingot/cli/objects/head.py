@@ -7,14 +7,14 @@ from contextlib import closing
 
 import click
 
-from ingot.cli._completion import complete_remote
+from ingot.cli._completion import complete_address
 from ingot.cli._wire import zip_option
 from ingot.cli._writing import key_options
 from ingot.cli.printer import Printer, output_options
 
 
 @click.command()
-@click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
+@click.argument("targets", nargs=-1, required=True, shell_complete=complete_address)
 @click.option(
     "--lines", "-n", type=click.IntRange(0), default=10, show_default=True, help="How many lines."
 )
@@ -31,7 +31,7 @@ def head(
     version_id: str | None,
     rewind: str | None,
 ) -> None:
-    """Print the first lines of objects; the rest is not fetched.
+    """Print the first lines of objects, or local files; the rest is not fetched.
 
     \b
     Examples:
@@ -39,11 +39,11 @@ def head(
       ingot head --lines 1 store/tables/a.csv
     """
     from ingot.cli._objects import each
-    from ingot.cli.buckets._settings import choice_of
-    from ingot.client.addresses import parse_object
+    from ingot.cli.buckets._settings import choice_of, refuse_history
+    from ingot.client.addresses import LocalAddress, parse_object, parse_place
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections
-    from ingot.client.streams import first_lines, read_object
+    from ingot.client.streams import first_lines, read_file, read_object
     from ingot.client.versions import chosen
 
     choice = choice_of(recursive=False, version_id=version_id, every_version=False, rewind=rewind)
@@ -51,10 +51,15 @@ def head(
     with Connections() as connections:
 
         def act(target: str) -> None:
-            address = parse_object(target, book)
-            client = connections.client(address.alias)
-            (item,) = chosen(client, address, choice)
-            with closing(read_object(client, address, version_id=item.version_id)) as pieces:
+            if isinstance(place := parse_place(target, book), LocalAddress):
+                refuse_history(place, choice)
+                opened = read_file(place.path)
+            else:
+                address = parse_object(target, book)
+                client = connections.client(address.alias)
+                (item,) = chosen(client, address, choice)
+                opened = read_object(client, address, version_id=item.version_id)
+            with closing(opened) as pieces:
                 for piece in first_lines(pieces, lines):
                     sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()

@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ingot.cli._completion import complete_remote
+from ingot.cli._completion import complete_address
 from ingot.cli._wire import zip_option
 from ingot.cli.printer import Printer, output_options, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ingot.client.addresses import RemoteAddress
+    from ingot.client.addresses import Address
     from ingot.client.connections import Connections
     from ingot.client.listing import Line
 
 
 @click.command()
-@click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
+@click.argument("targets", nargs=-1, required=True, shell_complete=complete_address)
 @click.option("--recursive", "-r", is_flag=True, help="Everything below, without folders.")
 @click.option("--versions", is_flag=True, help="All versions, and what deleted them.")
 @click.option("--rewind", metavar="MOMENT", help="What was there then: 7d (ago), 2026-11-24T02:05.")
@@ -39,7 +39,7 @@ def ls(
     storage_class: str | None,
     summarize: bool,
 ) -> None:
-    """List buckets and objects.
+    """List buckets and objects, or local files.
 
     \b
     Examples:
@@ -53,7 +53,7 @@ def ls(
     from ingot.base.clock import SystemClock
     from ingot.base.errors import UsageError
     from ingot.cli._objects import each
-    from ingot.client.addresses import parse_remote
+    from ingot.client.addresses import parse_place
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections
     from ingot.client.moments import parse_moment
@@ -67,7 +67,7 @@ def ls(
 
         def act(target: str) -> None:
             nonlocal count, size_bytes
-            address = parse_remote(target, book)
+            address = parse_place(target, book)
             for line in _lines(
                 connections,
                 address,
@@ -94,13 +94,22 @@ def ls(
 
 def _lines(
     connections: Connections,
-    address: RemoteAddress,
+    address: Address,
     *,
     recursive: bool,
     versions: bool,
     moment_ns: int | None,
     incomplete: bool,
 ) -> Iterator[Line]:
+    from ingot.client.addresses import LocalAddress
+
+    if isinstance(address, LocalAddress):
+        from ingot.base.errors import UsageError
+        from ingot.client.locallisting import list_local
+
+        if incomplete or versions or moment_ns is not None:
+            raise UsageError(f"{address} is local, and files have no versions and uploads")
+        return list_local(str(address), recursive=recursive)
     if incomplete:
         from ingot.client.pastlisting import list_uploads
 
@@ -114,8 +123,11 @@ def _lines(
     return list_address(connections, address, recursive=recursive)
 
 
-def _document(line: Line, address: RemoteAddress) -> dict[str, Any]:
+def _document(line: Line, address: Address) -> dict[str, Any]:
     from ingot.cli._objects import iso_time
+    from ingot.client.addresses import LocalAddress
+
+    where = "" if isinstance(address, LocalAddress) else f"{address.alias.url}/"
 
     document: dict[str, Any] = {
         "type": "folder" if line.is_folder else "file",
@@ -123,7 +135,7 @@ def _document(line: Line, address: RemoteAddress) -> dict[str, Any]:
         "size": line.size_bytes,
         "key": line.name,
         "etag": line.etag,
-        "url": f"{address.alias.url}/{line.base}",
+        "url": f"{where}{line.base}",
         "versionOrdinal": 1,
     }
     if line.storage_class:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ingot.cli._completion import complete_remote
+from ingot.cli._completion import complete_address
 from ingot.cli._habits import always
 from ingot.cli._writing import key_options
 from ingot.cli.buckets._settings import choice_of, on_versions, version_options
 from ingot.cli.printer import Printer, output_options, visible
 
 if TYPE_CHECKING:
-    from ingot.client.addresses import RemoteAddress
+    from ingot.client.addresses import LocalAddress, RemoteAddress
     from ingot.s3client.client import S3Client
 
 
@@ -28,14 +28,14 @@ _WORDS = {
 
 
 @click.command()
-@click.argument("targets", nargs=-1, required=True, shell_complete=complete_remote)
+@click.argument("targets", nargs=-1, required=True, shell_complete=complete_address)
 @version_options
 @click.option("--no-list", is_flag=True, help="Never list: what is no object is not found.")
 @always("--verbose", "-v")
 @key_options
 @output_options
 def stat(printer: Printer, *, targets: tuple[str, ...], no_list: bool, **which: Any) -> None:
-    """Show what is known of an object, a folder or a bucket.
+    """Show what is known of an object, a folder or a bucket; or of a local file.
 
     Of a bucket it shows what is set, as far as its service has it and you may see it.
 
@@ -46,7 +46,7 @@ def stat(printer: Printer, *, targets: tuple[str, ...], no_list: bool, **which: 
       ingot stat --recursive --versions store/photos/2026/
     """
     from ingot.cli._objects import each
-    from ingot.client.addresses import parse_remote
+    from ingot.client.addresses import LocalAddress, parse_place
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections
     from ingot.client.versions import Choice
@@ -66,7 +66,10 @@ def stat(printer: Printer, *, targets: tuple[str, ...], no_list: bool, **which: 
     with Connections() as connections:
 
         def act(target: str) -> None:
-            address = parse_remote(target, book)
+            address = parse_place(target, book)
+            if isinstance(address, LocalAddress):
+                _show(printer, _file_document(address))
+                return
             client = connections.client(address.alias)
             _show(printer, _document(client, address, may_list=not no_list))
 
@@ -106,6 +109,22 @@ def _document(client: S3Client, address: RemoteAddress, *, may_list: bool) -> di
         if not page.entries:
             raise NotFoundError(f"{address} does not exist", hint=error.hint) from error
         return {"name": str(address), "type": "folder"}
+
+
+def _file_document(address: LocalAddress) -> dict[str, Any]:
+    from ingot.base.errors import Error
+    from ingot.cli._objects import iso_time
+
+    try:
+        status = address.path.stat()
+    except OSError as error:
+        raise Error(f"cannot read {address}: {error.strerror}") from error
+    document: dict[str, Any] = {
+        "name": str(address),
+        "type": "folder" if address.path.is_dir() else "file",
+        "lastModified": iso_time(status.st_mtime_ns),
+    }
+    return document if document["type"] == "folder" else {**document, "size": status.st_size}
 
 
 def _object_document(
