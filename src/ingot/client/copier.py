@@ -143,7 +143,12 @@ class Copier:
     ) -> None:
         address = source.address
         path = prepared_path(target)
-        info = self._connections.transfers(address.alias).download_file(
+
+        def finish(descriptor: int, info: ObjectInfo) -> None:
+            # Before the file has its name: what only its owner may read is never anyone's.
+            restore(descriptor, FileAttributes.parse(info.metadata), name=path)
+
+        self._connections.transfers(address.alias).download_file(
             address.bucket,
             address.key,
             path,
@@ -151,9 +156,8 @@ class Copier:
             version_id=source.version_id,
             durable=durable,
             advance=advance,
+            finish=finish if self._keep_times else None,
         )
-        if self._keep_times:
-            restore(path, FileAttributes.parse(info.metadata), name=path)
 
     def _copy_file(
         self, source: FilePlace, target: FilePlace, advance: Advance, *, durable: bool

@@ -16,11 +16,11 @@ def attributes_of_file(status: os.stat_result) -> FileAttributes:
     return FileAttributes(status.st_mtime_ns, mode, status.st_uid, status.st_gid)
 
 
-def restore(file: Path | int, attributes: FileAttributes, *, name: Path) -> None:
+def restore(descriptor: int, attributes: FileAttributes, *, name: Path) -> None:
     """Give a file what was kept of the one it comes from; an owner only if we may.
 
     Args:
-        file: its path, or a descriptor.
+        descriptor: of the file.
         attributes: what was kept.
         name: what people call it.
 
@@ -30,10 +30,10 @@ def restore(file: Path | int, attributes: FileAttributes, *, name: Path) -> None
     try:
         # The owner first: changing it takes permission bits away.
         if os.geteuid() == 0 and attributes.uid is not None and attributes.gid is not None:
-            os.chown(file, attributes.uid, attributes.gid)
+            os.chown(descriptor, attributes.uid, attributes.gid)
         if attributes.mode is not None:
-            os.chmod(file, attributes.mode)
+            os.chmod(descriptor, attributes.mode)
         if attributes.modified_ns is not None:
-            os.utime(file, ns=(attributes.modified_ns, attributes.modified_ns))
+            os.utime(descriptor, ns=(attributes.modified_ns, attributes.modified_ns))
     except OSError as error:
         raise Error(f"cannot set the attributes of {name}: {error.strerror}") from error

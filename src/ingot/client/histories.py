@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 
 from ingot.base.errors import Error, NotFoundError, UsageError
 from ingot.base.progress import Progress
@@ -20,6 +21,8 @@ from ingot.client.plan import Copy, Remove, Same, Step
 from ingot.client.versions import by_key
 from ingot.s3 import checksums
 from ingot.s3.documents.listing import VersionEntry
+from ingot.s3client.errors import ServiceError
+from ingot.s3client.results import ObjectInfo
 
 _ENABLED = "Enabled"
 _SUMMED_WITH = "CRC32C"
@@ -86,6 +89,8 @@ class HistoryMirror:
         self._source = source
         self._target = target
         self._selection = selection
+        # How many versions of an object were carried by an attempt that failed behind them.
+        self._carried: dict[str, int] = {}
         self._trees = (
             BucketTree(connections.client(source.alias), source, selection),
             BucketTree(connections.client(target.alias), target, selection),
@@ -123,11 +128,26 @@ class HistoryMirror:
         """Carry over the versions of a history, one after the other."""
         assert isinstance(source, History)
         goal = self._target.at(self._target.folder_prefix + source.name)
-        for version in source.versions:
-            if version.is_delete_marker:
-                self._connections.client(goal.alias).delete_object(goal.bucket, goal.key)
-            else:
+        gone: NotFoundError | None = None
+        has_carried = False
+        for index, version in enumerate(source.versions):
+            if index < self._carried.get(source.name, 0):
+                # By an attempt that failed later: once more, and the target would have it twice.
+                advance(version.size_bytes)
+                has_carried = True
+                continue
+            try:
                 self._carry(version, goal, advance)
+                has_carried = True
+            except NotFoundError as error:
+                if isinstance(error, ServiceError) and error.code == "NoSuchBucket":
+                    raise
+                # One that expired since it was listed; those behind it are wanted no less.
+                gone = error
+            self._carried[source.name] = index + 1
+        self._carried.pop(source.name, None)
+        if gone is not None and not has_carried:
+            raise VanishedError(gone.message) from gone
 
     def known_same(self, pairs: Sequence[tuple[Entry, Entry]]) -> list[bool]:
         """Nothing is left to compare: the steps have done so."""
@@ -140,23 +160,21 @@ class HistoryMirror:
     def _carry(self, version: VersionEntry, goal: RemoteAddress, advance: Advance) -> None:
         origin = self._source
         transfers = self._connections.transfers(goal.alias)
-        try:
-            if origin.alias == goal.alias:
-                transfers.copy_object(
-                    *(origin.bucket, version.key, goal.bucket, goal.key),
-                    advance=advance,
-                    source_version_id=version.version_id,
-                )
-            else:
-                transfers.upload_object(
-                    self._connections.client(origin.alias),
-                    *(origin.bucket, version.key, goal.bucket, goal.key),
-                    advance=advance,
-                    source_version_id=version.version_id,
-                )
-        except NotFoundError as error:
-            # A version that expired between the listing and now is no failure of the copy.
-            raise VanishedError(error.message) from error
+        if version.is_delete_marker:
+            self._connections.client(goal.alias).delete_object(goal.bucket, goal.key)
+        elif origin.alias == goal.alias:
+            transfers.copy_object(
+                *(origin.bucket, version.key, goal.bucket, goal.key),
+                advance=advance,
+                source_version_id=version.version_id,
+            )
+        else:
+            transfers.upload_object(
+                self._connections.client(origin.alias),
+                *(origin.bucket, version.key, goal.bucket, goal.key),
+                advance=advance,
+                source_version_id=version.version_id,
+            )
 
     def _steps(self, *, remove: bool) -> Iterator[Step]:
         wanted, present = self._histories(self._source), self._histories(self._target)
@@ -175,7 +193,9 @@ class HistoryMirror:
                 left, right = next(wanted, None), next(present, None)
 
     def _step(self, left: History, right: History) -> Step:
-        versions = tuple(missing(left.versions, right.versions, self._are_same))
+        infos: dict[tuple[RemoteAddress, str], ObjectInfo] = {}
+        is_same = partial(self._are_same, infos)
+        versions = tuple(missing(left.versions, right.versions, is_same))
         return Copy(_history(left.name, versions), None) if versions else Same(left)
 
     def _histories(self, folder: RemoteAddress) -> Iterator[History]:
@@ -190,24 +210,30 @@ class HistoryMirror:
             if self._selection.admits(name):
                 yield _history(name, tuple(reversed(versions)))
 
-    def _are_same(self, source: VersionEntry, target: VersionEntry) -> bool:
+    def _are_same(
+        self,
+        infos: dict[tuple[RemoteAddress, str], ObjectInfo],
+        source: VersionEntry,
+        target: VersionEntry,
+    ) -> bool:
         if source.is_delete_marker or target.is_delete_marker:
             return source.is_delete_marker and target.is_delete_marker
         if source.size_bytes != target.size_bytes:
             return False
         if source.etag == target.etag or not source.size_bytes:
             return True
-        if "-" not in source.etag and "-" not in target.etag:
-            return False
-        # Cut into other parts, perhaps: only the bytes or a checksum of them can tell.
+        # Encrypted, or cut into other parts, perhaps: then only the bytes or a checksum of them
+        # can tell. No listing says so.
         sides = ((self._source, source), (self._target, target))
-        first, second = (
-            self._connections.client(side.alias)
-            .head_object(side.bucket, version.key, version_id=version.version_id)
-            .checksum
-            for side, version in sides
-        )
-        told = told_by_checksums(first, second)
+        for side, version in sides:
+            if (side, version.version_id) not in infos:
+                infos[side, version.version_id] = self._connections.client(side.alias).head_object(
+                    side.bucket, version.key, version_id=version.version_id
+                )
+        first, second = (infos[side, version.version_id] for side, version in sides)
+        if first.etag_is_md5 and second.etag_is_md5:
+            return False
+        told = told_by_checksums(first.checksum, second.checksum)
         if told is not None:
             return told
         sums = [self._sum(side, version) for side, version in sides]

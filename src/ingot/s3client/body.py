@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -13,6 +13,7 @@ from ingot.base.errors import ConflictError, Error, NotFoundError
 from ingot.s3.chunked import ENCODED_CHUNK_BYTES
 from ingot.s3.ranges import ByteRange
 from ingot.s3client.results import ObjectInfo, ObjectStream
+from ingot.s3client.verify import Verifier
 
 # Told of bytes as they move; a retry takes back what it repeats. It may raise to stop.
 Advance = Callable[[int], None]
@@ -97,6 +98,15 @@ class Source(Protocol):
         """Return a stretch of it."""
         ...
 
+    def check(self) -> None:
+        """Make sure, before parts become an object, that they are of what the source is as a whole.
+
+        Raises:
+            SourceChangedError: it changed meanwhile.
+            IntegrityError: other bytes arrived than it has.
+        """
+        ...
+
 
 class FileSource:
     """A file that must not change while it is read; a context manager.
@@ -157,7 +167,7 @@ class FileSource:
         except OSError as error:
             raise Error(f"{self._path} cannot be read: {error.strerror}") from error
 
-    def check_unchanged(self) -> None:
+    def check(self) -> None:
         """Compare size and times with those at the opening.
 
         Raises:
@@ -221,13 +231,13 @@ class _FileBody:
         self._reported.restart()
         offset, end = self._part.start, self._part.start + self._part.length
         if offset == end:
-            self._source.check_unchanged()
+            self._source.check()
         while offset < end:
             block = self._source.read(offset, min(ENCODED_CHUNK_BYTES, end - offset))
             offset += len(block)
             if offset == end:
                 # Before the last block leaves: without it the service keeps nothing.
-                self._source.check_unchanged()
+                self._source.check()
             yield block
             self._reported.add(len(block))
 
@@ -235,14 +245,22 @@ class _FileBody:
 class ObjectSource:
     """An object of a service, uploaded to another without touching the disk.
 
+    Its bytes are summed up as they pass, and compared before the other service gets the last of
+    them. An object that has only an MD5, and moves in parts, cannot be: those do not add up.
+
     Args:
         read: opens a stretch of the object, with its ETag as a condition.
         info: what is known of it.
+        subject: `bucket/key` for messages.
     """
 
-    def __init__(self, read: Callable[[ByteRange], ObjectStream], info: ObjectInfo) -> None:
+    def __init__(
+        self, read: Callable[[ByteRange], ObjectStream], info: ObjectInfo, subject: str = ""
+    ) -> None:
         self.read = read
         self._info = info
+        self._subject = subject
+        self._digests: dict[ByteRange, bytes] = {}
 
     @property
     def size_bytes(self) -> int:
@@ -252,6 +270,35 @@ class ObjectSource:
     def body(self, part: ByteRange, advance: Advance) -> Body:
         """Return a stretch of it."""
         return _ObjectBody(self, part, advance)
+
+    def check(self) -> None:
+        """Compare what the parts add up to."""
+        if self._digests:
+            parts = sorted(self._digests.items(), key=lambda item: item[0].start)
+            self._verifier().check_parts([(digest, part) for part, digest in parts])
+
+    def summed_up(self, part: ByteRange, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Pass the bytes of a stretch on.
+
+        Raises:
+            IntegrityError: they were all of the object, and others than it has; said at the end.
+        """
+        verifier = self._verifier()
+        if part.length == self._info.size_bytes:
+            for piece in pieces:
+                verifier.update(piece)
+                yield piece
+            verifier.check()
+        elif (total := verifier.part()) is not None:
+            for piece in pieces:
+                total.update(piece)
+                yield piece
+            self._digests[part] = total.digest()
+        else:
+            yield from pieces
+
+    def _verifier(self) -> Verifier:
+        return Verifier(self._info, self._subject)
 
 
 class _ObjectBody:
@@ -270,9 +317,10 @@ class _ObjectBody:
             return
         held = bytearray()
         with self._source.read(self._part) as stream:
-            for piece in stream:
+            for piece in self._source.summed_up(self._part, stream):
                 held += piece
-                while len(held) >= ENCODED_CHUNK_BYTES:
+                # The last block stays until it is known that all of them are right.
+                while len(held) > ENCODED_CHUNK_BYTES:
                     block = bytes(held[:ENCODED_CHUNK_BYTES])
                     del held[:ENCODED_CHUNK_BYTES]
                     yield block

@@ -33,6 +33,8 @@ _buffers = threading.local()
 
 # Takes a block and where it belongs.
 Write = Callable[[memoryview, int], None]
+# Takes the descriptor of a file that is whole, and what is known of its object.
+Finish = Callable[[int, ObjectInfo], None]
 
 
 class FileOptions(NamedTuple):
@@ -41,10 +43,12 @@ class FileOptions(NamedTuple):
     Attributes:
         mode: permission bits; None for those that the umask leaves.
         durable: whether it is on the device when the download returns.
+        finish: does what is to be done before the file takes its name.
     """
 
     mode: int | None = None
     durable: bool = True
+    finish: Finish | None = None
 
 
 class Download:
@@ -85,7 +89,7 @@ class Download:
         verifier = Verifier(info, self._subject)
         with (
             stream,
-            _written(path, file) as descriptor,
+            _written(path, file, info) as descriptor,
             _writer(descriptor, info.size_bytes) as write,
         ):
 
@@ -114,7 +118,7 @@ class Download:
         info = self._client.head_object(self._bucket, self._key, version_id=self._version_id)
         verifier = Verifier(info, self._subject)
         with (
-            _written(path, file) as descriptor,
+            _written(path, file, info) as descriptor,
             _writer(descriptor, info.size_bytes, is_reread=verifier.wants_order) as write,
         ):
 
@@ -206,10 +210,12 @@ class _Filling:
 
 
 @contextlib.contextmanager
-def _written(path: Path, file: FileOptions) -> Iterator[int]:
+def _written(path: Path, file: FileOptions, info: ObjectInfo) -> Iterator[int]:
     try:
         with atomic_descriptor(str(path), mode=file.mode, durable=file.durable) as descriptor:
             yield descriptor
+            if file.finish is not None:
+                file.finish(descriptor, info)
     except OSError as error:
         raise Error(f"{path} cannot be written: {error.strerror or error}") from error
 

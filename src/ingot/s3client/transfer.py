@@ -15,7 +15,7 @@ from ingot.s3.ranges import ByteRange
 from ingot.s3.tags import TAG_COUNT_HEADER
 from ingot.s3client.body import Advance, FileSource, ObjectSource
 from ingot.s3client.client import S3Client
-from ingot.s3client.download import Download, FileOptions
+from ingot.s3client.download import Download, FileOptions, Finish
 from ingot.s3client.lanes import Lanes
 from ingot.s3client.parts import Meter, TransferOptions
 from ingot.s3client.results import (
@@ -145,7 +145,7 @@ class Transfers:
         )
         made = upload(
             self._client,
-            ObjectSource(read, info),
+            ObjectSource(read, info, f"{source_bucket}/{source_key}"),
             Target(bucket, key, kept, conditions),
             Meter(advance),
             options=self._options,
@@ -225,6 +225,7 @@ class Transfers:
         mode: int | None = None,
         durable: bool = True,
         advance: Advance = _ignore,
+        finish: Finish | None = None,
     ) -> ObjectInfo:
         """Write an object to a file that takes its name only when it is whole and verified.
 
@@ -238,6 +239,8 @@ class Transfers:
             durable: whether the file is on the device when this returns. If not, it still takes
                 its name only when it is whole and verified, but a power cut may undo that.
             advance: as for `upload_file`.
+            finish: called with the file's descriptor, and what is known of the object, before the
+                file takes its name; if it raises, there is no file.
 
         Raises:
             IntegrityError: the bytes do not have the checksum the service keeps.
@@ -246,7 +249,7 @@ class Transfers:
         """
         meter = Meter(advance)
         download = Download(self._client, bucket, key, version_id=version_id, meter=meter)
-        file = FileOptions(mode, durable)
+        file = FileOptions(mode, durable, finish)
         if self.splits(size_bytes):
             return download.in_parts(path, file, options=self._options, threads=self._threads)
         with self._lane(size_bytes, meter):

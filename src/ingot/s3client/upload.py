@@ -50,7 +50,14 @@ def upload(
             return client.upload_part(target.bucket, target.key, upload_id, number, body)
 
         return in_parts(
-            client, target, meter, send, ranges=ranges, threads=threads, resumption=resumption
+            client,
+            target,
+            meter,
+            send,
+            ranges=ranges,
+            threads=threads,
+            resumption=resumption,
+            check=source.check,
         )
     body = source.body(ByteRange(0, source.size_bytes), meter)
     if source.size_bytes <= options.memory_bytes:
@@ -73,6 +80,7 @@ def in_parts(
     ranges: Sequence[ByteRange],
     threads: ThreadPoolExecutor,
     resumption: Resumption | None = None,
+    check: Callable[[], None] | None = None,
 ) -> PutResult:
     """Make an object of parts.
 
@@ -84,6 +92,7 @@ def in_parts(
         ranges: of all parts.
         threads: to make them in.
         resumption: of an upload that may have been begun before.
+        check: raises if the parts are not what they should be.
 
     Raises:
         Error: the first failure; no part stays, but see `upload`.
@@ -105,6 +114,8 @@ def in_parts(
 
     try:
         parts = run_parts(threads, make, list(enumerate(ranges, 1)), meter)
+        if check is not None:
+            check()
         made = client.complete_multipart_upload(
             bucket,
             key,

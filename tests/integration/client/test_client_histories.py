@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from ingot.base.errors import NetworkError
 from ingot.base.secret import Secret
 from ingot.client.aliases import Alias
 from ingot.client.connections import Connections
+from ingot.client.histories import HistoryMirror
+from ingot.s3client.client import S3Client
 
 MIB = 1 << 20
 
@@ -101,3 +106,67 @@ def test_a_target_without_versions_and_other_misuse_is_refused(
     assert cli("mirror", "--versions", remote.address, "dst").code == 2
     assert cli("mirror", "--versions", "--watch", remote.address, f"s3/{name}").code == 2
     assert cli("mirror", "--versions", f"{remote.address}/none", f"s3/{name}").code == 5
+
+
+def test_a_version_that_expires_meanwhile_keeps_none_back(
+    cli: Any, remote: Any, target: str, history: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = target.partition("/")[2]
+    for body in (b"1", b"2", b"3"):
+        remote.put("a", body)
+    remote.put("gone", b"x")
+    listed = remote.s3.list_object_versions(Bucket=remote.bucket)["Versions"]
+    oldest = [v["VersionId"] for v in listed if v["Key"] == "a"][-1]
+    copy = HistoryMirror.copy
+
+    def expire_and_copy(self: HistoryMirror, source: Any, advance: Any) -> None:
+        for version in {"a": [oldest], "gone": [listed[-1]["VersionId"]]}[source.name]:
+            remote.s3.delete_object(Bucket=remote.bucket, Key=source.name, VersionId=version)
+        copy(self, source, advance)
+
+    monkeypatch.setattr(HistoryMirror, "copy", expire_and_copy)
+    done = cli("mirror", "--versions", remote.address, target)
+    assert done.code == 0, done.err
+    assert history(bucket) == history(remote.bucket) == {"a": [b"2", b"3"]}
+    assert "gone vanished before it was read; left out" in done.err
+
+
+def test_an_attempt_that_fails_in_the_middle_is_gone_on_with(
+    cli: Any, remote: Any, target: str, history: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for body in (b"1", b"2", b"3", None, b"4"):
+        remote.put("a", body) if body else remote.delete("a")
+    carry, calls = HistoryMirror._carry, iter(range(100))
+
+    def fail_twice(self: HistoryMirror, *arguments: Any) -> None:
+        if next(calls) in {2, 3}:
+            raise NetworkError("the line broke")
+        carry(self, *arguments)
+
+    monkeypatch.setattr(HistoryMirror, "_carry", fail_twice)
+    done = cli("mirror", "--versions", remote.address, target)
+    assert done.code == 0, done.err
+    assert history(target.partition("/")[2])["a"] == [b"1", b"2", b"3", None, b"4"]
+
+
+def test_etags_that_are_no_md5_do_not_double_a_history(
+    cli: Any, remote: Any, target: str, history: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for body in (b"1", b"2", b"1"):
+        remote.put("a", body)
+    versions, heads = S3Client.iterate_versions, S3Client.head_object
+
+    # As of services that encrypt: each object has an ETag that only looks like an MD5.
+    def iterate(self: S3Client, *arguments: Any, **options: Any) -> Any:
+        for entry in versions(self, *arguments, **options):
+            random = secrets.token_hex(16)
+            yield entry if entry.is_delete_marker else entry._replace(etag=random)
+
+    def head(self: S3Client, *arguments: Any, **options: Any) -> Any:
+        return replace(heads(self, *arguments, **options), etag_is_md5=False)
+
+    monkeypatch.setattr(S3Client, "iterate_versions", iterate)
+    monkeypatch.setattr(S3Client, "head_object", head)
+    for _ in range(2):
+        assert cli("mirror", "--versions", remote.address, target).code == 0
+    assert history(target.partition("/")[2]) == {"a": [b"1", b"2", b"1"]}

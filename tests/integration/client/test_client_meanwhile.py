@@ -136,3 +136,22 @@ def test_a_move_keeps_a_file_that_was_rewritten_and_looks_as_before(
     done = cli("mv", "a", f"{remote.address}/")
     assert (done.code, "it stays" in done.err) == (6, True)
     assert path.read_text() == "2"
+
+
+def test_a_file_has_its_attributes_when_it_has_its_name(
+    cli: Any, remote: Any, tmp_path: Path, before: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "key").write_text("1")
+    (tmp_path / "key").chmod(0o600)
+    assert cli("cp", "--preserve", "key", f"{remote.address}/").code == 0
+    (tmp_path / "dst").mkdir()
+    modes: list[int] = []
+    renamed = os.rename
+
+    def rename(old: str, new: str) -> None:
+        modes.append(os.stat(old).st_mode & 0o777)
+        renamed(old, new)
+
+    monkeypatch.setattr(os, "rename", rename)
+    assert cli("cp", "--preserve", f"{remote.address}/key", "dst/").code == 0
+    assert modes == [0o600]

@@ -18,10 +18,12 @@ from ingot.s3.dates import NS_PER_S, format_http_date
 from ingot.s3.documents.delete import ObjectIdentifier
 from ingot.s3.ranges import ByteRange
 from ingot.s3.sigv4 import Credentials
+from ingot.s3client.body import SourceChangedError
 from ingot.s3client.client import S3Client
 from ingot.s3client.endpoint import Endpoint
 from ingot.s3client.errors import ServiceConflictError, ServiceDeniedError, ServiceUnavailableError
 from ingot.s3client.parts import TransferOptions
+from ingot.s3client.results import ObjectInfo
 from ingot.s3client.transfer import Transfers
 from ingot.transport.pool import Transport
 
@@ -39,10 +41,14 @@ def client(scripted: Any, transport: Transport) -> S3Client:
     return S3Client(Endpoint.parse(scripted.url), credentials, transport=transport)
 
 
-def crc(data: bytes) -> str:
-    total = new("CRC32C")
+def crc(data: bytes, algorithm: str = "CRC32C") -> str:
+    total = new(algorithm)
     total.update(data)
     return encode(total.digest())
+
+
+class DamagedError(Exception):
+    """What a test raises in the middle."""
 
 
 class TestDownloads:
@@ -151,6 +157,18 @@ class TestDownloads:
             self.download(client, tmp_path / "f")
             assert (tmp_path / "f").read_bytes() == DATA
 
+    def test_a_file_that_cannot_be_finished_never_gets_the_name(
+        self, scripted: Any, client: S3Client, tmp_path: Path
+    ) -> None:
+        def refuse(descriptor: int, info: ObjectInfo) -> None:
+            assert (os.fstat(descriptor).st_size, info.etag) == (len(DATA), MD5)
+            raise DamagedError("no attributes")
+
+        scripted.answers(200, DATA, etag=f'"{MD5}"')
+        with Transfers(client) as transfers, pytest.raises(DamagedError):
+            transfers.download_file("b", "k", tmp_path / "f", size_bytes=len(DATA), finish=refuse)
+        assert os.listdir(tmp_path) == []
+
     def test_another_range_than_asked_for_is_refused(self, scripted: Any, client: S3Client) -> None:
         scripted.answers(200, DATA)
         scripted.answers(206, DATA[:2], content_range="bytes 0-1/10")
@@ -182,6 +200,27 @@ class TestUploads:
             "PUT /b/k?partNumber=1&uploadId=u",
             "DELETE /b/k?uploadId=u",
         ]
+
+    def test_a_file_that_changes_behind_its_last_part_makes_no_object(
+        self, scripted: Any, client: S3Client, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "f"
+        path.write_bytes(DATA)
+        moved = [0]
+
+        def change_at_the_end(amount_bytes: int) -> None:
+            moved[0] += amount_bytes
+            if moved[0] == len(DATA):
+                path.write_bytes(DATA * 2)
+
+        scripted.answers(200, CREATED)
+        for _ in range(2):
+            scripted.answers(200, etag='"p"')
+        scripted.answers(204)
+        options = TransferOptions(part_bytes=5, split_from_bytes=5, parts_at_once=1)
+        with Transfers(client, options) as transfers, pytest.raises(SourceChangedError):
+            transfers.upload_file(path, "b", "k", advance=change_at_the_end)
+        assert scripted.received[-1].line.startswith("DELETE /b/k?uploadId=u ")
 
     def test_a_service_that_sums_nothing_up_is_not_asked_to(
         self, scripted: Any, client: S3Client, tmp_path: Path
@@ -355,9 +394,31 @@ class TestAnonymous:
         assert stranger.presigned_url("GET", "b", "k", expires_s=1) == f"{scripted.url}/b/k"
 
 
-def test_an_integrity_failure_between_services_is_told(scripted: Any, client: S3Client) -> None:
-    scripted.answers(200, b"x" * 10, cut=10, etag='"e"', x_amz_checksum_crc32c=crc(b"other"))
-    scripted.answers(206, b"x" * 10, etag='"e"', content_range="bytes 0-9/10")
-    scripted.answers(200, etag='"e"', x_amz_checksum_crc32c=crc(b"x" * 10))
-    with Transfers(client) as transfers, pytest.raises(IntegrityError):
-        transfers.upload_object(client, "b", "k", "b", "copy")
+class TestBetweenServices:
+    X = b"x" * 10
+
+    @pytest.mark.parametrize(
+        "known",
+        [
+            {"etag": '"e"', "x_amz_checksum_crc32c": crc(b"other")},
+            {"etag": '"e"', "x_amz_checksum_crc64nvme": encode(new("CRC64NVME").digest())},
+            {"etag": f'"{MD5}"'},
+        ],
+    )
+    def test_other_bytes_than_the_source_has_are_never_stored(
+        self, scripted: Any, client: S3Client, known: dict[str, str]
+    ) -> None:
+        scripted.answers(200, self.X, cut=10, **known)
+        scripted.answers(206, self.X, content_range="bytes 0-9/10", **known)
+        with Transfers(client) as transfers, pytest.raises(IntegrityError, match="b/k: the bytes"):
+            transfers.upload_object(client, "b", "k", "b", "copy")
+        assert [received.line.split()[0] for received in scripted.received] == ["HEAD", "GET"]
+
+    def test_a_copy_with_another_checksum_than_its_source_is_told(
+        self, scripted: Any, client: S3Client
+    ) -> None:
+        scripted.answers(200, self.X, cut=10, etag='"e"', x_amz_checksum_crc32c=crc(self.X))
+        scripted.answers(206, self.X, etag='"e"', content_range="bytes 0-9/10")
+        scripted.answers(200, etag='"e"', x_amz_checksum_crc32c=crc(b"other"))
+        with Transfers(client) as transfers, pytest.raises(IntegrityError, match="of its source"):
+            transfers.upload_object(client, "b", "k", "b", "copy")

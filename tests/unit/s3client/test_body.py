@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ingot.base.errors import Error, NotFoundError
+from ingot.base.errors import Error, IntegrityError, NotFoundError
+from ingot.s3.checksums import FULL_OBJECT, ChecksumValue, encode, new
 from ingot.s3.chunked import ENCODED_CHUNK_BYTES
 from ingot.s3.ranges import ByteRange
 from ingot.s3client.body import BytesBody, FileSource, ObjectSource, SourceChangedError
@@ -49,6 +50,33 @@ def test_all_blocks_but_the_last_are_full(tmp_path: Path, size_bytes: int) -> No
     with FileSource(path) as source:
         assert source.size_bytes == objects.size_bytes == size_bytes
         assert lengths(source.body(whole, ignore).blocks()) == expected
+
+
+@pytest.mark.parametrize("arrives", [b"0123456789", b"012345678X"])
+def test_an_object_s_parts_are_summed_up_and_compared(arrives: bytes) -> None:
+    total = new("CRC32")
+    total.update(b"0123456789")
+    checksum = ChecksumValue("CRC32", encode(total.digest()), FULL_OBJECT)
+
+    class Stream:
+        def __init__(self, part: ByteRange) -> None:
+            self.part = part
+
+        def __enter__(self) -> Iterator[bytes]:
+            return iter([arrives[self.part.start :][: self.part.length]])
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+    source = ObjectSource(Stream, ObjectInfo(10, "e", 0, {}, {}, checksum=checksum), "b/k")  # type: ignore[arg-type]
+    # Not in order, and one of them twice, as a retry has it.
+    for part in (ByteRange(6, 4), ByteRange(0, 6), ByteRange(6, 4)):
+        assert b"".join(source.body(part, ignore).blocks()) == arrives[part.start :][: part.length]
+    if arrives == b"0123456789":
+        source.check()
+    else:
+        with pytest.raises(IntegrityError, match="b/k"):
+            source.check()
 
 
 def test_a_file_that_shrinks(tmp_path: Path) -> None:
