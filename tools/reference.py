@@ -225,12 +225,20 @@ def json_output() -> str:
     )
 
 
+def python_library() -> str:
+    """Return the page of all that the Python library exports."""
+    from library_reference import page
+
+    return page(_GENERATED)
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "s3-compatibility.md": s3_compatibility,
     "admin-api.md": admin_api,
     "server.md": server_settings,
     "exit-codes.md": exit_codes,
     "json.md": json_output,
+    "python-library-names.md": python_library,
 }
 
 

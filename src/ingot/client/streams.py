@@ -48,7 +48,7 @@ def read_object(
     while True:
         try:
             with stream:
-                for piece in stream:
+                for piece in stream.unverified():
                     offset += len(piece)
                     fruitless = 0
                     verifier.update(piece)

@@ -41,7 +41,7 @@ class S3Client(
     IdentityOperations,
     ReplicatingOperations,
 ):
-    """A client of one S3 service; see `Caller` for its arguments. Safe to share between threads."""
+    """A client of one S3 service, with all its operations; made as `Caller` is."""
 
     def presigned_url(
         self,

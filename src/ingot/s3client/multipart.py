@@ -25,6 +25,7 @@ from ingot.s3.documents.multipart import (
     UploadList,
 )
 from ingot.s3.etags import is_md5, multipart_etag, unquote_etag
+from ingot.s3.headers import VERSION_ID_HEADER
 from ingot.s3.ranges import ByteRange, format_range
 from ingot.s3client.body import Body, BytesBody
 from ingot.s3client.caller import Call, Caller
@@ -139,13 +140,14 @@ class MultipartOperations(Caller):
             body=BytesBody(documents.render_complete(listed)),
         )
         try:
-            return self.parsed(call, documents.parse_completed)
+            completed, answer = self.answered(call, documents.parse_completed)
         except (ServiceConflictError, ServiceNotFoundError) as error:
             # The first attempt may have made the object, and only its answer was lost.
             made = self._completed_before(call, upload_id, parts) if error.is_repeated else None
             if made is None:
                 raise
             return made
+        return completed._replace(version_id=answer.get(VERSION_ID_HEADER))
 
     def _completed_before(
         self, call: Call, upload_id: str, parts: Sequence[PartResult]
@@ -162,7 +164,8 @@ class MultipartOperations(Caller):
         left = unless_absent(lambda: self.list_parts(bucket, key, upload_id), "NoSuchUpload")
         if left is not None:
             return None
-        return CompletedUpload(self.plain_url(bucket, key), bucket, key, info.etag, info.checksum)
+        url = self.plain_url(bucket, key)
+        return CompletedUpload(url, bucket, key, info.etag, info.checksum, info.version_id)
 
     def abort_multipart_upload(self, bucket: str, key: str, upload_id: str) -> None:
         """Give an upload up and free its parts' space.

@@ -21,6 +21,7 @@ from ingot.s3.documents.delete import (
 from ingot.s3.documents.error import ErrorDocument
 from ingot.s3.errors import ERRORS
 from ingot.s3.etags import unquote_etag
+from ingot.s3.headers import VERSION_ID_HEADER
 from ingot.s3.ranges import ByteRange, format_range
 from ingot.s3.tags import TAGGING_DIRECTIVE_HEADER
 from ingot.s3client.body import Body, BytesBody
@@ -68,7 +69,7 @@ class ObjectOperations(Caller):
             unquote_etag(answer.get("etag", "")),
             source.size_bytes,
             checksum_of(answer),
-            answer.get("x-amz-version-id"),
+            answer.get(VERSION_ID_HEADER),
         )
 
     def get_object(
@@ -108,7 +109,7 @@ class ObjectOperations(Caller):
         if part is not None and not _is_part(response.headers.get("content-range", ""), part):
             response.close()
             raise NetworkError(f"{call.subject}: the service answered with another range")
-        return ObjectStream(response)
+        return ObjectStream(response, call.subject)
 
     def head_object(self, bucket: str, key: str, *, version_id: str | None = None) -> ObjectInfo:
         """Return what is known of an object.
@@ -196,7 +197,9 @@ class ObjectOperations(Caller):
             headers |= attributes.headers() | {"x-amz-metadata-directive": "REPLACE"}
             if attributes.tags is not None:
                 headers[TAGGING_DIRECTIVE_HEADER] = "REPLACE"
-        return self.parsed(Call("PUT", bucket, key, headers=headers), copy_document.parse)
+        call = Call("PUT", bucket, key, headers=headers)
+        copied, answer = self.answered(call, copy_document.parse)
+        return copied._replace(version_id=answer.get(VERSION_ID_HEADER))
 
     def _delete_batch(
         self, bucket: str, objects: Sequence[ObjectIdentifier], *, bypass: bool

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 from urllib.parse import quote, urlencode
 
 from ingot.base.errors import NetworkError
@@ -23,6 +23,9 @@ from ingot.s3.names import encode_path
 from ingot.s3.ranges import parse_content_range
 from ingot.s3.tags import TAGGING_HEADER
 from ingot.transport.pool import Response
+
+if TYPE_CHECKING:
+    from ingot.s3client.verify import Verifier
 
 _SERVICE_HEADERS = (
     *("x-amz-expiration", "x-amz-mp-parts-count", "x-amz-object-lock-legal-hold"),
@@ -195,12 +198,20 @@ def checksum_of(headers: Mapping[str, str]) -> ChecksumValue | None:
 class ObjectStream:
     """The answer of GetObject, its bytes still on the wire; a context manager.
 
+    Args:
+        response: the answer.
+        subject: `bucket/key` for messages.
+
     Attributes:
         info: what is known of the object.
     """
 
-    def __init__(self, response: Response) -> None:
+    def __init__(self, response: Response, subject: str = "the object") -> None:
         self._response = response
+        self._subject = subject
+        self._verifier: Verifier | None = None
+        # Nothing sums a stretch up.
+        self._is_verified = response.status == 200
         try:
             self.info = object_info(response.headers)
         except NetworkError:
@@ -208,19 +219,52 @@ class ObjectStream:
             raise
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the bytes in pieces of at most 1 MiB.
+        """Yield the bytes in pieces of at most 1 MiB; those of a whole object are verified.
+
+        Raises:
+            IntegrityError: the bytes, of which the last was handed out already, do not have the
+                checksum or MD5 that the service keeps.
+            NetworkError: the connection broke.
+        """
+        return self._verified() if self._is_verified else self.unverified()
+
+    def unverified(self) -> Iterator[bytes]:
+        """Yield the bytes as iterating does, for who verifies them.
 
         Raises:
             NetworkError: the connection broke.
         """
+        self._is_verified = False
         return self._response.stream()
+
+    def read(self) -> bytes:
+        """Return all that is left of the bytes, verified if they are a whole object.
+
+        Raises:
+            IntegrityError, NetworkError: as when iterating.
+        """
+        return b"".join(self)
+
+    def _verified(self) -> Iterator[bytes]:
+        from ingot.s3client.verify import Verifier
+
+        if self._verifier is None:
+            self._verifier = Verifier(self.info, self._subject)
+        for piece in self._response.stream():
+            self._verifier.update(piece)
+            yield piece
+        if self._is_verified:
+            self._verifier.check()
 
     def read_into(self, buffer: memoryview) -> int:
         """Put the next bytes into a buffer, as many as came; return how many, 0 at the end.
 
+        Who takes them so has to verify them.
+
         Raises:
             NetworkError: the connection broke.
         """
+        self._is_verified = False
         return self._response.read_into(buffer)
 
     def close(self) -> None:

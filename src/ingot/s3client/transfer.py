@@ -189,10 +189,13 @@ class Transfers:
                 bucket,
                 key,
                 attributes=attributes,
+                if_match=info.etag or None,
                 source_version_id=source_version_id,
             )
             meter(info.size_bytes)
-            return PutResult(copied.etag, info.size_bytes, copied.checksum)
+            made = PutResult(copied.etag, info.size_bytes, copied.checksum, copied.version_id)
+            _compare(info, made, f"{bucket}/{key}")
+            return made
         source = CopySource(source_bucket, source_key, info.etag or None, source_version_id)
 
         def send(upload_id: str, number: int, part: ByteRange) -> PartResult:
@@ -220,7 +223,7 @@ class Transfers:
         key: str,
         path: Path,
         *,
-        size_bytes: int,
+        size_bytes: int | None = None,
         version_id: str | None = None,
         mode: int | None = None,
         durable: bool = True,
@@ -233,7 +236,8 @@ class Transfers:
             bucket: where from.
             key: the object's name.
             path: the file; its directory must exist.
-            size_bytes: what a listing or HEAD said; decides only whether it comes in parts.
+            size_bytes: what a listing or HEAD said; decides only whether it comes in parts. None
+                asks the service.
             version_id: None for the current version.
             mode: permission bits of the file; None for those that the umask leaves.
             durable: whether the file is on the device when this returns. If not, it still takes
@@ -247,6 +251,8 @@ class Transfers:
             ServiceError, NetworkError: the service refused or went away.
             Error: the file cannot be written.
         """
+        if size_bytes is None:
+            size_bytes = self._client.head_object(bucket, key, version_id=version_id).size_bytes
         meter = Meter(advance)
         download = Download(self._client, bucket, key, version_id=version_id, meter=meter)
         file = FileOptions(mode, durable, finish)

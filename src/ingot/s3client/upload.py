@@ -135,7 +135,8 @@ def in_parts(
         raise
     if resumption:
         resumption.memory.forget()
-    return PutResult(made.etag, sum(part.length for part in ranges), made.checksum)
+    size_bytes = sum(part.length for part in ranges)
+    return PutResult(made.etag, size_bytes, made.checksum, made.version_id)
 
 
 def _total(parts: Sequence[PartResult], algorithm: str) -> str | None:

@@ -148,6 +148,46 @@ class TestDownloads:
             self.download(client, tmp_path / "f", split_from_bytes=split_from_bytes)
         assert os.listdir(tmp_path) == []
 
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"etag": f'"{hashlib.md5(b"other").hexdigest()}"'},
+            {"etag": '"x-2"', "x_amz_checksum_crc32c": crc(b"other")},
+        ],
+    )
+    def test_what_is_read_from_an_open_object_is_verified(
+        self, scripted: Any, client: S3Client, headers: dict[str, str]
+    ) -> None:
+        for _ in range(3):
+            scripted.answers(200, DATA, **headers)
+        scripted.answers(206, DATA[:2], content_range="bytes 0-1/10", **headers)
+        with client.get_object("b", "k") as stream, pytest.raises(IntegrityError, match="b/k"):
+            stream.read()
+        with client.get_object("b", "k") as stream, pytest.raises(IntegrityError, match="b/k"):
+            list(stream)
+        # Who fills memory of their own verifies it, and a stretch has no checksum.
+        with client.get_object("b", "k") as stream:
+            assert stream.read_into(memoryview(bytearray(4))) == 4
+            assert stream.read() == DATA[4:]
+        with client.get_object("b", "k", part=ByteRange(0, 2)) as stream:
+            assert stream.read() == DATA[:2]
+
+    def test_an_open_object_may_be_read_in_two_goes(self, scripted: Any, client: S3Client) -> None:
+        scripted.answers(200, DATA, etag=f'"{MD5}"')
+        with client.get_object("b", "k") as stream:
+            assert stream.read() == DATA
+            assert stream.read() == b""
+
+    def test_the_size_of_what_is_downloaded_is_asked_for(
+        self, scripted: Any, client: S3Client, tmp_path: Path
+    ) -> None:
+        scripted.answers(200, DATA, cut=len(DATA), etag=f'"{MD5}"')
+        scripted.answers(200, DATA, etag=f'"{MD5}"')
+        with Transfers(client) as transfers:
+            transfers.download_file("b", "k", tmp_path / "f")
+        assert (tmp_path / "f").read_bytes() == DATA
+        assert scripted.received[0].line.startswith("HEAD /b/k ")
+
     def test_a_composite_checksum_and_a_kms_etag_prove_nothing(
         self, scripted: Any, client: S3Client, tmp_path: Path
     ) -> None:
@@ -422,3 +462,15 @@ class TestBetweenServices:
         scripted.answers(200, etag='"e"', x_amz_checksum_crc32c=crc(b"other"))
         with Transfers(client) as transfers, pytest.raises(IntegrityError, match="of its source"):
             transfers.upload_object(client, "b", "k", "b", "copy")
+
+
+def test_a_copy_that_is_another_is_told(scripted: Any, client: S3Client) -> None:
+    full = {"x_amz_checksum_type": "FULL_OBJECT", "x_amz_checksum_crc32c": crc(b"other")}
+    scripted.answers(200, DATA, cut=10, etag='"e"', **full)
+    checksum = f"<ChecksumCRC32C>{crc(DATA)}</ChecksumCRC32C>"
+    checksum += "<ChecksumType>FULL_OBJECT</ChecksumType>"
+    copied = f"<CopyObjectResult><ETag>e</ETag>{checksum}</CopyObjectResult>"
+    scripted.answers(200, copied.encode())
+    with Transfers(client) as transfers, pytest.raises(IntegrityError, match="b/copy"):
+        transfers.copy_object("b", "k", "b", "copy")
+    assert scripted.received[1].headers["x-amz-copy-source-if-match"] == '"e"'

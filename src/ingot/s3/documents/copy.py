@@ -12,11 +12,12 @@ from ingot.s3.etags import quote_etag, unquote_etag
 
 
 class CopyResult(NamedTuple):
-    """What a copy made."""
+    """What a copy made; the version is in the answer's header."""
 
     etag: str
     modified_ns: int
     checksum: ChecksumValue | None = None
+    version_id: str | None = None
 
 
 def render(result: CopyResult) -> bytes:

@@ -43,13 +43,14 @@ class CompletedPart(NamedTuple):
 
 
 class CompletedUpload(NamedTuple):
-    """The answer of CompleteMultipartUpload."""
+    """The answer of CompleteMultipartUpload; the version is in its header."""
 
     location: str
     bucket: str
     key: str
     etag: str
     checksum: ChecksumValue | None = None
+    version_id: str | None = None
 
 
 class Part(NamedTuple):
