@@ -74,6 +74,17 @@ if TYPE_CHECKING:
         ServiceUnsupportedError,
         ServiceUsageError,
     )
+    from ingot.s3client.identityresults import (
+        AccessKeyInfo,
+        AccessKeys,
+        GroupInfo,
+        GroupPolicies,
+        PolicyEntities,
+        PolicyHolders,
+        PolicyInfo,
+        UserInfo,
+        UserPolicies,
+    )
     from ingot.s3client.listen import BucketEvent, NoStreamError
     from ingot.s3client.multipart import StartedUpload
     from ingot.s3client.parts import TransferOptions
@@ -93,6 +104,8 @@ if TYPE_CHECKING:
     from ingot.transport.pool import Transport
 
 __all__ = [
+    "AccessKeyInfo",
+    "AccessKeys",
     "Attributes",
     "Backoff",
     "Body",
@@ -119,6 +132,8 @@ __all__ = [
     "Error",
     "Expiration",
     "Filter",
+    "GroupInfo",
+    "GroupPolicies",
     "Hook",
     "IntegrityError",
     "JsonInput",
@@ -141,6 +156,9 @@ __all__ = [
     "Part",
     "PartList",
     "PartResult",
+    "PolicyEntities",
+    "PolicyHolders",
+    "PolicyInfo",
     "PostForm",
     "PutResult",
     "Replication",
@@ -172,6 +190,8 @@ __all__ = [
     "UploadList",
     "UploadMemory",
     "UsageError",
+    "UserInfo",
+    "UserPolicies",
     "VersionEntry",
     "VersionList",
     "WriteConditions",
@@ -214,6 +234,10 @@ _HOMES = {
         "ServiceConflictError ServiceDeniedError ServiceError ServiceIntegrityError "
         "ServiceNotFoundError ServiceUnavailableError ServiceUnsupportedError "
         "ServiceUsageError"
+    ),
+    "ingot.s3client.identityresults": (
+        "AccessKeyInfo AccessKeys GroupInfo GroupPolicies PolicyEntities PolicyHolders PolicyInfo "
+        "UserInfo UserPolicies"
     ),
     "ingot.s3client.listen": "BucketEvent NoStreamError",
     "ingot.s3client.multipart": "StartedUpload",
