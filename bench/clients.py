@@ -76,7 +76,7 @@ CLIENTS = (
         None,
         _host,
         lambda exe, src, bucket: [exe, *_OURS, "cp", "-r", "-q", f"{src}/", f"{ALIAS}/{bucket}"],
-        lambda exe, bucket, dst: [exe, *_OURS, "cp", "-r", "-q", f"{ALIAS}/{bucket}", f"{dst}/"],
+        lambda exe, bucket, dst: [exe, *_OURS, "cp", "-r", "-q", f"{ALIAS}/{bucket}/", f"{dst}/"],
         lambda exe, src, bucket: [exe, *_OURS, "mirror", "-q", str(src), f"{ALIAS}/{bucket}"],
         lambda exe: [exe, *_OURS, "ls", ALIAS],
     ),

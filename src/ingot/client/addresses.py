@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ingot.base.errors import NotFoundError, UsageError
@@ -37,11 +37,15 @@ class LocalAddress:
 
 @dataclass(frozen=True, slots=True)
 class RemoteAddress:
-    """`alias[/bucket[/key]]`; bucket and key are empty where absent; a key keeps its slashes."""
+    """`alias[/bucket[/key]]`; bucket and key are empty where absent; a key keeps its slashes.
+
+    `is_open` is a bucket with a slash behind it: what is in it is meant, and not the folder.
+    """
 
     alias: Alias
     bucket: str = ""
     key: str = ""
+    is_open: bool = field(default=False, compare=False)
 
     @property
     def names_folder(self) -> bool:
@@ -124,8 +128,8 @@ def parse_remote(text: str, book: AliasBook) -> RemoteAddress:
 
 def _remote(alias: Alias, rest: str) -> RemoteAddress:
     # `$STORE/$BUCKET` with a slash at the end of $STORE means the bucket, not the whole service.
-    bucket, _, key = rest.lstrip("/").partition("/")
-    return RemoteAddress(alias, bucket, key)
+    bucket, slash, key = rest.lstrip("/").partition("/")
+    return RemoteAddress(alias, bucket, key, is_open=bool(slash) and not key)
 
 
 def parse_bucket(text: str, book: AliasBook) -> RemoteAddress:

@@ -170,10 +170,9 @@ def folder_target(source: Address, target: Address) -> Address:
 
     As with rsync, a slash at the source's end means its contents, none means the folder itself:
     `cp -r photos local/b` makes `local/b/photos/…`, `cp -r photos/ local/b` makes `local/b/…`.
-    A bucket always means its contents.
     """
-    bucket_itself = isinstance(source, RemoteAddress) and not source.key
-    name = "" if bucket_itself or str(source).endswith("/") else last_name(source)
+    is_open = str(source).endswith("/") or (isinstance(source, RemoteAddress) and source.is_open)
+    name = "" if is_open else last_name(source)
     if name in ("", ".", ".."):
         return target
     if isinstance(target, RemoteAddress):

@@ -381,7 +381,7 @@ class TestMirror:
             told = [line for line in result.err.splitlines() if line.startswith("error: ")]
             # All but "f" itself, and the last line that sums up.
             assert len(hostile) == len(told)
-        copied = cli("cp", "-r", remote.address, "copy")
+        copied = cli("cp", "-r", f"{remote.address}/", "copy")
         assert copied.code == 3
         assert files.contents(tmp_path / "copy") == {"good": b"1", "f": b"evil"}
 

@@ -87,7 +87,7 @@ class TestFiles:
         # Nothing that a name brings along reaches the terminal.
         assert "\x1b" not in done.out + done.err
         assert sorted(remote.objects()) == sorted(NAMES)
-        assert cli("cp", "-r", remote.address, "down").code == 0
+        assert cli("cp", "-r", f"{remote.address}/", "down").code == 0
         found = {path.name: path.read_bytes() for path in (tmp_path / "down").iterdir()}
         assert found == {name: str(index).encode() for index, name in enumerate(NAMES)}
         for name in ("-rf", "new\nline"):

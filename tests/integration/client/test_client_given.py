@@ -122,7 +122,7 @@ class TestAges:
         assert remote.objects() == {"a/old.txt": b"old"}
         cli("cp", "--newer-than", "1h", folder / "old.txt", folder / "young.txt", remote.address)
         assert sorted(remote.objects()) == ["a/old.txt", "young.txt"]
-        done = cli("cp", "-r", "--older-than", "1h", remote.address, "down")
+        done = cli("cp", "-r", "--older-than", "1h", f"{remote.address}/", "down")
         assert (done.code, (tmp_path / "down").exists()) == (0, False)
         done = cli("mv", "-r", "--newer-than", "1h", f"{folder}/", f"{remote.address}/b/")
         assert sorted(path.name for path in folder.iterdir()) == ["old.txt"]
