@@ -108,3 +108,8 @@ COMMANDS: tuple[CommandRow, ...] = (
         "completion", OBJECTS, "completion:completion", "Print a shell's completion script."
     ),
 )
+
+# What users of mc know: their habits are understood there, and the words are mc's.
+SHARED_WITH_MC: tuple[CommandRow, ...] = tuple(
+    row for row in COMMANDS if row.panel == OBJECTS or row.name == "admin"
+)

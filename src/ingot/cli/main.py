@@ -14,11 +14,11 @@ from ingot import __version__
 from ingot.base.errors import Error
 from ingot.cli._habits import translate
 from ingot.cli._wire import accept_after_verb, wire_options
-from ingot.cli.commands import COMMANDS, OBJECTS
+from ingot.cli.commands import COMMANDS, SHARED_WITH_MC
 from ingot.cli.printer import Printer, print_error
 
 JSON_VARIABLES = ("INGOT_JSON", "MC_JSON")
-_OBJECT_VERBS = frozenset(row.name for row in COMMANDS if row.panel == OBJECTS)
+_MC_VERBS = frozenset(row.name for row in SHARED_WITH_MC)
 _EXIT_CODES = """\b
 Exit codes:
   0 ok            4 denied       7 network
@@ -42,7 +42,7 @@ class LazyGroup(click.Group):
                 module, attribute = row.target.split(":")
                 command = getattr(importlib.import_module(f"ingot.cli.{module}"), attribute)
                 assert isinstance(command, click.Command)
-                if row.name in _OBJECT_VERBS:
+                if row.name in _MC_VERBS:
                     accept_after_verb(command)
                 return command
         return None
@@ -58,7 +58,7 @@ class LazyGroup(click.Group):
 
             near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=3)
             raise click.NoSuchCommand(args[0], possibilities=near, ctx=ctx) from error
-        if command is not None and name in _OBJECT_VERBS:
+        if command is not None and name in _MC_VERBS:
             rest = translate(command, rest)
         return name, command, rest
 

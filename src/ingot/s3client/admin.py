@@ -16,14 +16,14 @@ class AdminOperations(AdminCaller):
 
     def server_info(self) -> dict[str, Any]:
         """Return what the service is and holds, as it tells it."""
-        return self.told(admin_call("GET", "info"), dict[str, Any])
+        return self._told(admin_call("GET", "info"), dict[str, Any])
 
     def get_bucket_quota(self, bucket: str) -> BucketQuota:
         """Return how much a bucket may hold."""
         from ingot.s3client.quotas import BucketQuota
 
         query = [("bucket", bucket)]
-        return self.told(admin_call("GET", "get-bucket-quota", bucket, query=query), BucketQuota)
+        return self._told(admin_call("GET", "get-bucket-quota", bucket, query=query), BucketQuota)
 
     def set_bucket_quota(self, bucket: str, limit_bytes: int) -> None:
         """Let a bucket hold so much; 0 for as much as there is room for."""

@@ -52,7 +52,7 @@ class AdminCaller(Caller):
     they are needed: they take longer to import than most commands take otherwise.
     """
 
-    def told(self, call: Call, kind: type[_Kind], *, sealed: bool = False) -> _Kind:
+    def _told(self, call: Call, kind: type[_Kind], *, sealed: bool = False) -> _Kind:
         """Send a request and read the JSON of its answer.
 
         Args:
@@ -83,7 +83,7 @@ class AdminCaller(Caller):
                 hint="check that the endpoint offers MinIO's admin API",
             ) from error
 
-    def sealed(self, document: dict[str, Any]) -> bytes:
+    def _sealed(self, document: dict[str, Any]) -> bytes:
         """Return a body that only the service can read, and only with our secret key.
 
         Raises:

@@ -122,7 +122,6 @@ _KINDS: dict[str, _Kind] = {
         ServiceConflictError, "see who has it with 'ingot admin policy entities', and detach it"
     ),
     "XMinioInvalidGroupName": _Kind(ServiceUsageError),
-    "XMinioInvalidIAMCredentials": _Kind(ServiceUsageError),
 }
 _STATUSES: dict[int, type[ServiceError]] = {
     401: ServiceDeniedError,

@@ -31,18 +31,18 @@ class IdentityOperations(AdminCaller):
         """Return all users by name, which is their access key."""
         from ingot.s3client.identityresults import UserInfo
 
-        found = self.told(admin_call("GET", "list-users"), dict[str, UserInfo], sealed=True)
+        found = self._told(admin_call("GET", "list-users"), dict[str, UserInfo], sealed=True)
         return {name: found[name] for name in sorted(found)}
 
     def get_user_info(self, name: str) -> UserInfo:
         """Return one user."""
         from ingot.s3client.identityresults import UserInfo
 
-        return self.told(_about_key("GET", "user-info", name), UserInfo)
+        return self._told(_about_key("GET", "user-info", name), UserInfo)
 
     def add_user(self, name: str, secret: Secret) -> None:
         """Add a user, or give one another secret key; they are enabled then."""
-        body = self.sealed({"secretKey": secret.reveal(), "status": "enabled"})
+        body = self._sealed({"secretKey": secret.reveal(), "status": "enabled"})
         self.finish(_about_key("PUT", "add-user", name, data=body))
 
     def remove_user(self, name: str) -> None:
@@ -56,13 +56,13 @@ class IdentityOperations(AdminCaller):
 
     def list_groups(self) -> list[str]:
         """Return the names of all groups."""
-        return sorted(self.told(admin_call("GET", "groups"), list[str] | None) or ())  # type: ignore[arg-type] # a union is no class
+        return sorted(self._told(admin_call("GET", "groups"), list[str] | None) or ())  # type: ignore[arg-type] # a union is no class
 
     def get_group(self, name: str) -> GroupInfo:
         """Return one group."""
         from ingot.s3client.identityresults import GroupInfo
 
-        return self.told(admin_call("GET", "group", name, query=[("group", name)]), GroupInfo)
+        return self._told(admin_call("GET", "group", name, query=[("group", name)]), GroupInfo)
 
     def update_group_members(
         self, name: str, members: Sequence[str], *, remove: bool = False
@@ -87,7 +87,7 @@ class IdentityOperations(AdminCaller):
 
     def list_canned_policies(self) -> dict[str, Any]:
         """Return all policies by name."""
-        found = self.told(admin_call("GET", "list-canned-policies"), dict[str, Any])
+        found = self._told(admin_call("GET", "list-canned-policies"), dict[str, Any])
         return {name: found[name] for name in sorted(found)}
 
     def info_canned_policy(self, name: str) -> PolicyInfo:
@@ -95,7 +95,7 @@ class IdentityOperations(AdminCaller):
         from ingot.s3client.identityresults import PolicyInfo
 
         query = [("name", name), ("v", "2")]
-        return self.told(admin_call("GET", "info-canned-policy", name, query=query), PolicyInfo)
+        return self._told(admin_call("GET", "info-canned-policy", name, query=query), PolicyInfo)
 
     def add_canned_policy(self, name: str, data: bytes) -> None:
         """Keep a policy, which is JSON, under a name, or replace it."""
@@ -131,7 +131,7 @@ class IdentityOperations(AdminCaller):
         named = (("user", users), ("group", groups), ("policy", policies))
         query = [(kind, name) for kind, names in named for name in names]
         call = admin_call("GET", "idp/builtin/policy-entities", query=query)
-        return self.told(call, PolicyEntities, sealed=True)
+        return self._told(call, PolicyEntities, sealed=True)
 
     def add_service_account(self, access_key: str, secret: Secret, **wanted: Any) -> None:
         """Make an access key.
@@ -142,7 +142,7 @@ class IdentityOperations(AdminCaller):
             wanted: fields of the API: `targetUser`, `policy`, `name`, `description`, `expiration`.
         """
         keys = {"accessKey": access_key, "secretKey": secret.reveal()}
-        body = self.sealed({**wanted, **keys})
+        body = self._sealed({**wanted, **keys})
         self.finish(admin_call("PUT", "add-service-account", access_key, data=body))
 
     def update_service_account(self, access_key: str, **change: Any) -> None:
@@ -152,7 +152,7 @@ class IdentityOperations(AdminCaller):
             access_key: which one.
             change: fields of the API: `newPolicy`, `newSecretKey`, `newStatus` and so on.
         """
-        body = self.sealed(change)
+        body = self._sealed(change)
         self.finish(_about_key("POST", "update-service-account", access_key, data=body))
 
     def delete_service_account(self, access_key: str) -> None:
@@ -164,7 +164,7 @@ class IdentityOperations(AdminCaller):
         from ingot.s3client.identityresults import AccessKeyInfo
 
         call = _about_key("GET", "info-service-account", access_key)
-        return self.told(call, AccessKeyInfo, sealed=True)
+        return self._told(call, AccessKeyInfo, sealed=True)
 
     def list_access_keys_bulk(
         self, users: Sequence[str] = (), *, everybody: bool = False, kind: str = "all"
@@ -182,16 +182,16 @@ class IdentityOperations(AdminCaller):
         if everybody:
             query.append(("all", "true"))
         call = admin_call("GET", "list-access-keys-bulk", query=query)
-        found = self.told(call, dict[str, AccessKeys], sealed=True)
+        found = self._told(call, dict[str, AccessKeys], sealed=True)
         return {name: found[name] for name in sorted(found)}
 
     def _associate(self, how: str, policies: Sequence[str], user: str, group: str) -> list[str]:
         from ingot.s3client.identityresults import Association
 
         holder = {"user": user} if user else {"group": group}
-        body = self.sealed({"policies": [*policies], **holder})
+        body = self._sealed({"policies": [*policies], **holder})
         call = admin_call("POST", f"idp/builtin/policy/{how}", user or group, data=body)
-        return self.told(call, Association, sealed=True).policies
+        return self._told(call, Association, sealed=True).policies
 
 
 def _about_key(method: str, operation: str, name: str, *, data: bytes = b"") -> Call:

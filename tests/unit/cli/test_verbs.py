@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from ingot.cli.commands import COMMANDS, OBJECTS
+from ingot.cli.commands import SHARED_WITH_MC
 from ingot.cli.main import ingot
 
 # Words like if=…, that no shell cuts where a completion could begin.
@@ -27,11 +27,10 @@ def leaves(command: click.Command, *path: str) -> Iterator[tuple[tuple[str, ...]
 def verbs() -> list[tuple[tuple[str, ...], click.Command]]:
     context = click.Context(ingot)
     found = []
-    for row in COMMANDS:
-        if row.panel == OBJECTS or row.name == "admin":
-            command = ingot.get_command(context, row.name)
-            assert command is not None
-            found += list(leaves(command, row.name))
+    for row in SHARED_WITH_MC:
+        command = ingot.get_command(context, row.name)
+        assert command is not None
+        found += list(leaves(command, row.name))
     return found
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ingot.cli._completion import complete_alias
+from ingot.cli._policyfile import policy_of
 from ingot.cli._table import table
 from ingot.cli.admin._service import (
     administered,
     on_each,
-    policy_of,
     secret_given,
     secret_options,
     state,

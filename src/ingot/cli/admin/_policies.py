@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingot.cli._completion import complete_alias
+from ingot.cli._policyfile import policy_of
 from ingot.cli._table import table
-from ingot.cli.admin._service import administered, joined, on_each, policy_of
+from ingot.cli.admin._service import administered, joined, on_each
 from ingot.cli.printer import Printer, output_options, visible
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from ingot.cli.printer import Printer
 
 if TYPE_CHECKING:
     from ingot.base.secret import Secret
-    from ingot.client.policyfiles import WrittenPolicy
     from ingot.s3client.client import S3Client
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -88,21 +87,6 @@ def secret_given(
             " and it is asked for, or read from standard input"
         )
     return None if given is None and file is None else read_secret_key(given, file)
-
-
-def policy_of(file: str) -> WrittenPolicy:
-    """Read a policy from a file; `-` is standard input.
-
-    Raises:
-        UsageError: it is none; with line and column.
-        Error: the file cannot be read.
-    """
-    from ingot.cli._keys import read_file
-    from ingot.client.policyfiles import read_policy
-    from ingot.s3client.settings import POLICY_BYTES_MAX
-
-    origin = "standard input" if file == "-" else file
-    return read_policy(read_file(file, POLICY_BYTES_MAX + 1), origin)
 
 
 def state(enabled: bool) -> str:

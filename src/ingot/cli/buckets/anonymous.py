@@ -76,17 +76,17 @@ def set_json(printer: Printer, *, file: str, target: str) -> None:
     Examples:
       ingot anonymous set-json policy.json store/photos
     """
-    from ingot.base.errors import UsageError
-    from ingot.cli._keys import read_file
+    from ingot.cli._policyfile import policy_of
     from ingot.client.publicaccess import parse_policy
-    from ingot.s3client.settings import POLICY_BYTES_MAX
+    from ingot.s3client.errors import ServiceError
 
-    data = read_file(file, POLICY_BYTES_MAX + 1)
-    if not data.strip() or len(data) > POLICY_BYTES_MAX:
-        raise UsageError(f"{file} is no policy")
-    parse_policy(data)
+    written = policy_of(file)
+    parse_policy(written.data)
     with _opened(target, bucket_only=True) as (client, address):
-        client.put_bucket_policy(address.bucket, data)
+        try:
+            client.put_bucket_policy(address.bucket, written.data)
+        except ServiceError as error:
+            raise written.located(error) from error
         printer.data(
             {"operation": "set-json", "bucket": str(address), "permission": "custom"},
             f"{address} has the policy of {file}",
