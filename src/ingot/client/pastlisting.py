@@ -20,8 +20,11 @@ def list_versions(
     *,
     recursive: bool,
     moment_ns: int | None = None,
+    every: bool = False,
 ) -> Iterator[Line]:
     """Yield all versions below an address, or what was there at a moment, by name.
+
+    With `every` a moment ends the time from which all versions are told.
 
     Folders are found by listing all that is below them, since only that tells what they held.
 
@@ -29,7 +32,10 @@ def list_versions(
         UsageError: it names no bucket.
         Error: the service refused or is away.
     """
-    yield from folded(_versions(connections, address, moment_ns), recursive=recursive)
+    lines = _versions(connections, address, None if every else moment_ns)
+    if every and moment_ns is not None:
+        lines = (line for line in lines if line.modified_ns <= moment_ns)
+    yield from folded(lines, recursive=recursive)
 
 
 def list_uploads(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from ingot.base.errors import Error, NetworkError, NotFoundError, UsageError
 from ingot.base.limits import PART_BYTES_MAX, PART_BYTES_MIN, PARTS_MAX
@@ -17,6 +19,8 @@ from ingot.s3client.client import S3Client
 from ingot.s3client.results import Attributes, PartResult
 from ingot.s3client.verify import Verifier
 
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 # A connection that breaks is picked up where it broke; this often in a row without a byte, the
 # service counts as gone.
 _FRUITLESS_RESUMES_MAX = 3
@@ -176,10 +180,11 @@ def write_object(
     attributes: Attributes | None = None,
     *,
     part_bytes: int = _PART_BYTES,
+    concurrent: int = 1,
 ) -> int:
     """Store what `file` has until its end, and return how many bytes that were.
 
-    Up to one part is held in memory. If anything fails, nothing stays behind.
+    If anything fails, nothing stays behind.
 
     Args:
         client: the service.
@@ -187,6 +192,7 @@ def write_object(
         file: what is read.
         attributes: what the object is given beside its bytes; a type by its name if None.
         part_bytes: the size of its first parts; later ones grow.
+        concurrent: how many parts are sent at once; so many are in memory, and one that is read.
 
     Raises:
         UsageError: it is longer than 10,000 parts hold.
@@ -199,7 +205,13 @@ def write_object(
         return len(first)
     return sum(
         part.size_bytes
-        for part in write_blocks(client, address, _cut(first, file, part_bytes), attributes)
+        for part in write_blocks(
+            client,
+            address,
+            _cut(first, file, part_bytes),
+            attributes,
+            concurrent=concurrent,
+        )
     )
 
 
@@ -208,8 +220,10 @@ def write_blocks(
     address: RemoteAddress,
     blocks: Iterable[bytes],
     attributes: Attributes | None = None,
+    *,
+    concurrent: int = 1,
 ) -> list[PartResult]:
-    """Store blocks as the parts of an object, one after the other.
+    """Store blocks as the parts of an object, so many at once.
 
     All but the last must be as long as S3 wants parts to be. If anything fails, nothing stays
     behind.
@@ -219,17 +233,39 @@ def write_blocks(
     """
     bucket, key = address.bucket, address.key
     upload_id = client.create_multipart_upload(bucket, key, attributes=attributes).upload_id
+
+    def send(numbered: tuple[int, bytes]) -> PartResult:
+        return client.upload_part(bucket, key, upload_id, *numbered)
+
     try:
-        parts = [
-            client.upload_part(bucket, key, upload_id, number, data)
-            for number, data in enumerate(blocks, 1)
-        ]
+        parts = list(_in_turn(send, enumerate(blocks, 1), concurrent))
         client.complete_multipart_upload(bucket, key, upload_id, parts)
     except BaseException:
         with suppress(Error):
             client.abort_multipart_upload(bucket, key, upload_id)
         raise
     return parts
+
+
+def _in_turn(
+    act: Callable[[_Item], _Result], items: Iterable[_Item], concurrent: int
+) -> Iterator[_Result]:
+    """Yield what `act` makes of items, in their order; no more of them are taken than run."""
+    if concurrent == 1:
+        yield from map(act, items)
+        return
+    threads = ThreadPoolExecutor(concurrent, thread_name_prefix="part")
+    running: deque[Future[_Result]] = deque()
+    try:
+        for item in items:
+            running.append(threads.submit(act, item))
+            if len(running) == concurrent:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+    finally:
+        # What is on its way ends before the upload is given up, or its parts would outlive it.
+        threads.shutdown(cancel_futures=True)
 
 
 def _cut(first: bytes, file: BinaryIO, part_bytes: int) -> Iterator[bytes]:

@@ -29,6 +29,21 @@ def past(cli: Any, remote: Any) -> tuple[Any, str]:
 
 
 class TestPast:
+    def test_all_versions_until_then(self, cli: Any, past: tuple[Any, str]) -> None:
+        remote, moment = past
+        listed = ("--json", "ls", "--recursive", "--versions")
+        now = cli(*listed, remote.address).documents()
+        then = cli(*listed, "--rewind", moment, remote.address).documents()
+        assert [(one["key"], one["versionOrdinal"]) for one in now] == [
+            ("d/a", 2),
+            ("d/a", 1),
+            ("d/gone", 2),
+            ("d/gone", 1),
+            ("new/b", 1),
+        ]
+        assert [(one["key"], one["versionOrdinal"]) for one in then] == [("d/a", 1), ("d/gone", 1)]
+        assert cli("ls", "--incomplete", "--rewind", moment, remote.address).code == 2
+
     def test_usage(self, cli: Any, past: tuple[Any, str]) -> None:
         remote, moment = past
 

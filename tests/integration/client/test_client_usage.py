@@ -124,6 +124,16 @@ class TestPipe:
         assert remote.objects() == {"x.json": data}
         assert remote.head("x.json")["ContentType"] == "application/json"
 
+    @pytest.mark.parametrize("parts", [1, 3, 9])
+    def test_parts_that_go_at_once_end_in_their_order(
+        self, cli: Any, remote: Any, monkeypatch: pytest.MonkeyPatch, parts: int
+    ) -> None:
+        data = os.urandom((parts - 1) * 5 * MIB + 17)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        options = ("--part-size", "5M", "--concurrent", "4")
+        assert cli("pipe", *options, f"{remote.address}/x").code == 0
+        assert remote.objects() == {"x": data}
+
     def test_the_type_can_be_given(
         self, cli: Any, remote: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -132,8 +142,9 @@ class TestPipe:
         assert cli("pipe", *options, f"{remote.address}/x").code == 0
         assert remote.head("x")["ContentType"] == "text/x-mine"
 
+    @pytest.mark.parametrize("concurrent", ["1", "3"])
     def test_an_input_that_breaks_leaves_nothing(
-        self, cli: Any, remote: Any, monkeypatch: pytest.MonkeyPatch
+        self, cli: Any, remote: Any, monkeypatch: pytest.MonkeyPatch, concurrent: str
     ) -> None:
         class Breaking(io.RawIOBase):
             left = 20 * MIB
@@ -148,7 +159,7 @@ class TestPipe:
             buffer = Breaking()
 
         monkeypatch.setattr(sys, "stdin", Input())
-        assert cli("pipe", f"{remote.address}/x").code == 130
+        assert cli("pipe", "--concurrent", concurrent, f"{remote.address}/x").code == 130
         assert (remote.objects(), remote.uploads()) == ({}, [])
 
     @pytest.mark.parametrize("target", ["{}", "{}/folder/", "local"])

@@ -72,7 +72,7 @@ class TestLs:
         folders = cli("ls", "--rewind", moment, remote.address, "--json").documents()
         assert [item["key"] for item in folders] == ["a/", "changed"]
         assert cli("ls", "--rewind", "yesterday", remote.address).code == 2
-        assert cli("ls", "--rewind", "1d", "--versions", remote.address).code == 2
+        assert cli("ls", "--rewind", "1d", "--incomplete", remote.address).code == 2
 
     def test_unfinished_uploads(self, cli: Any, remote: Any) -> None:
         name = {"Bucket": remote.bucket, "Key": "a/large"}

@@ -58,8 +58,8 @@ def ls(
     from ingot.client.connections import Connections
     from ingot.client.moments import parse_moment
 
-    if versions + incomplete + (rewind is not None) > 1:
-        raise UsageError("--versions, --rewind and --incomplete exclude each other")
+    if incomplete and (versions or rewind is not None):
+        raise UsageError("--incomplete shows what has no versions and no past")
     moment_ns = None if rewind is None else parse_moment(rewind, SystemClock().now_ns())
     book = AliasBook.default()
     count = size_bytes = 0
@@ -117,7 +117,9 @@ def _lines(
     if versions or moment_ns is not None:
         from ingot.client.pastlisting import list_versions
 
-        return list_versions(connections, address, recursive=recursive, moment_ns=moment_ns)
+        return list_versions(
+            connections, address, recursive=recursive, moment_ns=moment_ns, every=versions
+        )
     from ingot.client.listing import list_address
 
     return list_address(connections, address, recursive=recursive)

@@ -21,10 +21,19 @@ from ingot.cli.printer import Printer, output_options
     metavar="SIZE",
     help="Of the first parts, one of which is in memory; later ones grow.",
 )
+@click.option(
+    "--concurrent",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Parts at once; so many are in memory.",
+)
 @given_options
 @writing_options
 @output_options
-def pipe(printer: Printer, *, target: str, part_size: str, **said: str | None) -> None:
+def pipe(
+    printer: Printer, *, target: str, part_size: str, concurrent: int, **said: str | None
+) -> None:
     """Store standard input as an object, whatever its length.
 
     The object appears when the input has ended; if anything fails before, nothing stays.
@@ -53,5 +62,6 @@ def pipe(printer: Printer, *, target: str, part_size: str, **said: str | None) -
             sys.stdin.buffer,
             attributes,
             part_bytes=part_bytes,
+            concurrent=concurrent,
         )
     printer.data({"target": str(address), "size": size_bytes}, None)
