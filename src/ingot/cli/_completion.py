@@ -1,9 +1,8 @@
-"""What a shell offers for an argument: aliases, buckets, keys, local paths; soon or nothing."""
+"""What may stand for an argument that names something: aliases, buckets, keys, local paths."""
 
 from __future__ import annotations
 
-import os
-from itertools import islice
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,42 +11,65 @@ if TYPE_CHECKING:
     import click
     from click.shell_completion import CompletionItem
 
+    from ingot.client.addresses import RemoteAddress
+    from ingot.s3client.client import S3Client
+
 # Somebody waits with a finger on a key: better nothing than late.
 _ANSWER_TIMEOUT_S = 1.0
 _ITEMS_MAX = 200
+# The kind of what shells treat as they treat paths: quoted, and no blank after a slash.
+ADDRESS = "address"
+# The last of all characters: what comes after PREFIX + this does not begin with PREFIX.
+_LAST_CHARACTER = "\U0010ffff"
 
 
 def complete_alias(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Offer names of aliases."""
-    return _items(_quiet(_alias_names(incomplete)))
+    return _items(_quiet(_alias_names(ctx, incomplete)), "plain")
 
 
 def complete_remote(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
     """Offer addresses: aliases, then one level of buckets, folders and objects."""
-    return _items(_quiet(_addresses(incomplete)))
+    return _items(_quiet(_addresses(ctx, incomplete)), ADDRESS)
 
 
 def complete_address(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Offer addresses and local paths; what can only be local is left to the shell."""
+    """Offer addresses, and local paths where they may stand, which are left to the shell."""
+    name, slash, _ = incomplete.partition("/")
+    if slash and name in _quiet(_alias_names(ctx, name)):
+        return complete_remote(ctx, param, incomplete)
+    addresses = [] if slash else complete_remote(ctx, param, incomplete)
+    return [*addresses, *complete_path(ctx, param, incomplete)]
+
+
+def complete_path(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Leave it to the shell to offer local paths."""
     from click.shell_completion import CompletionItem
 
-    if incomplete.startswith((".", "/", "~")):
-        return [CompletionItem(incomplete, type="file")]
-    remote = _quiet(_addresses(incomplete))
-    return _items([*remote, *_quiet(_local_names(incomplete))])
+    return [CompletionItem(incomplete, type="file")]
 
 
-def _items(values: Iterable[str]) -> list[CompletionItem]:
+def complete_folder(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Leave it to the shell to offer local folders."""
     from click.shell_completion import CompletionItem
 
-    # A line break or the like would be taken for another item.
-    return [CompletionItem(value) for value in values if value.isprintable()]
+    return [CompletionItem(incomplete, type="dir")]
+
+
+def _items(values: Iterable[str], kind: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(value, type=kind) for value in values]
 
 
 def _quiet(values: Iterator[str]) -> list[str]:
@@ -56,48 +78,76 @@ def _quiet(values: Iterator[str]) -> list[str]:
 
     taken: list[str] = []
     try:
-        taken.extend(islice(values, _ITEMS_MAX))
+        taken.extend(values)
     except (Error, OSError):
         return []
     return taken
 
 
-def _alias_names(incomplete: str) -> Iterator[str]:
+def _alias_names(ctx: click.Context, incomplete: str) -> Iterator[str]:
+    from ingot.cli._wire import hold_on
     from ingot.client.aliases import AliasBook
 
-    return (name for name in AliasBook.default().all() if name.startswith(incomplete))
+    hold_on(ctx)
+    yield from (name for name in AliasBook.default().all() if name.startswith(incomplete))
 
 
-def _addresses(incomplete: str) -> Iterator[str]:
+def _addresses(ctx: click.Context, incomplete: str) -> Iterator[str]:
+    if "/" not in incomplete:
+        yield from (f"{name}/" for name in _alias_names(ctx, incomplete))
+        return
+    from ingot.cli._wire import hold_on
     from ingot.client.addresses import LocalAddress, parse_address
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections
     from ingot.client.health import patient_transport
 
-    if "/" not in incomplete:
-        yield from (f"{name}/" for name in _alias_names(incomplete))
-        return
+    hold_on(ctx)
     address = parse_address(incomplete, AliasBook.default())
     if isinstance(address, LocalAddress):
         return
-    name = address.alias.name
     with Connections(patient_transport(_ANSWER_TIMEOUT_S)) as connections:
         client = connections.client(address.alias)
         if incomplete.count("/") == 1:
-            for bucket in client.list_buckets():
-                if bucket.name.startswith(address.bucket):
-                    yield f"{name}/{bucket.name}/"
+            names = (bucket.name for bucket in client.list_buckets())
+            found = (name for name in names if name.startswith(address.bucket))
+            yield from (f"{address.alias.name}/{name}/" for name in islice(found, _ITEMS_MAX))
             return
+        yield from (str(address.at(key)) for key in _keys(client, address))
+
+
+def _keys(client: S3Client, address: RemoteAddress) -> Iterator[str]:
+    """Yield one level of keys: the first ones, and some of each other beginning.
+
+    A shell writes what all names begin with. It must not take the first names for all, or it would
+    write what only they begin with.
+    """
+
+    def level(after: str, count: int) -> tuple[list[str], bool]:
         page = client.list_objects_v2(
-            address.bucket, prefix=address.key, delimiter="/", max_keys=_ITEMS_MAX
+            address.bucket,
+            prefix=address.key,
+            delimiter="/",
+            start_after=after,
+            max_keys=count,
         )
-        keys = [*page.common_prefixes, *(entry.key for entry in page.entries)]
-        yield from (f"{name}/{address.bucket}/{key}" for key in sorted(keys))
+        keys = (entry.key for entry in page.entries)
+        # A folder may be an object, too; that is typed already.
+        names = [*page.common_prefixes, *(key for key in keys if key != address.key)]
+        return sorted(names), page.is_truncated
+
+    names, is_truncated = level("", _ITEMS_MAX)
+    yield from names
+    common = _common(names[0], names[-1]) if is_truncated and names else ""
+    while len(common) > len(address.key):
+        others, _ = level(common + _LAST_CHARACTER, 1)
+        yield from others
+        shorter = _common(common, others[0]) if others else common
+        if shorter == common:
+            return
+        common = shorter
 
 
-def _local_names(incomplete: str) -> Iterator[str]:
-    folder, separator, start = incomplete.rpartition("/")
-    with os.scandir(folder or ".") as scan:
-        for item in scan:
-            if item.name.startswith(start) and (start or not item.name.startswith(".")):
-                yield f"{folder}{separator}{item.name}{'/' if item.is_dir() else ''}"
+def _common(one: str, other: str) -> str:
+    same = (first == second for first, second in zip(one, other, strict=False))
+    return one[: len(list(takewhile(bool, same)))]

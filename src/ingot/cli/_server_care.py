@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ingot.cli._completion import complete_folder
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.argument(
+    "directory",
+    metavar="[DIR]",
+    required=False,
+    type=click.Path(path_type=Path),
+    shell_complete=complete_folder,
+)
 @output_options
 def check(printer: Printer, *, directory: Path | None) -> None:
     """Verify everything in DIR: catalog, blobs and checksums against each other.
@@ -47,7 +54,13 @@ def check(printer: Printer, *, directory: Path | None) -> None:
 
 
 @click.command()
-@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.argument(
+    "directory",
+    metavar="[DIR]",
+    required=False,
+    type=click.Path(path_type=Path),
+    shell_complete=complete_folder,
+)
 @click.option("--rate", metavar="SIZE", default="0", help="Bytes per second, such as 50MiB.  [all]")
 @output_options
 def scrub(printer: Printer, *, directory: Path | None, rate: str) -> None:
@@ -100,8 +113,12 @@ def scrub(printer: Printer, *, directory: Path | None, rate: str) -> None:
 
 
 @click.command()
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
-@click.argument("target", metavar="TARGET", type=click.Path(path_type=Path))
+@click.argument(
+    "directory", metavar="DIR", type=click.Path(path_type=Path), shell_complete=complete_folder
+)
+@click.argument(
+    "target", metavar="TARGET", type=click.Path(path_type=Path), shell_complete=complete_folder
+)
 @click.option(
     "--link",
     is_flag=True,
@@ -123,8 +140,12 @@ def backup(printer: Printer, *, directory: Path, target: Path, link: bool) -> No
 
 
 @click.command()
-@click.argument("source", metavar="BACKUP", type=click.Path(path_type=Path))
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument(
+    "source", metavar="BACKUP", type=click.Path(path_type=Path), shell_complete=complete_folder
+)
+@click.argument(
+    "directory", metavar="DIR", type=click.Path(path_type=Path), shell_complete=complete_folder
+)
 @output_options
 def restore(printer: Printer, *, source: Path, directory: Path) -> None:
     """Copy a backup into the empty directory DIR, and verify it there.

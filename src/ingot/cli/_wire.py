@@ -10,6 +10,8 @@ import click
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _SAID = "ingot.wire"
+_FOLDER = "ingot.config-dir"
+_FOLDER_VARIABLES = ("INGOT_CONFIG_DIR", "MC_CONFIG_DIR")
 
 
 def _take(ctx: click.Context, param: click.Parameter, value: Any) -> None:
@@ -37,7 +39,8 @@ def _take(ctx: click.Context, param: click.Parameter, value: Any) -> None:
 def _take_folder(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
     # mc's file is looked for there, too, and nowhere else: it is how scripts keep to themselves.
     if value:
-        for variable in ("INGOT_CONFIG_DIR", "MC_CONFIG_DIR"):
+        ctx.meta[_FOLDER] = value
+        for variable in _FOLDER_VARIABLES:
             _set_variable(ctx, variable, value)
 
 
@@ -133,6 +136,23 @@ def accept_after_verb(command: click.Command) -> None:
         if names[0] not in taken:
             hidden = {**details, "hidden": True}
             command.params.append(click.Option(names, expose_value=False, **hidden))
+
+
+def hold_on(ctx: click.Context) -> None:
+    """Let what was said hold once more, for a command line that was read and not run.
+
+    What shows requests does not: a shell waits for nothing but the answer.
+
+    Raises:
+        UsageError: something that was said cannot be understood.
+    """
+    if _FOLDER in ctx.meta:
+        os.environ.update(dict.fromkeys(_FOLDER_VARIABLES, ctx.meta[_FOLDER]))
+    said = {name: value for name, value in ctx.meta.get(_SAID, {}).items() if name != "debug"}
+    if said:
+        from ingot.client.wire import parse_wire, use
+
+        use(parse_wire(**said))
 
 
 def zip_option(command: _Command) -> _Command:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ingot.cli._completion import complete_remote
 from ingot.cli._habits import always
+from ingot.cli._vocabulary import complete_choice
 
 if TYPE_CHECKING:
     from ingot.client.encrypting import Encryption
@@ -42,12 +44,14 @@ def writing_options(command: _Command) -> _Command:
             "--enc-s3",
             multiple=True,
             metavar="PREFIX",
+            shell_complete=complete_remote,
             envvar=["INGOT_ENC_S3", "MC_ENC_S3"],
             help="Encrypt by keys of the service what is written there, as store/photos/.",
         ),
         click.option(
             "--checksum",
             type=click.Choice(_CHECKSUMS, case_sensitive=False),
+            shell_complete=complete_choice,
             help="Of what is uploaded; CRC32C if not said.",
         ),
     ):

@@ -31,7 +31,7 @@ def alias() -> None:
 
 
 @alias.command("set")
-@click.argument("name")
+@click.argument("name", shell_complete=complete_alias)
 @click.argument("url")
 @click.argument("access_key", required=False)
 @click.argument("secret_key", required=False)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingot.base.units import format_duration, format_size, parse_size
+from ingot.cli._completion import complete_path
 from ingot.cli._images import only_file, session_in, source_options
+from ingot.cli._vocabulary import complete_arch, complete_format
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("files", nargs=-1, metavar="[FILE]…")
+@click.argument("files", nargs=-1, metavar="[FILE]…", shell_complete=complete_path)
 @click.option(
     "--dir",
     "folder",
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     "--output",
     "single",
     metavar="FILE|-",
+    shell_complete=complete_path,
     help="Write the one file of a single format there, or to standard output; nothing beside it.",
 )
 @click.option("--name", help="Start the outputs' names with this instead of the file's name.")
@@ -39,9 +42,15 @@ if TYPE_CHECKING:
     "formats",
     multiple=True,
     metavar="FORMAT",
+    shell_complete=complete_format,
     help="Output format; repeat it or list several with commas. Default: kernel+initrd.",
 )
-@click.option("--arch", metavar="ARCH", help="Debian's name of the architecture to build for.")
+@click.option(
+    "--arch",
+    metavar="ARCH",
+    shell_complete=complete_arch,
+    help="Debian's name of the architecture to build for.",
+)
 @click.option(
     "--size",
     metavar="SIZE",

@@ -9,6 +9,7 @@ import click
 
 from ingot.base.units import format_size
 from ingot.cli._images import read_registry_options, registry_options
+from ingot.cli._vocabulary import complete_arch
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
@@ -57,7 +58,12 @@ def ls(printer: Printer) -> None:
 
 @cache.command("pull")
 @click.argument("references", nargs=-1, required=True, metavar="NAME[:TAG][@DIGEST]...")
-@click.option("--arch", metavar="ARCH", help="Debian's name of an architecture. Default: this one.")
+@click.option(
+    "--arch",
+    metavar="ARCH",
+    shell_complete=complete_arch,
+    help="Debian's name of an architecture. Default: this one.",
+)
 @click.option("--all", "all_platforms", is_flag=True, help="Fetch the images of all platforms.")
 @registry_options
 @output_options

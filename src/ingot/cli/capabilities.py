@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ingot.cli._completion import complete_path
 from ingot.cli._images import session_in, source_options
 from ingot.cli.printer import Printer, output_options
 
@@ -24,16 +25,25 @@ _END_TIMEOUT_S = 30.0
 
 
 @click.command()
-@click.argument("file", metavar="FILE")
+@click.argument("file", metavar="FILE", shell_complete=complete_path)
 @click.argument("service", metavar="SERVICE")
 @click.option(
     "--use",
     metavar="COMMAND",
     help="A shell command of this host that uses the service and succeeds if it works.",
 )
-@click.option("--disk", "disks", multiple=True, metavar="size=4G|FILE", help="As of `ingot run`.")
+@click.option(
+    "--disk",
+    "disks",
+    multiple=True,
+    metavar="size=4G|FILE",
+    shell_complete=complete_path,
+    help="As of `ingot run`.",
+)
 @click.option("--publish", "-p", "publishes", multiple=True, help="As of `ingot run`.")
-@click.option("--data-file", metavar="FILE", help="As of `ingot run`.")
+@click.option(
+    "--data-file", metavar="FILE", shell_complete=complete_path, help="As of `ingot run`."
+)
 @click.option("--mem", metavar="SIZE", help="Memory.  [default: what the build asks for]")
 @source_options
 @output_options

@@ -6,13 +6,14 @@ import sys
 
 import click
 
+from ingot.cli._vocabulary import complete_machine
 from ingot.cli.printer import Printer, output_options
 
 _LINES_BACK = 10
 
 
 @click.command()
-@click.argument("name", metavar="MACHINE")
+@click.argument("name", metavar="MACHINE", shell_complete=complete_machine)
 @output_options
 def console(printer: Printer, *, name: str) -> None:
     """Attach to a machine's serial console; Ctrl-] detaches and leaves it running.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ingot.cli._vocabulary import complete_machine
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _AGENT_TIMEOUT_S = 30.0
 
 
 @click.command("exec", context_settings={"allow_interspersed_args": False})
-@click.argument("name", metavar="MACHINE")
+@click.argument("name", metavar="MACHINE", shell_complete=complete_machine)
 @click.argument("words", metavar="SERVICE COMMAND...", nargs=-1, type=click.UNPROCESSED)
 @click.option(
     "--host", is_flag=True, help="Run it in the guest's operating system, outside every service."

@@ -9,6 +9,7 @@ import click
 
 from ingot.base.units import format_size
 from ingot.cli._images import session_in, source_options
+from ingot.cli._vocabulary import complete_arch
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
@@ -19,7 +20,12 @@ if TYPE_CHECKING:
 @click.argument("what", metavar="PREFIX|FILE.yml", type=click.Path(path_type=Path))
 @click.option("--packages", is_flag=True, help="List every package of every image, too.")
 @click.option("--files", is_flag=True, help="List every file of the root file system, too.")
-@click.option("--arch", metavar="ARCH", help="Of FILE.yml: Debian's name of the architecture.")
+@click.option(
+    "--arch",
+    metavar="ARCH",
+    shell_complete=complete_arch,
+    help="Of FILE.yml: Debian's name of the architecture.",
+)
 @source_options
 @output_options
 def inspect(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from ingot.cli._vocabulary import complete_machine
 from ingot.cli.printer import Printer, output_options
 
 
 @click.command()
-@click.argument("names", metavar="MACHINE...", nargs=-1)
+@click.argument("names", metavar="MACHINE...", nargs=-1, shell_complete=complete_machine)
 @click.option("--all", "-a", "every", is_flag=True, help="Kill every running machine.")
 @output_options
 def kill(printer: Printer, *, names: tuple[str, ...], every: bool) -> None:

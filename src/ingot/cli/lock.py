@@ -7,18 +7,21 @@ from typing import Any
 
 import click
 
+from ingot.cli._completion import complete_path
 from ingot.cli._images import only_file, session_in, source_options
+from ingot.cli._vocabulary import complete_arch
 from ingot.cli.printer import Printer, output_options
 
 
 @click.command()
-@click.argument("files", nargs=-1, metavar="[FILE]…")
+@click.argument("files", nargs=-1, metavar="[FILE]…", shell_complete=complete_path)
 @click.option("--update", is_flag=True, help="Move the pins to what there is now.")
 @click.option(
     "--arch",
     "arches",
     multiple=True,
     metavar="ARCH",
+    shell_complete=complete_arch,
     help="Debian's name of an architecture; repeatable. Default: this one.",
 )
 @source_options

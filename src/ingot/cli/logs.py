@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ingot.cli._vocabulary import complete_machine
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("name", metavar="MACHINE")
+@click.argument("name", metavar="MACHINE", shell_complete=complete_machine)
 @click.option("--follow", "-f", is_flag=True, help="Go on until the machine ends.")
 @click.option(
     "--lines", "-n", type=click.IntRange(min=0), metavar="N", help="Begin with the last N lines."

@@ -19,6 +19,8 @@ from ingot.cli.printer import Printer, print_error
 
 JSON_VARIABLES = ("INGOT_JSON", "MC_JSON")
 _MC_VERBS = frozenset(row.name for row in SHARED_WITH_MC)
+# Shells set it, to their name, when they ask how a command line may go on.
+COMPLETION_VARIABLE = "_INGOT_COMPLETE"
 _EXIT_CODES = """\b
 Exit codes:
   0 ok            4 denied       7 network
@@ -61,6 +63,14 @@ class LazyGroup(click.Group):
         if command is not None and name in _MC_VERBS:
             rest = translate(command, rest)
         return name, command, rest
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Offer verbs, without importing any of them, or options."""
+        from click.shell_completion import CompletionItem
+
+        rows = [row for row in COMMANDS if row.name.startswith(incomplete)]
+        verbs = [CompletionItem(row.name, help=row.summary) for row in rows]
+        return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the verbs by panel, without importing any of them."""
@@ -116,6 +126,10 @@ def main() -> NoReturn:
     # SIGPIPE stays ignored, as Python sets it: a peer that closes a socket must be an error that
     # can be handled, not the end of the process. Click leaves quietly when stdout is closed.
     signal.signal(signal.SIGTERM, _terminated)
+    if shell := os.environ.get(COMPLETION_VARIABLE):
+        from ingot.cli._answer import answer
+
+        sys.exit(answer(shell, sys.argv[1:]))
     sys.exit(run(sys.argv[1:]))
 
 

@@ -13,6 +13,7 @@ from ingot.cli._images import (
     session_in,
     source_options,
 )
+from ingot.cli._vocabulary import complete_arch
 from ingot.cli.printer import Printer, output_options
 
 
@@ -36,6 +37,7 @@ def pkg() -> None:
     "arches",
     multiple=True,
     metavar="ARCH",
+    shell_complete=complete_arch,
     help="Debian's name of an architecture; several make one image for all. Default: this one.",
 )
 @source_options

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
+from ingot.cli._vocabulary import complete_machine
 from ingot.cli.printer import Printer, output_options
 
 
 @click.command()
-@click.argument("name", metavar="MACHINE")
+@click.argument("name", metavar="MACHINE", shell_complete=complete_machine)
 @click.argument("guest_port", metavar="[PORT[/udp]]", required=False)
 @output_options
 def port(printer: Printer, *, name: str, guest_port: str | None) -> None:

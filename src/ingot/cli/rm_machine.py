@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ingot.cli._vocabulary import complete_machine
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
 
 @click.command("rm-machine")
-@click.argument("names", metavar="MACHINE...", nargs=-1, required=True)
+@click.argument(
+    "names", metavar="MACHINE...", nargs=-1, required=True, shell_complete=complete_machine
+)
 @click.option(
     "--yes", "-y", is_flag=True, help="Do not ask before disks and snapshots are deleted."
 )

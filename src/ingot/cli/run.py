@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ingot.cli._completion import complete_path
 from ingot.cli._started import WaitCommand
 from ingot.cli.printer import Printer, output_options
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=WaitCommand)
-@click.argument("prefix", metavar="[BUILD]", required=False)
+@click.argument("prefix", metavar="[BUILD]", required=False, shell_complete=complete_path)
 @click.option("--name", help="The machine's name.  [default: the build's]")
 @click.option("--cpus", type=int, metavar="N", help="Virtual processors.  [default: 1]")
 @click.option("--mem", metavar="SIZE", help="Memory.  [default: what the build asks for]")
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     "disks",
     multiple=True,
     metavar="size=4G|FILE[,size=4G][,format=raw|qcow2]",
+    shell_complete=complete_path,
     help="A disk; created if missing, never overwritten. Repeatable.",
 )
 @click.option(
@@ -64,7 +66,10 @@ if TYPE_CHECKING:
 )
 @click.option("--data", metavar="TEXT", help="Metadata for the guest; '' takes it away.")
 @click.option(
-    "--data-file", metavar="FILE", help="Metadata for the guest, from a file; - is standard input."
+    "--data-file",
+    metavar="FILE",
+    shell_complete=complete_path,
+    help="Metadata for the guest, from a file; - is standard input.",
 )
 @click.option(
     "--data-as",

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ingot.cli._completion import complete_folder
 from ingot.cli._server_care import backup, check, restore, scrub
 from ingot.cli.printer import Printer, output_options
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class _ServerGroup(click.Group):
@@ -33,13 +37,38 @@ class _RunCommand(click.Command):
         formatter.write_usage(ctx.parent.command_path, " ".join(self.collect_usage_pieces(ctx)))
 
 
+def _complete_first(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer directories, and the other commands where the nameless one may still become one."""
+    from click.core import ParameterSource
+    from click.shell_completion import CompletionItem
+
+    folders = complete_folder(ctx, param, incomplete)
+    if any(ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in ctx.params):
+        return folders
+    others = [each for name, each in server.commands.items() if name.startswith(incomplete)]
+    words = [
+        CompletionItem(each.name, help=each.get_short_help_str())
+        for each in others
+        if not isinstance(each, _RunCommand)
+    ]
+    return [*words, *folders]
+
+
 @click.group(cls=_ServerGroup, add_help_option=False)
 def server() -> None:
     """Run the S3 server."""
 
 
 @server.command(cls=_RunCommand)
-@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.argument(
+    "directory",
+    metavar="[DIR]",
+    required=False,
+    type=click.Path(path_type=Path),
+    shell_complete=_complete_first,
+)
 @click.option("--address", metavar="HOST:PORT", help="Where the S3 API listens.  [:9000]")
 @click.option("--console-address", metavar="HOST:PORT", help="Where the console listens.  [:9001]")
 @click.option(
@@ -102,7 +131,13 @@ def run(printer: Printer, *, directory: Path | None, json_log: bool | None, **te
 
 
 @server.command()
-@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@click.argument(
+    "directory",
+    metavar="[DIR]",
+    required=False,
+    type=click.Path(path_type=Path),
+    shell_complete=complete_folder,
+)
 @output_options
 def keys(printer: Printer, *, directory: Path | None) -> None:
     """Print the root keys: the ones in the environment, else those generated for DIR.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ingot.cli._vocabulary import complete_machine
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def snapshot() -> None:
 
 
 @snapshot.command()
-@click.argument("name", metavar="MACHINE")
+@click.argument("name", metavar="MACHINE", shell_complete=complete_machine)
 @click.argument("snapshot_name", metavar="SNAPSHOT")
 @output_options
 def save(printer: Printer, *, name: str, snapshot_name: str) -> None:
@@ -50,7 +51,7 @@ def save(printer: Printer, *, name: str, snapshot_name: str) -> None:
 
 
 @snapshot.command()
-@click.argument("name", metavar="MACHINE")
+@click.argument("name", metavar="MACHINE", shell_complete=complete_machine)
 @click.argument("snapshot_name", metavar="SNAPSHOT")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask before disks go back.")
 @output_options
@@ -85,7 +86,7 @@ def restore(printer: Printer, *, name: str, snapshot_name: str, yes: bool) -> No
 
 
 @snapshot.command("ls")
-@click.argument("name", metavar="MACHINE")
+@click.argument("name", metavar="MACHINE", shell_complete=complete_machine)
 @output_options
 def list_(printer: Printer, *, name: str) -> None:
     """List a machine's snapshots.
@@ -116,7 +117,7 @@ def list_(printer: Printer, *, name: str) -> None:
 
 
 @snapshot.command("rm")
-@click.argument("name", metavar="MACHINE")
+@click.argument("name", metavar="MACHINE", shell_complete=complete_machine)
 @click.argument("snapshot_names", metavar="SNAPSHOT...", nargs=-1, required=True)
 @output_options
 def remove(printer: Printer, *, name: str, snapshot_names: tuple[str, ...]) -> None:

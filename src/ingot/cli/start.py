@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ingot.cli._started import WaitCommand
+from ingot.cli._vocabulary import complete_machine
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=WaitCommand)
-@click.argument("names", metavar="MACHINE...", nargs=-1)
+@click.argument("names", metavar="MACHINE...", nargs=-1, shell_complete=complete_machine)
 @click.option("--all", "-a", "every", is_flag=True, help="Start every stopped machine.")
 @click.option("--wait", is_flag=True, help="Return when the services of all are ready.")
 @click.option("--wait-timeout", metavar="DURATION", help="As --wait, for so long.  [default: 5m]")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ingot.cli._vocabulary import complete_machine
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _INTERVAL_S_MAX = 3600.0
 
 
 @click.command()
-@click.argument("names", metavar="[MACHINE]...", nargs=-1)
+@click.argument("names", metavar="[MACHINE]...", nargs=-1, shell_complete=complete_machine)
 @click.option(
     "--interval",
     metavar="DURATION",

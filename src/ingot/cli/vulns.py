@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingot.cli._images import source_options
+from ingot.cli._vocabulary import complete_arch
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
@@ -32,7 +33,12 @@ if TYPE_CHECKING:
 @click.option("--all", "with_minor", is_flag=True, help="Unimportant and undetermined ones, too.")
 @click.option("--ignore", "ignored", multiple=True, metavar="ID", help="Leave out an advisory.")
 @click.option("--exit-code", is_flag=True, help="End with 1 if an advisory holds.")
-@click.option("--arch", metavar="ARCH", help="Of FILE.yml: Debian's name of the architecture.")
+@click.option(
+    "--arch",
+    metavar="ARCH",
+    shell_complete=complete_arch,
+    help="Of FILE.yml: Debian's name of the architecture.",
+)
 @source_options
 @output_options
 def vulns(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ingot.cli._vocabulary import complete_machine
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("names", metavar="MACHINE...", nargs=-1)
+@click.argument("names", metavar="MACHINE...", nargs=-1, shell_complete=complete_machine)
 @click.option("--all", "-a", "every", is_flag=True, help="Wait for every running machine.")
 @click.option(
     "--until",

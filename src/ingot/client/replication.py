@@ -6,7 +6,7 @@ from ingot.base.errors import NotFoundError, UsageError
 from ingot.client.tagging import parse_tags
 from ingot.s3.documents.replication import Replication, ReplicationRule
 
-_EXTRAS = ("delete-marker", "delete", "existing-objects", "metadata-sync")
+EXTRAS = ("delete-marker", "delete", "existing-objects", "metadata-sync")
 
 
 def made_rule(
@@ -125,15 +125,15 @@ def conditions(rule: ReplicationRule) -> str:
 def extras(rule: ReplicationRule) -> str:
     """Say for people what a rule carries over beside new objects."""
     said = (rule.delete_markers, rule.version_deletes, rule.existing, rule.replica_changes)
-    return ",".join(word for word, on in zip(_EXTRAS, said, strict=True) if on) or "-"
+    return ",".join(word for word, on in zip(EXTRAS, said, strict=True) if on) or "-"
 
 
 def _with_extras(rule: ReplicationRule, text: str) -> ReplicationRule:
     words = {word.strip() for word in text.split(",") if word.strip()}
     for word in words:
-        if word not in _EXTRAS:
-            raise UsageError(f"{word!r} cannot be replicated", hint=f"one of {', '.join(_EXTRAS)}")
-    marker, deletes, existing, changes = (word in words for word in _EXTRAS)
+        if word not in EXTRAS:
+            raise UsageError(f"{word!r} cannot be replicated", hint=f"one of {', '.join(EXTRAS)}")
+    marker, deletes, existing, changes = (word in words for word in EXTRAS)
     return rule._replace(
         delete_markers=marker,
         version_deletes=deletes,

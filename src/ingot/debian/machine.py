@@ -29,6 +29,7 @@ _MACHINES = (
     Machine("amd64", "x86_64-linux-gnu", "x86_64", "ld-linux-x86-64.so.2"),
     Machine("arm64", "aarch64-linux-gnu", "aarch64", "ld-linux-aarch64.so.1"),
 )
+ARCHITECTURES = tuple(each.architecture for each in _MACHINES)
 
 
 def machine(architecture: str) -> Machine:
@@ -40,7 +41,7 @@ def machine(architecture: str) -> Machine:
     for candidate in _MACHINES:
         if candidate.architecture == architecture:
             return candidate
-    known = ", ".join(candidate.architecture for candidate in _MACHINES)
+    known = ", ".join(ARCHITECTURES)
     raise UsageError(f"{architecture!r} is no architecture we build for", hint=f"known: {known}")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingot.cli._completion import complete_remote
+from ingot.cli._vocabulary import complete_events
 from ingot.cli.buckets._settings import on_buckets
 from ingot.cli.printer import Printer, output_options
 
@@ -36,6 +37,7 @@ def event() -> None:
     default="put,delete,get",
     show_default=True,
     metavar="EVENTS",
+    shell_complete=complete_events,
     help="put, delete, get, replica, ilm, scanner, or names as s3:ObjectCreated:Put.",
 )
 @click.option("--prefix", default="", help="Only keys that begin so.")
@@ -81,7 +83,13 @@ def add(
 @event.command()
 @click.argument("target", shell_complete=complete_remote)
 @click.argument("arn", required=False)
-@click.option("--event", "words", metavar="EVENTS", help="Only what was added for these.")
+@click.option(
+    "--event",
+    "words",
+    metavar="EVENTS",
+    shell_complete=complete_events,
+    help="Only what was added for these.",
+)
 @click.option("--prefix", help="Only what was added with this prefix.")
 @click.option("--suffix", help="Only what was added with this suffix.")
 @click.option("--force", is_flag=True, help="Without ARN: forget all, do not ask.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingot.cli._completion import complete_remote
+from ingot.cli._vocabulary import complete_extras
 from ingot.cli.buckets._replicating import backlog, resync, status
 from ingot.cli.buckets._rules import check_removal, removal_options
 from ingot.cli.buckets._settings import on_buckets
@@ -54,6 +55,7 @@ for _command in (status, backlog, resync):
     default="delete-marker",
     show_default=True,
     metavar="WORDS",
+    shell_complete=complete_extras,
     help="Of delete-marker, delete (versions, MinIO), existing-objects, metadata-sync.",
 )
 @output_options
@@ -138,7 +140,9 @@ def ls(printer: Printer, *, target: str, status: str | None) -> None:
 @click.option("--prefix", default=None, help="Only keys that begin so.")
 @click.option("--tags", metavar="TAGS", help="Only objects with these, as 'a=1&b=2'.")
 @click.option("--storage-class", metavar="CLASS", help="Of the copies.")
-@click.option("--replicate", "extras", metavar="WORDS", help="As with `add`.")
+@click.option(
+    "--replicate", "extras", metavar="WORDS", shell_complete=complete_extras, help="As with `add`."
+)
 @output_options
 def update(printer: Printer, *, target: str, rule_id: str, state: str | None, **said: Any) -> None:
     """Change a rule of the bucket TARGET: what is said replaces, what is not said stays.

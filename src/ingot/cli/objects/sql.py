@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ingot.cli._completion import complete_remote
+from ingot.cli._vocabulary import complete_compression
 from ingot.cli._writing import key_options
 from ingot.cli.printer import Printer, output_options
 
@@ -32,7 +33,12 @@ if TYPE_CHECKING:
 @click.option("--csv-input", metavar="HOW", help="As 'fh=USE,fd=;,rd=\\n,qc=\",qec=\",cc=#'.")
 @click.option("--json-input", metavar="HOW", help="type=lines or type=document.")
 @click.option("--parquet-input", is_flag=True, help="The objects are Parquet files.")
-@click.option("--compression", metavar="KIND", help="NONE, GZIP or BZIP2; else by the name.")
+@click.option(
+    "--compression",
+    metavar="KIND",
+    shell_complete=complete_compression,
+    help="NONE, GZIP or BZIP2; else by the name.",
+)
 @click.option("--csv-output", metavar="HOW", help="As 'fd=;,rd=\\n,qc=\",qec=\",qf=ALWAYS'.")
 @click.option("--csv-output-header", metavar="LINE", help="Print this line first.")
 @click.option("--json-output", metavar="HOW", help="As 'rd=\\n'.")

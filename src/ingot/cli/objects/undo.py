@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ingot.cli._completion import complete_remote
+from ingot.cli._vocabulary import complete_choice
 from ingot.cli.printer import Printer, output_options, visible
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 @click.option(
     "--action",
     type=click.Choice(["PUT", "DELETE"], case_sensitive=False),
+    shell_complete=complete_choice,
     help="Only while the last changes are such.",
 )
 @click.option("--force", is_flag=True, help="Do not ask.")

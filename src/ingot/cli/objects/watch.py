@@ -8,6 +8,7 @@ import click
 
 from ingot.cli._completion import complete_remote
 from ingot.cli._habits import always
+from ingot.cli._vocabulary import complete_events
 from ingot.cli.printer import Printer, output_options, visible
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     default="put,delete,get",
     show_default=True,
     metavar="EVENTS",
+    shell_complete=complete_events,
     help="put, delete, get, replica, ilm, or names as s3:ObjectCreated:Put.",
 )
 @click.option("--prefix", default="", help="Only keys that go on so, after TARGET.")

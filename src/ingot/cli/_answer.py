@@ -1,0 +1,128 @@
+"""Answers a shell that asks how a command line may go on; says nothing else, whatever happens.
+
+The scripts in completions/ run `ingot` with the variable `_INGOT_COMPLETE`, which names the shell:
+
+- bash: `ingot LINE REPLACED TYPE`, the line up to the cursor, how much of its end will be replaced,
+  and why (`COMP_TYPE`). Readline cuts words at colons and the like, and leaves quotes as they are.
+- zsh, fish: `ingot WORD… LAST`, the words without their quotes; LAST is the one at the cursor.
+
+The answer is a line for each thing that may stand there: KIND, VALUE and one more field, separated
+by the ASCII unit separator. `word` and `address` are offered as they are, with a description;
+`file` and `dir` leave it to the shell to offer local paths.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+from collections.abc import Callable
+from typing import NamedTuple
+
+from click.shell_completion import CompletionItem, ShellComplete
+
+from ingot.cli._completion import ADDRESS
+
+_SEPARATOR = "\x1f"
+# Longer than a service may be silent: this ends an answer that trickles in, or a name's look-up.
+_PATIENCE_S = 2.0
+_HELP_LENGTH_MAX = 80
+# Readline writes nothing then, it only shows what there is.
+_SHOWN = str(ord("?"))
+
+
+class Question(NamedTuple):
+    """What a shell asked.
+
+    Attributes:
+        words: the finished words after the command.
+        last: the word at the cursor, as far as it was typed.
+        kept: the beginning of it that the shell will not replace.
+        written: writes the rest as the shell wants it; most quote by themselves.
+        redirects: whether it is no argument at all, but the file of a redirection.
+    """
+
+    words: list[str]
+    last: str
+    kept: str = ""
+    written: Callable[[str], str] = str
+    redirects: bool = False
+
+
+def answer(shell: str, arguments: list[str]) -> int:
+    """Write what may stand there, or nothing if that is not known soon; return the exit code."""
+    lines: list[bytes] = []
+
+    def find() -> None:
+        # A shell's user sees no errors while typing; the command itself will say them.
+        with contextlib.suppress(Exception):
+            lines.extend(_lines(_question(shell, arguments)))
+
+    finder = threading.Thread(target=find, daemon=True)
+    finder.start()
+    finder.join(_PATIENCE_S)
+    if not finder.is_alive():
+        with contextlib.suppress(OSError):
+            sys.stdout.buffer.write(b"".join(lines))
+            sys.stdout.buffer.flush()
+    return 0
+
+
+def _question(shell: str, arguments: list[str]) -> Question:
+    if shell != "bash":
+        return Question(arguments[:-1], arguments[-1] if arguments else "")
+    from ingot.cli._shellwords import quoted, read_typed, unquoted
+
+    line, replaced, why = arguments
+    typed = read_typed(line)
+    kept = unquoted(typed.raw_last.removesuffix(replaced))
+    return Question(
+        typed.words[1:],
+        typed.last,
+        kept,
+        _last_segment if why == _SHOWN else lambda text: quoted(text, typed.quote),
+        redirects=typed.redirects,
+    )
+
+
+def _last_segment(address: str) -> str:
+    name = address.rstrip("/").rpartition("/")[2]
+    return f"{name}/" if address.endswith("/") else name
+
+
+def _lines(question: Question) -> list[bytes]:
+    found = []
+    # --option=VALUE is one word.
+    option, sign, _ = question.last.partition("=")
+    before = f"{option}{sign}" if sign and option.startswith("--") else ""
+    for item in _items(question):
+        if item.type in {"file", "dir"}:
+            fields = (item.type, item.value, "")
+        else:
+            kind = "word" if item.type == "plain" else item.type
+            value = f"{before}{item.value}".removeprefix(question.kept)
+            written = question.written(value) if kind == ADDRESS else value
+            fields = (kind, written, _shortened(item.help or ""))
+        with contextlib.suppress(UnicodeEncodeError):
+            # A line break or the like would be taken for another item, or steer the terminal.
+            if not any(map(_is_control, "".join(fields))):
+                found.append(f"{_SEPARATOR.join(fields)}\n".encode())
+    return found
+
+
+def _items(question: Question) -> list[CompletionItem[str]]:
+    from ingot.cli.main import COMPLETION_VARIABLE, ingot
+
+    if question.redirects:
+        return [CompletionItem(question.last, type="file")]
+    asked = ShellComplete(ingot, {}, "ingot", COMPLETION_VARIABLE)
+    return asked.get_completions(question.words, question.last)
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _HELP_LENGTH_MAX else f"{line[: _HELP_LENGTH_MAX - 1]}…"
+
+
+def _is_control(character: str) -> bool:
+    return character < " " or "\x7f" <= character <= "\x9f"
