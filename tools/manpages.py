@@ -15,6 +15,15 @@ import click
 
 _SECTION = "1"
 _VERBATIM = "\b"
+# Bare, they are dashes, typographic quotes and accents in print, and nothing to copy into a shell.
+_ESCAPES = {
+    "\\": "\\e",
+    "-": "\\-",
+    "'": "\\(aq",
+    "`": "\\(ga",
+    "^": "\\(ha",
+    "~": "\\(ti",
+}
 
 
 def pages() -> Iterator[tuple[str, str]]:
@@ -22,7 +31,7 @@ def pages() -> Iterator[tuple[str, str]]:
     from ingot import __version__
     from ingot.cli.main import ingot
 
-    root = click.Context(ingot, info_name="ingot")
+    root = click.Context(ingot, info_name="ingot", **ingot.context_settings)
     verbs = [(name, _command(ingot, root, name)) for name in sorted(ingot.list_commands(root))]
     yield _page("ingot", ingot, root, __version__, verbs)
     for name, verb in verbs:
@@ -34,33 +43,54 @@ def _page(
     title: str, command: click.Command, context: click.Context, version: str, verbs: Any
 ) -> tuple[str, str]:
     summary = _escaped(command.get_short_help_str(limit=200).rstrip("."))
+    usage = _synopsis(command, context)
+    if nameless := _nameless(command, context):
+        # `ingot server DIR` is what the page is about.
+        command, context = nameless
+        usage = [*_synopsis(command, context), ".br", *usage]
     lines = [
         # No date: it would differ from build to build.
         f'.TH "{title.upper()}" "{_SECTION}" "" "ingot {version}" "Ingot"',
         ".SH NAME",
         f"{_escaped(title)} \\- {summary}",
         ".SH SYNOPSIS",
-        *_synopsis(command, context),
+        *usage,
         ".SH DESCRIPTION",
         *_body(command),
         *_options(command, context, ".SH OPTIONS"),
     ]
-    if isinstance(command, click.Group) and not verbs:
-        lines += _subcommands(command, context)
+    group = context.parent if nameless else context
+    if group is not None and isinstance(group.command, click.Group) and not verbs:
+        lines += _subcommands(group.command, group)
     if verbs:
         lines.append(".SH COMMANDS")
         for name, verb in verbs:
             short = _escaped(verb.get_short_help_str(limit=200))
             lines += [".TP", f"\\fBingot\\-{_escaped(name)}\\fR({_SECTION})", short]
-    lines += _exit_codes()
+    lines += [*_variables(command, context), *_exit_codes()]
     others = "ingot\\-alias" if title == "ingot" else "ingot"
     lines += [".SH SEE ALSO", f"\\fB{others}\\fR({_SECTION})"]
     return f"{title}.{_SECTION}", "\n".join(lines) + "\n"
 
 
+def _nameless(
+    command: click.Command, context: click.Context
+) -> tuple[click.Command, click.Context] | None:
+    """Return the command of a group that runs without its name being written, if one does."""
+    if isinstance(command, click.Group):
+        for _, inner, below in _below(command, context, ()):
+            is_child = below.parent is context
+            if is_child and not _usage(inner, below).startswith(below.command_path):
+                return inner, below
+    return None
+
+
 def _subcommands(group: click.Group, context: click.Context) -> list[str]:
     lines = [".SH COMMANDS"]
+    nameless = _nameless(group, context)
     for path, command, inner in _below(group, context, ()):
+        if nameless and command is nameless[0]:
+            continue
         lines.append(f'.SS "{_quoted(" ".join(path))}"')
         lines += [*_synopsis(command, inner), ".PP", *_body(command)]
         lines += _options(command, inner, None)
@@ -86,9 +116,15 @@ def _command(group: click.Group, context: click.Context, name: str) -> click.Com
 
 
 def _synopsis(command: click.Command, context: click.Context) -> list[str]:
-    words = command.collect_usage_pieces(context)
-    usage = " ".join(_escaped(word) for word in words)
-    return [f"\\fB{_escaped(context.command_path)}\\fR {usage}"]
+    usage = _usage(command, context)
+    path = context.command_path
+    if not usage.startswith(path) and context.parent is not None:
+        path = context.parent.command_path
+    return [f"\\fB{_escaped(path)}\\fR{_escaped(usage.removeprefix(path))}"]
+
+
+def _usage(command: click.Command, context: click.Context) -> str:
+    return " ".join(command.get_usage(context).removeprefix("Usage:").split())
 
 
 def _body(command: click.Command) -> list[str]:
@@ -115,6 +151,17 @@ def _options(command: click.Command, context: click.Context, heading: str | None
     return [heading, *lines] if heading and lines else lines
 
 
+def _variables(command: click.Command, context: click.Context) -> list[str]:
+    lines: list[str] = []
+    for parameter in command.get_params(context):
+        if isinstance(parameter, click.Option) and parameter.envvar:
+            said = parameter.envvar
+            names = [said] if isinstance(said, str) else said
+            option = max(parameter.opts, key=len)
+            lines += [".TP", f"\\fB{', '.join(names)}\\fR", f"As {_escaped(option)}."]
+    return [".SH ENVIRONMENT", *lines] if lines else []
+
+
 def _exit_codes() -> list[str]:
     from ingot.base import errors
 
@@ -131,9 +178,10 @@ def _exit_codes() -> list[str]:
 
 def _escaped(text: str) -> str:
     """Write text so that troff shows it as it is, wherever it stands in a line."""
-    text = text.replace("\\", "\\e").replace("-", "\\-")
-    # At the beginning of a line these are commands.
-    return f"\\&{text}" if text[:1] in {".", "'"} else text
+    text = "".join(_ESCAPES.get(character, character) for character in text)
+    text = re.sub(r"[^\x00-\x7f]", lambda found: f"\\[u{ord(found[0]):04X}]", text)
+    # At the beginning of a line it is a command.
+    return f"\\&{text}" if text.startswith(".") else text
 
 
 def _quoted(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Man pages: one for each verb, well-formed, the same each time, and in the wheel."""
+"""Man pages: one for each verb, well-formed, the same each time, in the wheel with completion."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from ingot.cli.commands import COMMANDS
+from ingot.cli.completion import SCRIPTS
 
 ROOT = Path(__file__).resolve().parents[3]
 _TOOL = ROOT / "tools" / "manpages.py"
 # What a line may begin with.
-_REQUESTS = {".TH", ".SH", ".SS", ".TP", ".PP", ".nf", ".fi"}
+_REQUESTS = {".TH", ".SH", ".SS", ".TP", ".PP", ".br", ".nf", ".fi"}
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,44 @@ def test_pages_have_their_sections_and_nothing_that_troff_would_swallow(
         assert commands <= _REQUESTS, name
         assert text.count(".nf\n") == text.count(".fi\n"), name
         # Every backslash begins an escape that we wrote.
-        assert re.search(r"\\(?!fB|fR|-|e|&|\(dq)", text) is None, name
+        assert re.search(r"\\(?!fB|fR|-|e|&|\((dq|aq|ga|ha|ti)|\[u)", text) is None, name
+        assert text.isascii(), name
+
+
+def test_two_formatters_find_nothing_wrong(pages: dict[str, str], tmp_path: Path) -> None:
+    for name, text in pages.items():
+        (tmp_path / name).write_text(text)
+    checkers = (["mandoc", "-Tlint", "-Wwarning"], ["groff", "-man", "-Tutf8", "-ww", "-z"])
+    for checker in checkers:
+        done = subprocess.run(
+            [*checker, *sorted(pages)], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        said = (done.stdout + done.stderr).splitlines()
+        # A date would differ from build to build.
+        assert [line for line in said if 'missing date, using ""' not in line] == []
+
+
+def test_examples_can_be_copied_from_what_is_shown(pages: dict[str, str], tmp_path: Path) -> None:
+    example = "ingot tag set store/photos/cat.jpg 'kind=cat&public=yes'"
+    (tmp_path / "page.1").write_text(pages["ingot-tag.1"])
+    for formatter in (["mandoc", "-Tutf8"], ["groff", "-man", "-Tutf8", "-rLL=120n"]):
+        shown = subprocess.run(
+            [*formatter, tmp_path / "page.1"], capture_output=True, text=True, check=True
+        )
+        assert example in shown.stdout
+
+
+def test_the_nameless_command_is_what_its_page_is_about(pages: dict[str, str]) -> None:
+    lines = pages["ingot-server.1"].splitlines()
+    assert "\\fBingot server\\fR [OPTIONS] [DIR]" in lines
+    assert lines.index("\\fB\\-\\-address HOST:PORT\\fR") < lines.index(".SH COMMANDS")
+    assert '.SS "run"' not in lines
+
+
+def test_options_and_their_variables_are_there_as_they_are(pages: dict[str, str]) -> None:
+    for text in pages.values():
+        assert "\\fB\\-h, \\-\\-help\\fR" in text
+    assert "\\fBINGOT_RESOLVE, MC_RESOLVE\\fR\nAs \\-\\-resolve.\n" in pages["ingot.1"]
 
 
 def test_groups_describe_their_commands(pages: dict[str, str]) -> None:
@@ -65,4 +103,13 @@ def test_a_wheel_installs_them(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     assert sum(name.endswith(".1") for name in names) == len(COMMANDS) + 1
-    assert any(name.endswith(".data/data/share/man/man1/ingot-mirror.1") for name in names)
+    for place in (
+        "man/man1/ingot-mirror.1",
+        "bash-completion/completions/ingot",
+        "zsh/site-functions/_ingot",
+        "fish/vendor_completions.d/ingot.fish",
+    ):
+        assert any(name.endswith(f".data/data/share/{place}") for name in names), place
+    # `ingot completion` prints those of the package.
+    scripts = {name.rpartition("/")[2] for name in names if "/cli/completions/" in name}
+    assert scripts == set(SCRIPTS.values())
