@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 _NAME_BYTES_KEPT = 128
+_AT_FDCWD = -100
+_RENAME_NOREPLACE = 1
 
 
 def fsync_directory(path: Path) -> None:
@@ -44,7 +47,9 @@ def sync_file_system(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def atomic_descriptor(path: str, *, mode: int | None, durable: bool) -> Iterator[int]:
+def atomic_descriptor(
+    path: str, *, mode: int | None, durable: bool, replaces: bool = True
+) -> Iterator[int]:
     """Yield the descriptor of a file that takes the name `path` when the block ends.
 
     It vanishes if the block raises.
@@ -54,6 +59,11 @@ def atomic_descriptor(path: str, *, mode: int | None, durable: bool) -> Iterator
         mode: permission bits; None for those that the umask leaves of 0666.
         durable: whether bytes and name are on the device when this returns; if not, the caller
             sees to it (`sync_file_system`).
+        replaces: whether it takes the place of what has the name.
+
+    Raises:
+        FileExistsError: something has the name, and is not to be replaced.
+        OSError: the file cannot be written.
     """
     folder, name = os.path.split(path)
     # A name may be as long as the file system allows, so only its beginning is taken.
@@ -70,13 +80,35 @@ def atomic_descriptor(path: str, *, mode: int | None, durable: bool) -> Iterator
                 os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.rename(temporary, path)
+        if replaces:
+            os.rename(temporary, path)
+        else:
+            _rename_exclusively(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
     if durable:
         fsync_directory(Path(folder))
+
+
+def _rename_exclusively(old: str, new: str) -> None:
+    """Give a file a name that nothing has: also none that the file system takes for the same."""
+    import ctypes
+
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    code = errno.ENOSYS
+    if rename is not None:
+        if not rename(_AT_FDCWD, os.fsencode(old), _AT_FDCWD, os.fsencode(new), _RENAME_NOREPLACE):
+            return
+        code = ctypes.get_errno()
+    if code in {errno.EINVAL, errno.ENOSYS}:
+        # This file system cannot: it is looked for, and replaced only in a race.
+        if not os.path.lexists(new):
+            os.rename(old, new)
+            return
+        code = errno.EEXIST
+    raise OSError(code, os.strerror(code), new)
 
 
 def _beginning(name: str) -> str:

@@ -98,13 +98,13 @@ class BucketTree:
         """Believe the listing: asking for each name again would cost a request each."""
         return True
 
-    def remove(self, names: Sequence[str]) -> dict[str, Error]:
+    def remove(self, entries: Sequence[Entry]) -> dict[str, Error]:
         """Delete objects and return those that failed.
 
         Raises:
             Error: the service refused all of them or went away.
         """
-        keys = {self._prefix + name: name for name in names}
+        keys = {self._prefix + entry.name: entry.name for entry in entries}
         failures = self._client.delete_objects(
             self._folder.bucket, [ObjectIdentifier(key) for key in keys]
         )

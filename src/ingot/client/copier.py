@@ -75,6 +75,7 @@ class Copier:
         advance: Advance,
         *,
         durable: bool = True,
+        replaces: bool = True,
     ) -> None:
         """Write the content at `source` to `target`, whole or not at all.
 
@@ -85,19 +86,22 @@ class Copier:
             advance: told of bytes as they move; may raise to stop.
             durable: whether a file is on the device when this returns; if not, the caller sees to
                 it for all of them.
+            replaces: whether a file takes the place of what has its name; objects always do.
 
         Raises:
+            ConflictError: there is a file that is not to be replaced.
             VanishedError: the source is gone.
             SourceChangedError: the source changed while it was read.
             Error: anything else.
         """
         if isinstance(source, FilePlace):
             if isinstance(target, FilePlace):
-                self._copy_file(source, target, advance, durable=durable)
+                keeping = Keeping(self._keep_times, durable, replaces)
+                self._copy_file(source, target, keeping, advance)
             else:
                 self._upload(source, target, advance)
         elif isinstance(target, FilePlace):
-            self._download(source, target, entry, advance, durable=durable)
+            self._download(source, target, entry, advance, durable=durable, replaces=replaces)
         else:
             self._copy_object(source, target, entry, advance)
 
@@ -140,9 +144,10 @@ class Copier:
         advance: Advance,
         *,
         durable: bool,
+        replaces: bool,
     ) -> None:
         address = source.address
-        path = prepared_path(target)
+        path = prepared_path(target, replaces=replaces)
 
         def finish(descriptor: int, info: ObjectInfo) -> None:
             # Before the file has its name: what only its owner may read is never anyone's.
@@ -157,13 +162,13 @@ class Copier:
             durable=durable,
             advance=advance,
             finish=finish if self._keep_times else None,
+            replaces=replaces,
         )
 
     def _copy_file(
-        self, source: FilePlace, target: FilePlace, advance: Advance, *, durable: bool
+        self, source: FilePlace, target: FilePlace, keeping: Keeping, advance: Advance
     ) -> None:
-        keeping = Keeping(attributes=self._keep_times, durable=durable)
-        path = prepared_path(target)
+        path = prepared_path(target, replaces=keeping.replaces)
         with vanishing(source):
             copy_file(source, path, keeping, advance)
 
@@ -243,14 +248,19 @@ class PairMover:
         self._source = source
         self._target = target
 
-    def copy(self, source: Entry, advance: Advance) -> None:
+    def copy(self, source: Entry, advance: Advance, *, replaces: bool) -> None:
         """Write the source's content over there."""
         name = source.name
         if problem := self._target.name_problem(name):
             raise UsageError(f"{self._source.label(name)}: {problem}")
         # The run as a whole makes its files durable, in one go.
         self._copier.copy(
-            self._source.place(name), self._target.place(name), source, advance, durable=False
+            self._source.place(name),
+            self._target.place(name),
+            source,
+            advance,
+            durable=False,
+            replaces=replaces,
         )
 
     def known_same(self, pairs: Sequence[tuple[Entry, Entry]]) -> list[bool]:

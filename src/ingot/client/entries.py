@@ -27,6 +27,15 @@ class Stamp(NamedTuple):
             status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
         )
 
+    def may_be_same_file(self, other: Stamp) -> bool:
+        """Tell whether a file that looks like the other may be this one, unchanged.
+
+        A link less moves a ctime on, and FAT gives inodes new numbers: either of both is enough.
+        """
+        if (self.size_bytes, self.modified_ns) != (other.size_bytes, other.modified_ns):
+            return False
+        return self.inode == other.inode or self.changed_ns == other.changed_ns
+
 
 class Entry(msgspec.Struct, frozen=True, gc=False):
     """A file or an object, named relative to the folder or prefix being copied.

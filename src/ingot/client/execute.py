@@ -9,6 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from ingot.base.errors import ConflictError, Error
+from ingot.base.limits import DELETE_KEYS_MAX
 from ingot.base.progress import Progress
 from ingot.client.crew import ATTEMPTS_DEFAULT, Advance, Crew, Planned, Task
 from ingot.client.entries import Entry
@@ -16,7 +17,8 @@ from ingot.client.events import Copied, Event, Failed, Removed, Skipped, Unchang
 from ingot.client.localnames import BlockedError
 from ingot.client.plan import Compare, Copy, Refuse, Remove, Same, Skip, Step
 from ingot.client.pool import WORKERS_DEFAULT, Barrier, Done
-from ingot.client.removals import RemovalLimit, RemovalSpool
+from ingot.client.removals import RemovalLimit
+from ingot.client.spool import EntrySpool
 from ingot.client.trees import Tree
 
 # So many files are looked up at once in what is remembered of them.
@@ -26,14 +28,16 @@ _GATHERED_MAX = 64
 class Mover(Protocol):
     """Moves contents from one tree to another; its methods are called in several threads."""
 
-    def copy(self, source: Entry, advance: Advance) -> None:
+    def copy(self, source: Entry, advance: Advance, *, replaces: bool) -> None:
         """Write the source's content over there, whole or not at all.
 
         Args:
             source: what to copy, by its name, which is the same on both sides.
             advance: called with the number of bytes as they move; it may raise to stop.
+            replaces: whether a file may have been there; one that was not listed is not replaced.
 
         Raises:
+            ConflictError: there is one that was not listed.
             SourceChangedError: the source changed meanwhile.
             VanishedError: the source is gone.
             Error: anything else that went wrong.
@@ -64,6 +68,7 @@ class Conduct:
         attempts: how often one item is tried in all.
         workers: transfers at once.
         removal_limit: how many names of the target one run may delete.
+        is_blind: the target is not listed, and what it has is replaced.
     """
 
     overwrite: bool = False
@@ -71,6 +76,7 @@ class Conduct:
     attempts: int = ATTEMPTS_DEFAULT
     workers: int = WORKERS_DEFAULT
     removal_limit: RemovalLimit = field(default_factory=RemovalLimit)
+    is_blind: bool = False
 
 
 class Executor:
@@ -93,8 +99,6 @@ class Executor:
         self._conduct = conduct
         self._present = 0
         self._has_written = False
-        # Copies that a folder of the target stood in the way of.
-        self._blocked: list[Copy] = []
 
     def events(self, steps: Iterable[Step], progress: Progress) -> Generator[Event]:
         """Carry out `steps` and yield what happened, in order of completion.
@@ -107,8 +111,8 @@ class Executor:
         """
         crew = Crew(progress, workers=self._conduct.workers, attempts=self._conduct.attempts)
         with (
-            closing(RemovalSpool()) as removals,
-            closing(crew.events(self._tasks(steps, removals))) as events,
+            closing(_Last()) as last,
+            closing(crew.events(self._tasks(steps, last))) as events,
         ):
             try:
                 yield from events
@@ -117,47 +121,52 @@ class Executor:
                 if self._has_written:
                     self._target.settle()
 
-    def _tasks(self, steps: Iterable[Step], removals: RemovalSpool) -> Iterator[Planned]:
+    def _tasks(self, steps: Iterable[Step], last: _Last) -> Iterator[Planned]:
         for step in _gathered(steps):
             match step:
                 case list():
                     self._present += len(step)
-                    yield from self._alike(step)
+                    yield from self._alike(step, last)
+                case Copy() if step.displaced is not None:
+                    last.displacing.add(step.source)
                 case Copy():
                     self._present += step.target is not None
-                    yield self._task(step, partial(self._copy, step))
+                    yield self._task(step, partial(self._copy, step, last))
                 case Remove():
                     self._present += 1
-                    removals.add(step.target)
+                    last.removals.add(step.target)
                 case Refuse() | Skip():
                     yield Done([self._told(step)])
-        yield from self._removals(removals)
-        # Each of them was counted before it was found to be blocked.
+        yield from self._removals(last.removals)
         yield Barrier()
-        for blocked in self._blocked:
-            act = partial(self._copy_now, blocked)
-            yield Task(self._source.label(blocked.source.name), 0, act, count=0)
+        for source in last.displacing:
+            copy = Copy(source, None)
+            yield self._task(copy, partial(self._copy_now, copy))
+        for source in last.blocked:
+            # Each of them was counted before it was found to be blocked.
+            act = partial(self._copy_now, Copy(source, None))
+            yield Task(self._source.label(source.name), 0, act, count=0)
 
-    def _removals(self, removals: RemovalSpool) -> Iterator[Planned]:
+    def _removals(self, removals: EntrySpool) -> Iterator[Planned]:
         if not removals:
             return
         yield Barrier()
         refusal = self._conduct.removal_limit.refusal(len(removals), self._present)
         if refusal is None or self._conduct.dry_run:
-            for batch in removals.batches():
+            for batch in removals.batches(DELETE_KEYS_MAX):
                 label = self._target.label(batch[0].name)
                 yield Task(label, 0, partial(self._remove, batch), count=len(batch))
         if refusal is not None:
             yield Done([Failed(self._target.label(""), refusal)])
 
-    def _alike(self, steps: Sequence[Compare | Same]) -> Iterator[Planned]:
+    def _alike(self, steps: Sequence[Compare | Same], last: _Last) -> Iterator[Planned]:
         """Settle what is known to be the same, and give out the rest."""
         doubtful = [step for step in steps if isinstance(step, Compare)]
         known = iter(self._mover.known_same([(step.source, step.target) for step in doubtful]))
         same: list[Event] = []
         for step in steps:
             if isinstance(step, Compare) and not next(known):
-                yield self._task(step, partial(self._compare, step))
+                yield self._task(step, partial(self._compare, step, last))
             else:
                 same.append(self._unchanged(step.source))
         if same:
@@ -177,17 +186,17 @@ class Executor:
             case Skip():
                 return Skipped(self._source.label(step.name), step.reason)
 
-    def _compare(self, step: Compare, advance: Advance) -> list[Event]:
+    def _compare(self, step: Compare, last: _Last, advance: Advance) -> list[Event]:
         if self._mover.is_same(step.source, step.target):
             advance(step.source.size_bytes)
             return [self._unchanged(step.source)]
-        return self._copy(Copy(step.source, step.target), advance)
+        return self._copy(Copy(step.source, step.target), last, advance)
 
-    def _copy(self, step: Copy, advance: Advance) -> list[Event]:
+    def _copy(self, step: Copy, last: _Last, advance: Advance) -> list[Event]:
         try:
             return self._copy_now(step, advance)
         except BlockedError:
-            self._blocked.append(step)
+            last.blocked.add(step.source)
             return []
 
     def _copy_now(self, step: Copy, advance: Advance) -> list[Event]:
@@ -200,10 +209,11 @@ class Executor:
         if self._conduct.dry_run:
             advance(step.source.size_bytes)
         else:
-            if step.displaced is not None:
-                for error in self._target.remove([step.displaced]).values():
-                    raise error
-            self._mover.copy(step.source, advance)
+            replaces = step.target is not None or self._conduct.is_blind
+            self._mover.copy(step.source, advance, replaces=replaces)
+            if not self._has_written and self._target.is_file_tree:
+                # Where there was no folder, it is this one from now on.
+                self._target.check()
             self._has_written = True
         return [Copied(source, target, step.source.size_bytes)]
 
@@ -212,12 +222,30 @@ class Executor:
         gone = [entry for entry in entries if self._source.lacks(entry.name)]
         failed: dict[str, Error] = {}
         if gone and not self._conduct.dry_run:
-            failed = self._target.remove([entry.name for entry in gone])
+            failed = self._target.remove(gone)
         return [self._removed(entry, failed.get(entry.name)) for entry in gone]
 
     def _removed(self, entry: Entry, error: Error | None) -> Event:
         label = self._target.label(entry.name)
         return Removed(label, entry.size_bytes) if error is None else Failed(label, error)
+
+
+class _Last:
+    """What is done when all else is: removals, and copies that something stands in the way of.
+
+    Attributes:
+        removals: what the source does not have.
+        displacing: what needs a folder where a file stands that is removed.
+        blocked: what goes where a folder stands that is perhaps removed with all it has.
+    """
+
+    def __init__(self) -> None:
+        self.removals, self.displacing, self.blocked = EntrySpool(), EntrySpool(), EntrySpool()
+
+    def close(self) -> None:
+        """Forget it."""
+        for spool in (self.removals, self.displacing, self.blocked):
+            spool.close()
 
 
 def _gathered(

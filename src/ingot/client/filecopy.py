@@ -57,10 +57,12 @@ class Keeping(NamedTuple):
         attributes: time, permission bits and owner (an owner only if we may); else permission
             bits as far as the umask leaves them.
         durable: whether it is on the device when the copy returns.
+        replaces: whether it takes the place of what has the name.
     """
 
     attributes: bool = False
     durable: bool = True
+    replaces: bool = True
 
 
 def copy_file(
@@ -80,7 +82,7 @@ def copy_file(
 
     Raises:
         FileNotFoundError: the source is gone.
-        ConflictError: both are one file.
+        ConflictError: both are one file; or the name is taken, and not to be replaced.
         SourceChangedError: the source changed meanwhile.
         IntegrityError: the copy does not have the bytes that were read.
         Error: one cannot be read or written.
@@ -95,7 +97,9 @@ def copy_file(
     try:
         before = os.fstat(origin)
         _check(path, before, target)
-        with atomic_descriptor(str(target), mode=None, durable=keeping.durable) as goal:
+        with atomic_descriptor(
+            str(target), mode=None, durable=keeping.durable, replaces=keeping.replaces
+        ) as goal:
             is_shared = cloned(goal, origin)
             read = None if is_shared else _copy_bytes(origin, goal, before.st_size, advance)
             if Stamp.of(os.fstat(origin)) != Stamp.of(before):
@@ -109,6 +113,8 @@ def copy_file(
                 restore(goal, replace(kept, mode=before.st_mode & _PERMISSIONS), name=target)
             else:
                 _keep_permissions(goal, before)
+    except FileExistsError as error:
+        raise ConflictError(f"{target} appeared meanwhile; it stays as it is") from error
     except OSError as error:
         raise Error(f"cannot copy {path} to {target}: {error.strerror}") from error
     finally:
@@ -145,16 +151,27 @@ def move_file(source: FilePlace, target: FilePlace) -> bool:
     return True
 
 
-def prepared_path(target: FilePlace) -> Path:
+def prepared_path(target: FilePlace, *, replaces: bool = True) -> Path:
     """Return the path of a file that will be written, with the folders above it made.
+
+    Args:
+        target: the file.
+        replaces: whether there may be one of this name.
 
     Raises:
         Error: as `prepare_local_path`, or the system refuses.
+        ConflictError: there is one and may not be.
     """
     try:
-        return prepare_local_path(target.root, target.name)
+        path = prepare_local_path(target.root, target.name)
     except OSError as error:
         raise Error(f"cannot write {target.path}: {error.strerror}") from error
+    if not replaces and os.path.lexists(path):
+        raise ConflictError(
+            f"{path} was not there when the target was listed; it stays as it is",
+            hint="run it again; if it stays so, that file system takes two names for one",
+        )
+    return path
 
 
 def same_bytes(first: Path, second: Path) -> str | None:

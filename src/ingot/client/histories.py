@@ -124,7 +124,7 @@ class HistoryMirror:
         with closing(executor.events(self._steps(remove=remove), progress)) as events:
             yield from events
 
-    def copy(self, source: Entry, advance: Advance) -> None:
+    def copy(self, source: Entry, advance: Advance, *, replaces: bool) -> None:
         """Carry over the versions of a history, one after the other."""
         assert isinstance(source, History)
         goal = self._target.at(self._target.folder_prefix + source.name)

@@ -10,6 +10,7 @@ from pathlib import Path
 from ingot.base.errors import ConflictError, Error
 from ingot.base.limits import KEY_BYTES_MAX
 from ingot.client.beneath import folder_above
+from ingot.client.entries import Stamp
 
 # Linux: NAME_MAX of every common file system.
 _SEGMENT_BYTES_MAX = 255
@@ -129,7 +130,9 @@ def prepare_local_path(root: Path, name: str) -> Path:
     return path
 
 
-def remove_local_file(root: Path, name: str, *, follows_links: bool = False) -> None:
+def remove_local_file(
+    root: Path, name: str, *, follows_links: bool = False, listed: Stamp | None = None
+) -> None:
     """Delete the file `name` below `root`, and the folders above it that are empty then.
 
     Args:
@@ -137,18 +140,28 @@ def remove_local_file(root: Path, name: str, *, follows_links: bool = False) -> 
         name: the file's below it.
         follows_links: whether folders above the file may be links; else one that became a link
             fails, since what is behind it was never looked at.
+        listed: what it looked like; None if that does not matter.
 
     Raises:
         Error: the name is hostile (`tree_name_problem`).
+        ConflictError: it is another file by now.
         OSError: it cannot be deleted. A file that is gone, or made way for a folder, is no error.
     """
     check_tree_name(name)
     try:
         with folder_above(root, name, follows_links=follows_links) as (folder, last):
+            if listed is not None and not _may_be(listed, folder, last):
+                # Or the same, to a file system that does not tell `A` from `a`.
+                raise ConflictError(f"{root / name} is another file than was listed; it stays")
             os.unlink(last, dir_fd=folder)
     except (FileNotFoundError, IsADirectoryError):
         return
     remove_empty_folders(root, name)
+
+
+def _may_be(listed: Stamp, folder: int, name: str) -> bool:
+    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    return stat.S_ISDIR(status.st_mode) or listed.may_be_same_file(Stamp.of(status))
 
 
 def remove_empty_folders(root: Path, name: str) -> None:

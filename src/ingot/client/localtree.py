@@ -108,12 +108,13 @@ class LocalTree:
             raise Error(f"cannot look at {self.label(name)}: {error.strerror}") from error
         return status is None or stat.S_ISDIR(status.st_mode)
 
-    def remove(self, names: Sequence[str]) -> dict[str, Error]:
+    def remove(self, entries: Sequence[Entry]) -> dict[str, Error]:
         """Delete files, and folders that become empty; return what could not be deleted."""
         failed: dict[str, Error] = {}
-        for name in names:
+        for entry in entries:
+            name = entry.name
             try:
-                remove_local_file(self.root, name)
+                remove_local_file(self.root, name, listed=entry.stamp)
             except OSError as error:
                 failed[name] = Error(f"cannot delete {self.label(name)}: {error.strerror}")
             except Error as error:
@@ -124,12 +125,11 @@ class LocalTree:
         """Wait until the device has what was written.
 
         Raises:
-            Error: it failed.
+            Error: it failed, or the folder is another one by now, which has perhaps none of it.
         """
         try:
+            self.check()
             sync_file_system(self.root)
-        except FileNotFoundError:
-            return  # nothing was written
         except OSError as error:
             raise Error(f"cannot write to {self.root}: {error.strerror}") from error
 

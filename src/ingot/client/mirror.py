@@ -106,7 +106,8 @@ class Mirror:
             for item in self._pair.source.entries()
             if not isinstance(item, Entry) or age.admits(item.modified_ns)
         )
-        yield from self._carried_out(self._steps(entries, ()), self._conduct)
+        conduct = replace(self._conduct, is_blind=True)
+        yield from self._carried_out(self._steps(entries, ()), conduct)
 
     def _carried_out(self, steps: Iterable[Step], conduct: Conduct) -> Generator[Event]:
         executor = Executor(self._pair.source, self._pair.target, self._pair.mover, conduct)

@@ -30,6 +30,7 @@ class MovingCopier(Copier):
         advance: Advance,
         *,
         durable: bool = True,
+        replaces: bool = True,
     ) -> None:
         """Write the content at `source` to `target`, then remove it from `source`.
 
@@ -44,7 +45,7 @@ class MovingCopier(Copier):
                     advance(entry.size_bytes)
                     return
         # Whoever asks: the source goes only after the copy is where no power cut takes it from.
-        super().copy(source, target, entry, advance)
+        super().copy(source, target, entry, advance, replaces=replaces)
         try:
             match source:
                 case FilePlace():

@@ -10,30 +10,11 @@ from ingot.base.errors import DeniedError, Error, NotFoundError
 from ingot.base.limits import DELETE_KEYS_MAX
 from ingot.client.addresses import RemoteAddress
 from ingot.client.ages import Age
-from ingot.client.entries import Entry, Listed
 from ingot.client.events import Event, Failed, Removed
 from ingot.client.pastlisting import uploads_of
-from ingot.client.trees import Tree
 from ingot.client.versions import Chosen
 from ingot.s3.documents.delete import DeleteFailure, ObjectIdentifier
 from ingot.s3client.client import S3Client
-
-
-def remove_all(tree: Tree, listed: Iterable[Listed], *, dry_run: bool) -> Generator[Event]:
-    """Delete `listed` from `tree` and yield what happened.
-
-    Raises:
-        NotFoundError, DeniedError, NetworkError: the listing or a whole request failed.
-    """
-    entries = (item for item in listed if isinstance(item, Entry))
-    while batch := list(islice(entries, DELETE_KEYS_MAX)):
-        failed = {} if dry_run else tree.remove([entry.name for entry in batch])
-        for entry in batch:
-            label = tree.label(entry.name)
-            if error := failed.get(entry.name):
-                yield Failed(label, error)
-            else:
-                yield Removed(label, entry.size_bytes)
 
 
 def remove_chosen(

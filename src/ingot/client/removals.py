@@ -1,23 +1,15 @@
-"""How many names a mirror may delete, and where those wait that it will."""
+"""How many names a mirror may delete; pure."""
 
 from __future__ import annotations
 
-import json
 import re
-import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Self
 
 from ingot.base.errors import ConflictError, UsageError
-from ingot.base.limits import DELETE_KEYS_MAX
-from ingot.base.units import MIB
-from ingot.client.entries import Entry
 
 # So few names never make a share of the target that is worth stopping for.
 _SHARE_FLOOR = 100
-_MEMORY_BYTES_MAX = 8 * MIB
 _PATTERN = re.compile(r"([0-9]{1,18})(%?)")
 
 
@@ -75,31 +67,3 @@ class RemovalLimit:
             " be: none was",
             hint=f"look with --dry-run; if that is what you want, add --max-remove {removals}",
         )
-
-
-class RemovalSpool:
-    """Names to delete at a run's end; beyond a few megabytes they wait on the disk."""
-
-    def __init__(self) -> None:
-        self._file = tempfile.SpooledTemporaryFile(  # noqa: SIM115 # it lives as long as this
-            _MEMORY_BYTES_MAX, "w+", encoding="ascii"
-        )
-        self._count = 0
-
-    def __len__(self) -> int:
-        return self._count
-
-    def add(self, entry: Entry) -> None:
-        """Note one."""
-        self._file.write(json.dumps([entry.name, entry.size_bytes]) + "\n")
-        self._count += 1
-
-    def batches(self) -> Iterator[list[Entry]]:
-        """Yield all of them in order, as many at a time as one request deletes."""
-        self._file.seek(0)
-        while lines := list(islice(self._file, DELETE_KEYS_MAX)):
-            yield [Entry(*json.loads(line)) for line in lines]
-
-    def close(self) -> None:
-        """Forget them."""
-        self._file.close()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from ingot.base.errors import Error
-from ingot.client.entries import Listed
+from ingot.client.entries import Entry, Listed
 from ingot.client.places import Place
 
 
@@ -39,8 +39,11 @@ class Tree(Protocol):
         """
         ...
 
-    def remove(self, names: Sequence[str]) -> dict[str, Error]:
-        """Delete names and return those that failed; one that is gone already is no failure."""
+    def remove(self, entries: Sequence[Entry]) -> dict[str, Error]:
+        """Delete what was listed, and return by name what failed.
+
+        One that is gone already is no failure; one that is another file by now is.
+        """
         ...
 
     def settle(self) -> None:

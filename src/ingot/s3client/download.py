@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ingot.base.atomic import atomic_descriptor
 from ingot.base.direct import DirectWriter, aligned_buffer, reserve, write_all
-from ingot.base.errors import Error, NetworkError
+from ingot.base.errors import ConflictError, Error, NetworkError
 from ingot.base.limits import TRANSFER_CHUNK_BYTES
 from ingot.base.units import MIB
 from ingot.s3.ranges import ByteRange
@@ -44,11 +44,13 @@ class FileOptions(NamedTuple):
         mode: permission bits; None for those that the umask leaves.
         durable: whether it is on the device when the download returns.
         finish: does what is to be done before the file takes its name.
+        replaces: whether it takes the place of what has the name.
     """
 
     mode: int | None = None
     durable: bool = True
     finish: Finish | None = None
+    replaces: bool = True
 
 
 class Download:
@@ -212,10 +214,14 @@ class _Filling:
 @contextlib.contextmanager
 def _written(path: Path, file: FileOptions, info: ObjectInfo) -> Iterator[int]:
     try:
-        with atomic_descriptor(str(path), mode=file.mode, durable=file.durable) as descriptor:
+        with atomic_descriptor(
+            str(path), mode=file.mode, durable=file.durable, replaces=file.replaces
+        ) as descriptor:
             yield descriptor
             if file.finish is not None:
                 file.finish(descriptor, info)
+    except FileExistsError as error:
+        raise ConflictError(f"{path} appeared meanwhile; it stays as it is") from error
     except OSError as error:
         raise Error(f"{path} cannot be written: {error.strerror or error}") from error
 

@@ -229,6 +229,7 @@ class Transfers:
         durable: bool = True,
         advance: Advance = _ignore,
         finish: Finish | None = None,
+        replaces: bool = True,
     ) -> ObjectInfo:
         """Write an object to a file that takes its name only when it is whole and verified.
 
@@ -245,8 +246,10 @@ class Transfers:
             advance: as for `upload_file`.
             finish: called with the file's descriptor, and what is known of the object, before the
                 file takes its name; if it raises, there is no file.
+            replaces: whether it takes the place of what has the name.
 
         Raises:
+            ConflictError: something has the name and is not to be replaced.
             IntegrityError: the bytes do not have the checksum the service keeps.
             ServiceError, NetworkError: the service refused or went away.
             Error: the file cannot be written.
@@ -255,7 +258,7 @@ class Transfers:
             size_bytes = self._client.head_object(bucket, key, version_id=version_id).size_bytes
         meter = Meter(advance)
         download = Download(self._client, bucket, key, version_id=version_id, meter=meter)
-        file = FileOptions(mode, durable, finish)
+        file = FileOptions(mode, durable, finish, replaces)
         if self.splits(size_bytes):
             return download.in_parts(path, file, options=self._options, threads=self._threads)
         with self._lane(size_bytes, meter):

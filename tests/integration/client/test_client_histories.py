@@ -119,10 +119,10 @@ def test_a_version_that_expires_meanwhile_keeps_none_back(
     oldest = [v["VersionId"] for v in listed if v["Key"] == "a"][-1]
     copy = HistoryMirror.copy
 
-    def expire_and_copy(self: HistoryMirror, source: Any, advance: Any) -> None:
+    def expire_and_copy(self: HistoryMirror, source: Any, *others: Any, **options: Any) -> None:
         for version in {"a": [oldest], "gone": [listed[-1]["VersionId"]]}[source.name]:
             remote.s3.delete_object(Bucket=remote.bucket, Key=source.name, VersionId=version)
-        copy(self, source, advance)
+        copy(self, source, *others, **options)
 
     monkeypatch.setattr(HistoryMirror, "copy", expire_and_copy)
     done = cli("mirror", "--versions", remote.address, target)

@@ -65,6 +65,20 @@ class TestMirror:
         assert cli("mirror", "--remove", tmp_path / "empty", dst).code == 2
         assert files.contents(dst) == files.contents(src)
 
+    def test_a_file_in_the_way_of_a_folder_goes_last_and_within_the_limit(
+        self, cli: Any, tmp_path: Path, files: Any
+    ) -> None:
+        src, dst = tmp_path / "src", tmp_path / "dst"
+        files.fill(dst, 10)
+        (dst / "thing").write_text("old")
+        (src / "thing").mkdir(parents=True)
+        (src / "thing" / "x").write_text("new")
+        refused = cli("mirror", "--remove", "--max-remove", "5", src, dst)
+        assert (refused.code, "none was" in refused.err) == (6, True)
+        assert (dst / "thing").read_text() == "old"
+        assert cli("mirror", "--remove", "--max-remove", "11", src, dst).code == 0
+        assert files.contents(dst) == {"thing/x": b"new"}
+
     def test_a_new_folder_in_a_new_folder_is_not_taken_for_an_alias(
         self, cli: Any, src: Path, tmp_path: Path, files: Any
     ) -> None:

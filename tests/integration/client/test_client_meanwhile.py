@@ -155,3 +155,44 @@ def test_a_file_has_its_attributes_when_it_has_its_name(
     monkeypatch.setattr(os, "rename", rename)
     assert cli("cp", "--preserve", f"{remote.address}/key", "dst/").code == 0
     assert modes == [0o600]
+
+
+@pytest.mark.parametrize("source", ["bucket", "folder"])
+@pytest.mark.parametrize("options", [(), ("--overwrite",)])
+def test_a_file_that_was_not_listed_is_not_replaced(
+    cli: Any, remote: Any, before: Any, source: str, options: tuple[str, ...]
+) -> None:
+    target, folder = Path("dst"), Path("src")
+    target.mkdir()
+    folder.mkdir()
+    for name in ("a", "b"):
+        (folder / name).write_text("1")
+        remote.put(name, b"1")
+    # As where the file system takes `A`, which was copied, for `a`, which comes next.
+    before(Copier, "copy", lambda: (target / "b").write_text("2"))
+    origin = remote.address if source == "bucket" else "src"
+    done = cli("mirror", *options, origin, "dst")
+    assert done.code == 3
+    assert "was not there when the target was listed" in done.err
+    assert (target / "b").read_text() == "2"
+    assert cli("mirror", "--overwrite", origin, "dst").code == 0
+    assert (target / "b").read_text() == "1"
+    # Who does not look at the target replaces what it has.
+    assert cli("cp", "-r", f"{origin}/", "dst").code == 0
+
+
+def test_a_target_that_is_unmounted_meanwhile_fails_the_run(
+    cli: Any, remote: Any, tmp_path: Path, before: Any
+) -> None:
+    target = tmp_path / "dst"
+    for name in ("a", "b", "c"):
+        remote.put(name, b"1")
+
+    def unmount() -> None:
+        if target.exists() and not (tmp_path / "was").exists():
+            target.rename(tmp_path / "was")
+
+    before(Copier, "copy", unmount)
+    done = cli("mirror", "--max-workers", "1", remote.address, "dst")
+    assert done.code == 1
+    assert "another folder took the place of dst meanwhile" in done.err

@@ -1,10 +1,12 @@
+import contextlib
+import ctypes
 import os
 import stat
 from pathlib import Path
 
 import pytest
 
-from ingot.base.atomic import atomic_writer, write_atomically
+from ingot.base.atomic import atomic_descriptor, atomic_writer, write_atomically
 
 
 def test_a_file_appears_whole_with_its_mode(tmp_path: Path) -> None:
@@ -32,3 +34,19 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
         write_half()
     assert target.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["config"]
+
+
+@pytest.mark.parametrize("has_call", [True, False])
+def test_a_name_that_is_taken_is_not_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_call: bool
+) -> None:
+    if not has_call:
+        monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
+    path = str(tmp_path / "f")
+    for data in (b"first", b"second"):
+        with contextlib.suppress(FileExistsError):
+            with atomic_descriptor(path, mode=None, durable=False, replaces=False) as descriptor:
+                os.write(descriptor, data)
+            assert data == b"first"
+    assert Path(path).read_bytes() == b"first"
+    assert os.listdir(tmp_path) == ["f"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingot.base.errors import Error, NotFoundError, UsageError
+from ingot.base.errors import ConflictError, Error, NotFoundError, UsageError
 from ingot.client.beneath import open_file
 from ingot.client.entries import Entry, Obstacle, Selection, Stamp
 from ingot.client.localtree import LocalTree
@@ -22,6 +22,10 @@ def fill(root: Path, *names: str) -> None:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(name)
+
+
+def entries_of(*names: str) -> list[Entry]:
+    return [Entry(name, 0) for name in names]
 
 
 def names(tree: LocalTree, below: str = "") -> list[str]:
@@ -183,7 +187,7 @@ def test_what_cannot_be_deleted_is_told(tmp_path: Path, monkeypatch: pytest.Monk
         real(path, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "unlink", refuse)
-    failed = LocalTree(tmp_path).remove(["a", "b"])
+    failed = LocalTree(tmp_path).remove(entries_of("a", "b"))
     assert [f"cannot delete {tmp_path}/a: Permission denied"] == [
         error.message for error in failed.values()
     ]
@@ -237,7 +241,7 @@ class TestFoldersThatBecomeLinks:
     def test_nothing_is_deleted_through_them(self, swapped: tuple[Path, Path]) -> None:
         root, outside = swapped
         swap(root / "a", outside)
-        failed = LocalTree(root).remove(["a/1", "a/3", "b/1"])
+        failed = LocalTree(root).remove(entries_of("a/1", "a/3", "b/1"))
         assert failed.keys() == {"a/1", "a/3"}
         assert sorted(os.listdir(outside)) == ["1", "2", "3"]
         assert os.listdir(root / "b") == ["2"]
@@ -274,7 +278,7 @@ def test_names_that_lead_elsewhere_are_no_names_here(tmp_path: Path, name: str) 
     if name:
         assert names(tree, name) == []
         assert tree.lacks(name)
-        assert tree.remove([name]).keys() == {name}
+        assert tree.remove(entries_of(name)).keys() == {name}
     assert (tmp_path / "x").exists()
 
 
@@ -297,3 +301,39 @@ def test_a_folder_that_is_closed_meanwhile_is_a_failure_not_the_end(
     assert Obstacle("a/", "cannot be read: Permission denied", is_failure=True) == item
     with pytest.raises(Error, match="cannot look at"):
         tree.lacks("a/b")
+
+
+@pytest.mark.parametrize("change", ["rewritten", "replaced", "relinked", "gone", "none"])
+def test_only_what_was_listed_is_deleted(tmp_path: Path, change: str) -> None:
+    fill(tmp_path, "a")
+    os.link(tmp_path / "a", tmp_path / "link")
+    tree = LocalTree(tmp_path)
+    listed = [item for item in tree.entries("a") if isinstance(item, Entry)]
+    path = tmp_path / "a"
+    if change == "rewritten":
+        path.write_text("other")
+    elif change == "replaced":
+        (tmp_path / "b").write_text("a")
+        (tmp_path / "b").rename(path)
+    elif change == "relinked":
+        (tmp_path / "link").unlink()
+    elif change == "gone":
+        path.unlink()
+    failed = tree.remove(listed)
+    stays = change in {"rewritten", "replaced"}
+    assert [type(error) for error in failed.values()] == ([ConflictError] if stays else [])
+    assert path.exists() == stays
+
+
+def test_a_target_that_another_folder_took_the_place_of_is_not_settled(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    fill(root, "a")
+    tree = LocalTree(root, may_be_missing=True)
+    tree.check()
+    tree.settle()
+    root.rename(tmp_path / "unmounted")
+    with pytest.raises(Error, match="No such file"):
+        tree.settle()
+    root.mkdir()
+    with pytest.raises(Error, match="took the place"):
+        tree.settle()

@@ -21,12 +21,13 @@ from ingot.base.progress import SILENT
 from ingot.base.retry import Backoff
 from ingot.client import crew
 from ingot.client.crew import HOPELESS_FAILURES_MAX, VanishedError
-from ingot.client.entries import Entry, Listed, Obstacle
+from ingot.client.entries import Entry, Listed, Obstacle, Stamp
 from ingot.client.events import Copied, Event, Failed, Removed, Skipped, Tally, Unchanged
 from ingot.client.execute import Conduct
 from ingot.client.mirror import Mirror, Pair
 from ingot.client.places import FilePlace, Place
-from ingot.client.removals import RemovalLimit, RemovalLimitError, RemovalSpool
+from ingot.client.removals import RemovalLimit, RemovalLimitError
+from ingot.client.spool import EntrySpool
 from ingot.s3client.body import SourceChangedError
 
 
@@ -59,8 +60,9 @@ class MemoryTree:
         self.check()
         return name not in self.contents
 
-    def remove(self, names: Sequence[str]) -> dict[str, Error]:
-        self.removals.append(list(names))
+    def remove(self, entries: Sequence[Entry]) -> dict[str, Error]:
+        names = [entry.name for entry in entries]
+        self.removals.append(names)
         for name in names:
             if name not in self.failing:
                 self.contents.pop(name, None)
@@ -89,7 +91,7 @@ class MemoryMover:
         self.always: BaseException | None = None
         self.known: set[str] = set()
 
-    def copy(self, source: Entry, advance: Callable[[int], None]) -> None:
+    def copy(self, source: Entry, advance: Callable[[int], None], *, replaces: bool) -> None:
         advance(source.size_bytes)
         if self.always is not None:
             raise self.always
@@ -260,11 +262,13 @@ def test_a_removal_limit_is_a_number_or_a_share(text: str) -> None:
 
 
 def test_removals_wait_in_order_and_keep_odd_names() -> None:
-    entries = [Entry(f"{index:04}\udcff\n", index) for index in range(1001)]
-    with closing(RemovalSpool()) as spool:
+    stamp = Stamp(1, 2, 3, 4, 5)
+    entries = [Entry(f"{index:04}\udcff\n", index, 7, "e", stamp, "COLD") for index in range(1000)]
+    entries.append(Entry("last", 1))
+    with closing(EntrySpool()) as spool:
         for entry in entries:
             spool.add(entry)
-        batches = list(spool.batches())
+        batches = list(spool.batches(1000))
     assert [len(batch) for batch in batches] == [1000, 1]
     assert [entry for batch in batches for entry in batch] == entries
 

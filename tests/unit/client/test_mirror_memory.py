@@ -41,7 +41,7 @@ class Made:
     def lacks(self, name):
         return True
 
-    def remove(self, names):
+    def remove(self, entries):
         return {}
 
     def label(self, name):
@@ -49,7 +49,7 @@ class Made:
 
 
 class Mover:
-    def copy(self, source, advance):
+    def copy(self, source, advance, *, replaces):
         advance(source.size_bytes)
 
     def known_same(self, pairs):
