@@ -22,7 +22,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs" / "reference"
 PAGE = DOCS / "python-library.md"
 NAMES = DOCS / "python-library-names.md"
 # What operations are made of: only methods that are not public speak of them.
-OURS = {"Answer", "Call", "Location", "Request", "Response", "_Kind"}
+OURS = {"Answer", "Call", "Location", "Request", "Response"}
 
 
 def blocks() -> list[str]:

@@ -41,12 +41,11 @@ class WrittenPolicy(NamedTuple):
         """Return a refusal with the place it is about, if it is about the policy's text."""
         if error.code not in _REFUSALS:
             return error
-        said = error.message.removesuffix(f" ({error.code})")
-        # A service that says where begins with it, behind what it was asked about.
-        _, _, behind = said.partition(": ")
-        if (place := self._place_of(behind)) is not None:
-            return UsageError(f"{self.origin}:{place.line}:{place.column}: {behind}")
-        return UsageError(f"{self.origin}: {behind or said}")
+        # A service that says where begins with it.
+        said = error.said.strip().rstrip(".")
+        if (place := self._place_of(said)) is not None:
+            return UsageError(f"{self.origin}:{place.line}:{place.column}: {said}")
+        return UsageError(f"{self.origin}: {said or 'the policy is refused'}")
 
     def _place_of(self, said: str) -> Place | None:
         """Return where the part stands that a sentence begins with: `Statement[0].Action: …`."""

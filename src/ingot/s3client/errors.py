@@ -202,14 +202,14 @@ def unless_absent(ask: Callable[[], _Answer], *codes: str) -> _Answer | None:
 
 
 @contextmanager
-def done_before(code: str) -> Iterator[None]:
+def done_before(*codes: str) -> Iterator[None]:
     """Take a refusal for success that means that the first attempt, its answer lost, did it.
 
     Args:
-        code: how services say that there is nothing left to do.
+        codes: how services say that there is nothing left to do.
     """
     try:
         yield
     except (ServiceConflictError, ServiceNotFoundError) as error:
-        if error.code != code or not error.is_repeated:
+        if error.code not in codes or not error.is_repeated:
             raise

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingot.s3client.admincaller import AdminCaller, admin_call
 from ingot.s3client.call import Call
+from ingot.s3client.errors import done_before
 
 # Their library takes longer to import than most commands take otherwise.
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class IdentityOperations(AdminCaller):
 
     def remove_user(self, name: str) -> None:
         """Remove a user, with their access keys."""
-        self.finish(_about_key("DELETE", "remove-user", name))
+        with done_before("XMinioAdminNoSuchUser"):
+            self.finish(_about_key("DELETE", "remove-user", name))
 
     def set_user_status(self, name: str, *, enabled: bool) -> None:
         """Let a user sign, or not."""
@@ -78,7 +80,9 @@ class IdentityOperations(AdminCaller):
 
         wanted = {"group": name, "members": [*members], "isRemove": remove}
         data = msgspec.json.encode({**wanted, "groupStatus": "enabled"})
-        self.finish(admin_call("PUT", "update-group-members", name, data=data))
+        # To remove members once more is no failure; a group is gone then.
+        with done_before(*(("XMinioAdminNoSuchGroup",) if remove and not members else ())):
+            self.finish(admin_call("PUT", "update-group-members", name, data=data))
 
     def set_group_status(self, name: str, *, enabled: bool) -> None:
         """Let the policies of a group count, or not."""
@@ -104,7 +108,9 @@ class IdentityOperations(AdminCaller):
 
     def remove_canned_policy(self, name: str) -> None:
         """Remove a policy that nobody has."""
-        self.finish(admin_call("DELETE", "remove-canned-policy", name, query=[("name", name)]))
+        call = admin_call("DELETE", "remove-canned-policy", name, query=[("name", name)])
+        with done_before("XMinioAdminNoSuchPolicy"):
+            self.finish(call)
 
     def attach_policy(
         self, policies: Sequence[str], *, user: str = "", group: str = ""
@@ -157,7 +163,9 @@ class IdentityOperations(AdminCaller):
 
     def delete_service_account(self, access_key: str) -> None:
         """Take an access key away."""
-        self.finish(_about_key("DELETE", "delete-service-account", access_key))
+        # MinIO has no word of its own for a key that is not there.
+        with done_before("XMinioAdminNoSuchAccessKey", "XMinioInvalidIAMCredentials"):
+            self.finish(_about_key("DELETE", "delete-service-account", access_key))
 
     def info_service_account(self, access_key: str) -> AccessKeyInfo:
         """Return one access key, without its secret."""

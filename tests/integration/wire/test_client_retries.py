@@ -127,6 +127,38 @@ class TestLostAnswers:
         scripted.refuses(404, "NoSuchUpload")
         client.abort_multipart_upload("b", "k", "u")
 
+    @pytest.mark.parametrize(
+        ("remove", "code"),
+        [
+            ("remove_user", "XMinioAdminNoSuchUser"),
+            ("remove_canned_policy", "XMinioAdminNoSuchPolicy"),
+            ("delete_service_account", "XMinioAdminNoSuchAccessKey"),
+            ("delete_service_account", "XMinioInvalidIAMCredentials"),
+        ],
+    )
+    def test_who_was_removed_is_gone(
+        self, scripted: Any, client: S3Client, remove: str, code: str
+    ) -> None:
+        refusal = b'{"Code": "%s", "Message": "it is not there"}' % code.encode()
+        scripted.breaks()
+        scripted.answers(404, refusal)
+        getattr(client, remove)("name")
+        scripted.answers(404, refusal)
+        with pytest.raises(NotFoundError):
+            getattr(client, remove)("name")
+
+    def test_a_group_that_was_removed_is_gone(self, scripted: Any, client: S3Client) -> None:
+        refusal = b'{"Code": "XMinioAdminNoSuchGroup", "Message": "it is not there"}'
+        scripted.breaks()
+        scripted.answers(404, refusal)
+        client.update_group_members("name", [], remove=True)
+        for members in ([], ["ann"]):
+            if members:
+                scripted.breaks()
+            scripted.answers(404, refusal)
+            with pytest.raises(NotFoundError):
+                client.update_group_members("name", members, remove=True)
+
     def test_a_service_that_was_too_busy_did_nothing(self, scripted: Any, client: S3Client) -> None:
         scripted.answers(429)
         scripted.refuses(404, "NoSuchBucket")
