@@ -19,7 +19,19 @@ _SYNONYMS = {
     "i": "import",
     "e": "export",
 }
-_DASHED = re.compile(r"-(?P<name>[a-z][a-z0-9-]{2,})(=.*)?", re.DOTALL)
+# What mc called its options before, and still takes.
+_FORMER = {
+    "--expiry-days": "--expire-days",
+    "--expiry-date": "--expire-date",
+    "--expired-object-delete-marker": "--expire-delete-marker",
+    "--noncurrentversion-expiration-days": "--noncurrent-expire-days",
+    "--newer-noncurrentversions-expiration": "--noncurrent-expire-newer",
+    "--noncurrentversion-transition-days": "--noncurrent-transition-days",
+    "--noncurrentversion-transition-storage-class": "--noncurrent-transition-tier",
+    "--noncurrentversion-tier": "--noncurrent-transition-tier",
+    "--tier": "--transition-tier",
+}
+_DASHED = re.compile(r"-[a-z][a-z0-9-]{2,}")
 _SAID_OUT = re.compile(r"(?P<flag>-[a-zA-Z]|-{1,2}[a-z][a-z0-9-]+)=(?P<truth>true|false)")
 
 
@@ -61,7 +73,7 @@ def _plain(command: click.Command, words: list[str]) -> list[str]:
     until = words.index("--") if "--" in words else len(words)
     plain: list[str] = []
     for index, word in enumerate(words[:until]):
-        option = f"-{word}" if _is_dashed(word, options) else word
+        option = _named_now(word, options)
         said = _SAID_OUT.fullmatch(option)
         if said and said["flag"] in options and options[said["flag"]].is_flag:
             plain += [said["flag"]] if said["truth"] == "true" else []
@@ -73,9 +85,11 @@ def _plain(command: click.Command, words: list[str]) -> list[str]:
     return plain + words[until:]
 
 
-def _is_dashed(word: str, options: Container[str]) -> bool:
-    match = _DASHED.fullmatch(word)
-    return match is not None and f"--{match['name']}" in options
+def _named_now(word: str, options: Container[str]) -> str:
+    name, sign, value = word.partition("=")
+    long = f"-{name}" if _DASHED.fullmatch(name) else name
+    known = next((one for one in (long, _FORMER.get(long)) if one in options), None)
+    return word if known is None else f"{known}{sign}{value}"
 
 
 def _is_number(words: Sequence[str]) -> bool:

@@ -73,7 +73,7 @@ def parse_wire(
     """Read what was said about connections.
 
     Args:
-        limit_upload: bytes a second, as `10M` or `10M/s`.
+        limit_upload: bytes a second, as `10M` or `10M/s`; 0 for any.
         limit_download: the same.
         resolve: `HOST[:PORT]=IP`, each.
         insecure: whether certificates are taken as they are.
@@ -95,10 +95,8 @@ def parse_wire(
 def _rate(text: str | None) -> int | None:
     if text is None:
         return None
-    rate = parse_size(text.removesuffix("/s"))
-    if rate < 1:
-        raise UsageError(f"{text!r} is no rate", hint="write it like 10M: bytes a second")
-    return rate
+    # As with mc, 0 is no limit.
+    return parse_size(text.removesuffix("/s")) or None
 
 
 def _resolved(text: str) -> tuple[tuple[str, int | None], str]:

@@ -195,7 +195,8 @@ def unless_absent(ask: Callable[[], _Answer], *codes: str) -> _Answer | None:
     """
     try:
         return ask()
-    except ServiceNotFoundError as error:
+    except ServiceError as error:
+        # The code decides: some services say this with status 400.
         if error.code not in codes:
             raise
         return None

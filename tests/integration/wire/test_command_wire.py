@@ -109,6 +109,27 @@ def test_what_is_shown_of_requests_has_no_secrets(
     assert "debug: > GET" in capfd.readouterr().err
 
 
+def test_a_limit_of_nothing_is_none(
+    run: Any, scripted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name(monkeypatch, scripted.url)
+    scripted.answers(200, EMPTY)
+    assert run("--limit-upload", "0", "ls", "x") == 0
+
+
+def test_objects_without_locks_are_no_failure_whatever_the_status(
+    run: Any, scripted: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    name(monkeypatch, scripted.url)
+    refusal = b"<Error><Code>NoSuchObjectLockConfiguration</Code><Message>none</Message></Error>"
+    scripted.answers(400, refusal)
+    assert run("legalhold", "info", "x/bucket/key") == 0
+    assert capfd.readouterr().out == "x/bucket/key is not held\n"
+    scripted.answers(400, refusal)
+    assert run("retention", "info", "x/bucket/key") == 0
+    assert capfd.readouterr().out == "x/bucket/key may be removed\n"
+
+
 def test_mcs_variables_ask_for_json_and_quiet(
     run: Any, scripted: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -185,7 +206,6 @@ def test_a_download_that_is_not_what_was_stored_takes_no_name(
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("--limit-upload", "0"),
         ("--limit-upload", "fast"),
         ("--resolve", "name"),
         ("--resolve", "name=other-name"),
