@@ -44,7 +44,7 @@ class FileAttributes:
         if self.uid is not None and self.gid is not None:
             fields |= {"uid": str(self.uid), "gid": str(self.gid)}
         return {
-            MTIME_METADATA: f"{seconds}.{rest_ns:09d}",
+            MTIME_METADATA: _decimal(self.modified_ns),
             MC_METADATA: "/".join(f"{name}:{fields[name]}" for name in sorted(fields)),
         }
 
@@ -66,18 +66,26 @@ class FileAttributes:
         )
 
 
+def _decimal(time_ns: int) -> str:
+    # Before 1970 the whole number is negative, its fraction too.
+    seconds, rest_ns = divmod(abs(time_ns), _NS_PER_S)
+    return f"{'-' if time_ns < 0 else ''}{seconds}.{rest_ns:09d}"
+
+
 def _time_ns(text: str, mark: str) -> int | None:
-    seconds_text, _, fraction = text.partition(mark)
+    sign = -1 if text.startswith("-") else 1
+    seconds_text, _, fraction = text.removeprefix("-").partition(mark)
     seconds = _number(seconds_text, _SECONDS_MAX)
     if seconds is None:
         return None
     if not fraction:
-        return seconds * _NS_PER_S
+        return sign * seconds * _NS_PER_S
     if not (fraction.isascii() and fraction.isdecimal()):
         return None
-    # mc writes a number of nanoseconds, the others decimals.
-    rest_ns = int(fraction[:9]) if mark == "#" else int(fraction[:9].ljust(9, "0"))
-    return seconds * _NS_PER_S + rest_ns
+    # mc writes a number of nanoseconds after the second, the others decimals of it.
+    if mark == "#":
+        return sign * seconds * _NS_PER_S + int(fraction[:9])
+    return sign * (seconds * _NS_PER_S + int(fraction[:9].ljust(9, "0")))
 
 
 def _number(text: str, highest: int) -> int | None:

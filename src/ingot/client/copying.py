@@ -277,7 +277,8 @@ def check_apart(source: Address, target: Address) -> None:
         return
     if not (isinstance(source, RemoteAddress) and isinstance(target, RemoteAddress)):
         return
-    if (source.alias, source.bucket) != (target.alias, target.bucket):
+    # Two aliases may name one service.
+    if (source.alias.url, source.bucket) != (target.alias.url, target.bucket):
         return
     one, other = source.folder_prefix, target.folder_prefix
     if one.startswith(other) or other.startswith(one):

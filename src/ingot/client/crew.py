@@ -103,6 +103,10 @@ class Crew:
             return [Skipped(task.label, "vanished before it was read")]
         except Error as error:
             return [Failed(task.label, error)]
+        except OSError as error:
+            # Whatever this machine refuses for one item, the others are not ended by it.
+            said = error.strerror or str(error)
+            return [Failed(task.label, Error(f"{task.label}: {said}"))]
 
     def _attempt(self, task: Task, data: Bar) -> list[Event]:
         delays_s = self._backoff.delays_s(self._rng)

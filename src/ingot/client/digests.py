@@ -21,6 +21,10 @@ from ingot.client.entries import Stamp
 REMEMBERED_MAX = 100_000
 # The coarsest clock of a file system in use is FAT's, two seconds.
 _SETTLED_NS = 2_000_000_000
+# Times of FAT and exFAT are multiples of this, and their inodes are made up anew at each mount: of
+# two files that were written in one such moment each may look as the other did. Elsewhere one file
+# in millions is not remembered for it.
+_COARSE_NS = 10_000_000
 # Stands in a memory's place for the number of parts: no ETag, but the SHA-256 of all bytes.
 _WHOLE_CONTENT = -1
 _MULTIPART_ETAG = re.compile(r"[0-9a-f]{32}-([1-9][0-9]{0,4})")
@@ -118,7 +122,9 @@ class ContentDigests:
             is_untouched = Stamp.of(os.stat(path)) == stamp
         except OSError:
             return
-        if is_untouched and self._is_long_ago(max(stamp.modified_ns, stamp.changed_ns)):
+        if not is_untouched or stamp.changed_ns % _COARSE_NS == 0:
+            return
+        if self._is_long_ago(max(stamp.modified_ns, stamp.changed_ns)):
             self._memory.note(stamp, parts, digest)
 
     def etag_matches(self, path: Path, etag: str) -> bool | None:

@@ -49,8 +49,15 @@ class DigestStore:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             path = folder / _FILE
             if path.exists() and path.stat().st_size > _STORE_BYTES_MAX:
-                path.unlink()
-            self._connection = _opened(path)
+                _drop(path)
+            try:
+                self._connection = _opened(path)
+            except sqlite3.OperationalError:
+                raise  # another process has it, or the disk is full
+            except sqlite3.DatabaseError:
+                # A power cut may leave it damaged: it would never be of use again.
+                _drop(path)
+                self._connection = _opened(path)
 
     def etags(self, asked: Sequence[tuple[Stamp, int]]) -> list[str | None]:
         """Return the ETags that were noted for files that look like these; None where none was.
@@ -87,6 +94,8 @@ class DigestStore:
     def note(self, stamp: Stamp, parts: int, etag: str) -> None:
         """Remember an ETag."""
         device, inode, *rest = stamp
+        if max(map(abs, rest)) >= 1 << 63:
+            return  # some file systems have times of other ages, and a table has no room for them
         with self._lock:
             self._pending.append((_signed(device), _signed(inode), parts, *rest, etag))
             if len(self._pending) >= _PENDING_MAX:
@@ -131,6 +140,12 @@ def _opened(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _drop(path: Path) -> None:
+    # A log that is left behind would be played into the next table.
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _signed(number: int) -> int:

@@ -47,7 +47,7 @@ class PastCopyJob:
 
         Raises:
             NotFoundError: a source was not there.
-            UsageError: a source is a local file, or names no bucket.
+            UsageError: a source is a local file, or names no bucket; or two would go to one place.
         """
         check_bucket(target)
         crew = Crew(self._progress, workers=self._conduct.workers, attempts=self._conduct.attempts)
@@ -58,6 +58,7 @@ class PastCopyJob:
         self, sources: Sequence[Address], target: Address, choice: Choice, selection: Selection
     ) -> Iterator[Task | Done[list[Event]]]:
         into_folder = len(sources) > 1 or target.names_folder
+        taken: dict[Place, Chosen] = {}
         for source in sources:
             if not isinstance(source, RemoteAddress):
                 raise UsageError(f"{source} is a local file, which has no versions")
@@ -70,6 +71,11 @@ class PastCopyJob:
                 else:
                     name = last_name(item.address)
                     goal = goal_of(target, name if into_folder or choice.recursive else None)
+                    if goal in taken:
+                        raise UsageError(
+                            f"{taken[goal]} and {item} would both become {shown(goal)}"
+                        )
+                    taken[goal] = item
                 if selection.admits(name):
                     yield self._task(item, goal, name)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -12,6 +13,7 @@ from typing import Protocol, Self
 from ingot.base.errors import ConflictError, Error, NotFoundError
 from ingot.s3.chunked import ENCODED_CHUNK_BYTES
 from ingot.s3.ranges import ByteRange
+from ingot.s3client.errors import ServiceConflictError
 from ingot.s3client.results import ObjectInfo, ObjectStream
 from ingot.s3client.verify import Verifier
 
@@ -67,6 +69,21 @@ def exactly(body: Body) -> Iterator[bytes]:
             del held[:ENCODED_CHUNK_BYTES]
     if missing:
         raise SourceChangedError(f"a body of {body.size_bytes} bytes has more or fewer than that")
+
+
+@contextmanager
+def unchanged(subject: str) -> Iterator[None]:
+    """Tell an object that was replaced while it was read from other conflicts: it is read anew.
+
+    Raises:
+        SourceChangedError: it does not have the ETag any more that it was asked for with.
+    """
+    try:
+        yield
+    except ServiceConflictError as error:
+        if error.code != "PreconditionFailed":
+            raise
+        raise SourceChangedError(f"{subject} changed while it was read") from error
 
 
 class BytesBody:

@@ -17,6 +17,7 @@ from ingot.base.errors import ConflictError, Error, NetworkError
 from ingot.base.limits import TRANSFER_CHUNK_BYTES
 from ingot.base.units import MIB
 from ingot.s3.ranges import ByteRange
+from ingot.s3client.body import unchanged
 from ingot.s3client.client import S3Client
 from ingot.s3client.parts import Meter, TransferOptions, run_parts
 from ingot.s3client.results import ObjectInfo, ObjectStream
@@ -149,13 +150,14 @@ class Download:
         return f"{self._bucket}/{self._key}"
 
     def _open(self, part: ByteRange | None, etag: str) -> ObjectStream:
-        return self._client.get_object(
-            self._bucket,
-            self._key,
-            part=part,
-            if_match=etag or None,
-            version_id=self._version_id,
-        )
+        with unchanged(self._subject):
+            return self._client.get_object(
+                self._bucket,
+                self._key,
+                part=part,
+                if_match=etag or None,
+                version_id=self._version_id,
+            )
 
     def _pull(self, stream: ObjectStream, part: ByteRange, etag: str, take: Write) -> None:
         """Hand all of the part to `take`, a buffer at a time, whatever the connection does."""

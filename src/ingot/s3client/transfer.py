@@ -13,7 +13,7 @@ from ingot.base.errors import IntegrityError
 from ingot.s3.checksums import FULL_OBJECT
 from ingot.s3.ranges import ByteRange
 from ingot.s3.tags import TAG_COUNT_HEADER
-from ingot.s3client.body import Advance, FileSource, ObjectSource
+from ingot.s3client.body import Advance, FileSource, ObjectSource, unchanged
 from ingot.s3client.client import S3Client
 from ingot.s3client.download import Download, FileOptions, Finish
 from ingot.s3client.lanes import Lanes
@@ -132,13 +132,14 @@ class Transfers:
         info = source_client.head_object(source_bucket, source_key, version_id=source_version_id)
 
         def read(part: ByteRange) -> ObjectStream:
-            return source_client.get_object(
-                source_bucket,
-                source_key,
-                part=part,
-                if_match=info.etag or None,
-                version_id=source_version_id,
-            )
+            with unchanged(f"{source_bucket}/{source_key}"):
+                return source_client.get_object(
+                    source_bucket,
+                    source_key,
+                    part=part,
+                    if_match=info.etag or None,
+                    version_id=source_version_id,
+                )
 
         kept = attributes or attributes_of(
             source_client, source_bucket, source_key, info, version_id=source_version_id

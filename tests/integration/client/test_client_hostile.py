@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 
 def test_a_deletion_in_a_bucket_reaches_nothing_outside_of_the_target(
     start: Any, remote: Any, tmp_path: Path
@@ -55,3 +57,14 @@ def test_a_name_that_is_no_key_does_not_end_a_watch(
     (source / "last").write_text("3")
     watch.wait_for(lambda: remote.objects() == {"last": b"3"}, "a later change arrives")
     assert watch.stop() == 143
+
+
+def test_a_folder_of_itself_under_another_alias_is_refused(
+    cli: Any, remote: Any, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = f"{server.access_key}:{server.secret_key}"
+    monkeypatch.setenv("MC_HOST_again", f"http://{keys}@127.0.0.1:{server.port}")
+    remote.put("a", b"1")
+    done = cli("mirror", remote.address, f"again/{remote.bucket}/copy")
+    assert (done.code, "lie in one another" in done.err) == (2, True)
+    assert remote.objects() == {"a": b"1"}

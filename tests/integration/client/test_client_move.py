@@ -65,8 +65,8 @@ def test_a_source_that_changes_meanwhile_stays(
 ) -> None:
     copy = Copier.copy
 
-    def copy_and_interfere(*arguments: Any) -> None:
-        copy(*arguments)
+    def copy_and_interfere(*arguments: Any, **options: Any) -> None:
+        copy(*arguments, **options)
         (tmp_path / "a").write_text("newer")
         remote.put("a", b"newer")
 

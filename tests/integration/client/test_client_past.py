@@ -111,3 +111,10 @@ class TestArchive:
         done = cli("--json", "ilm", "restore", f"{remote.address}/a")
         assert (done.code, done.error()["slug"]) == (1, "unsupported")
         assert cli("ilm", "restore", remote.address).code == 2
+
+
+def test_two_of_the_past_do_not_become_one_file(cli: Any, remote: Any) -> None:
+    remote.put_all({"x/a": b"1", "y/a": b"2"})
+    sources = [f"{remote.address}/{folder}/a" for folder in "xy"]
+    done = cli("cp", "--rewind", "2100-01-01", *sources, "dst/")
+    assert (done.code, "would both become dst/a" in done.err) == (2, True)

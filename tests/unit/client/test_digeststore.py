@@ -96,3 +96,38 @@ def test_only_a_file_that_rests_is_remembered(tmp_path: Path) -> None:
         store.note(other, -1, "another")
         late = ContentDigests(LateClock(), store)
         assert late.known_same(asked) == [True, False, False, True, False]
+
+
+def test_a_file_system_with_coarse_times_tells_too_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"1")
+    # As FAT has it: times of two seconds, and inodes that another file had before.
+    coarse = Stamp.of(os.stat(path))._replace(changed_ns=1_500_000_002 * 10**9)
+    monkeypatch.setattr(Stamp, "of", lambda _: coarse)
+    with DigestStore(tmp_path / "cache") as store:
+        ContentDigests(LateClock(), store).note(path, coarse, MD5)
+    with DigestStore(tmp_path / "cache") as store:
+        assert store.etags([(coarse, 0)]) == [None]
+
+
+def test_times_of_other_ages_are_not_remembered_and_harm_nothing(tmp_path: Path) -> None:
+    with DigestStore(tmp_path) as store:
+        for time_ns in (-(10**20), 10**20):
+            store.note(STAMP._replace(modified_ns=time_ns), 0, MD5)
+        store.note(STAMP, 0, MD5)
+    with DigestStore(tmp_path) as store:
+        assert store.etags([(STAMP, 0)]) == [MD5]
+
+
+def test_a_damaged_table_is_begun_anew(tmp_path: Path) -> None:
+    with DigestStore(tmp_path) as store:
+        store.note(STAMP, 0, MD5)
+    (table,) = tmp_path.iterdir()
+    table.write_bytes(b"damaged" * 1000)
+    with DigestStore(tmp_path) as store:
+        assert store.etags([(STAMP, 0)]) == [None]
+        store.note(STAMP, 0, MD5)
+    with DigestStore(tmp_path) as store:
+        assert store.etags([(STAMP, 0)]) == [MD5]

@@ -190,6 +190,12 @@ def test_what_may_pass_is_tried_again(error: Error) -> None:
     assert isinstance(event, Failed)
 
 
+def test_what_this_machine_refuses_for_one_does_not_end_the_others() -> None:
+    setting = Setting(MemoryTree(a=b"1", b=b"2"), MemoryTree())
+    setting.mover.raises["a"] = [PermissionError(13, "Permission denied")]
+    assert by_name(setting.run()) == {"a": "Failed", "b": "Copied"}
+
+
 def test_what_will_not_pass_is_not_tried_again() -> None:
     setting = Setting(MemoryTree(a=b"1"), MemoryTree())
     setting.mover.raises["a"] = [DeniedError("no"), DeniedError("no")]
