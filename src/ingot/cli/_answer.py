@@ -21,11 +21,9 @@ from typing import NamedTuple
 
 from click.shell_completion import CompletionItem, ShellComplete
 
-from ingot.cli._completion import ADDRESS
+from ingot.cli._completion import ADDRESS, patience_s
 
 _SEPARATOR = "\x1f"
-# Longer than a service may be silent: this ends an answer that trickles in, or a name's look-up.
-_PATIENCE_S = 2.0
 _HELP_LENGTH_MAX = 80
 # Readline writes nothing then, it only shows what there is.
 _SHOWN = str(ord("?"))
@@ -60,7 +58,8 @@ def answer(shell: str, arguments: list[str]) -> int:
 
     finder = threading.Thread(target=find, daemon=True)
     finder.start()
-    finder.join(_PATIENCE_S)
+    # An answer that trickles in, or the look-up of a name, has no end of its own.
+    finder.join(patience_s())
     if not finder.is_alive():
         with contextlib.suppress(OSError):
             sys.stdout.buffer.write(b"".join(lines))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,27 @@ if TYPE_CHECKING:
     from ingot.client.addresses import RemoteAddress
     from ingot.s3client.client import S3Client
 
+PATIENCE_VARIABLE = "INGOT_COMPLETION_TIMEOUT"
 # Somebody waits with a finger on a key: better nothing than late.
-_ANSWER_TIMEOUT_S = 1.0
+_PATIENCE_S = 2.0
+_PATIENCE_MAX_S = 60.0
 _ITEMS_MAX = 200
 # The kind of what shells treat as they treat paths: quoted, and no blank after a slash.
 ADDRESS = "address"
 # The last of all characters: what comes after PREFIX + this does not begin with PREFIX.
 _LAST_CHARACTER = "\U0010ffff"
+
+
+def patience_s() -> float:
+    """Return how long a shell may be kept waiting; a service may be silent for half of it."""
+    from ingot.base.errors import UsageError
+    from ingot.base.units import parse_duration
+
+    try:
+        said = parse_duration(os.environ.get(PATIENCE_VARIABLE, ""))
+    except UsageError:
+        return _PATIENCE_S
+    return min(said, _PATIENCE_MAX_S)
 
 
 def complete_alias(
@@ -106,7 +121,7 @@ def _addresses(ctx: click.Context, incomplete: str) -> Iterator[str]:
     address = parse_address(incomplete, AliasBook.default())
     if isinstance(address, LocalAddress):
         return
-    with Connections(patient_transport(_ANSWER_TIMEOUT_S)) as connections:
+    with Connections(patient_transport(patience_s() / 2)) as connections:
         client = connections.client(address.alias)
         if incomplete.count("/") == 1:
             names = (bucket.name for bucket in client.list_buckets())

@@ -177,6 +177,8 @@ def shell_of(remote: Any, tmp_path: Path) -> Iterator[Callable[..., Shell]]:
             "LC_ALL": "C.UTF-8",
             "ZDOTDIR": str(folder),
             "INPUTRC": "/dev/null",
+            # Nothing here is about how fast the machine is.
+            "INGOT_COMPLETION_TIMEOUT": "1m",
             **variables,
         }
         _install(kind, folder, environment)

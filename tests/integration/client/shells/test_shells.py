@@ -136,6 +136,7 @@ def test_a_service_that_is_not_there_is_not_mentioned(
 ) -> None:
     shell = shell_of(
         kind,
+        INGOT_COMPLETION_TIMEOUT="2s",
         MC_HOST_gone=f"http://a:b@127.0.0.1:{unused_port}",
         MC_HOST_silent=f"http://a:b@127.0.0.1:{silent_port}",
     )
