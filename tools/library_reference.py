@@ -12,7 +12,10 @@ What `ingot.s3client` exports, from its signatures and docstrings.
 # What operations are made of; other classes have nothing that a program should call.
 _OURS = {
     "Endpoint": {"in_region", "locate"},
-    "S3Client": {"answered", "finish", "parsed", "presign", "send"},
+    "S3Client": {
+        *("algorithm", "answered", "asked", "finish", "frames", "parsed", "presign"),
+        *("send", "stored"),
+    },
     "Transport": {"pauses", "send"},
     "TransportOptions": {"resolved"},
     "TlsOptions": {"context"},

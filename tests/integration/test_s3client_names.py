@@ -73,3 +73,12 @@ def test_links_for_ever_are_refused(client: S3Client, expires_s: int) -> None:
     if expires_s < 1:
         with pytest.raises(UsageError, match=str(expires_s)):
             client.presigned_form("b", "k", expires_s=expires_s)
+
+
+@pytest.mark.parametrize(("access_key", "secret_key"), [("a", ""), ("", "s")])
+def test_half_a_pair_of_keys_is_none(access_key: str, secret_key: str) -> None:
+    with (
+        pytest.raises(UsageError, match="belong together"),
+        connect("http://h", access_key, secret_key),
+    ):
+        pass

@@ -32,7 +32,7 @@ from ingot.transport.errors import BrokenError
 from ingot.transport.pool import Request, Response, Transport
 
 # Operations are written with both.
-__all__ = ["UPLOAD_CHECKSUM", "Call", "Caller"]
+__all__ = ["FRAMED_HEADER", "UPLOAD_CHECKSUM", "Call", "Caller"]
 
 # Widely known, hardware-fast, and it can be joined from the checksums of parts.
 UPLOAD_CHECKSUM = "CRC32C"
@@ -40,6 +40,8 @@ UPLOAD_CHECKSUM = "CRC32C"
 _Parsed = TypeVar("_Parsed")
 
 
+# Announces the checksum behind a body.
+FRAMED_HEADER = "x-amz-trailer"
 # A refusal may name another region, then another time, then that it does not know a framing.
 _HINTS_MAX = 3
 # Refusals that pass by themselves: of bytes that were damaged or delayed on the way, and of what
@@ -77,6 +79,7 @@ class Caller:
 
     Attributes:
         algorithm: that algorithm.
+        frames: whether it goes behind large bodies; a service without that gets it in front.
     """
 
     def __init__(
@@ -97,13 +100,10 @@ class Caller:
         self._dress = dress
         self._credentials = credentials
         self._transport = transport
-        self._region = region
         self._addressing: Addressing = addressing
-        self._clock = clock or SystemClock()
         self._headers = {"accept-encoding": "identity", **(headers or {})}
         self._learned = Learned(endpoint, region, clock or SystemClock())
-        # Whether checksums go behind large bodies; a service without that gets them in front.
-        self._frames = credentials is not None
+        self.frames = credentials is not None
 
     def send(self, call: Call) -> Response:
         """Send a request; the caller closes the answer, whose status is below 300.
@@ -113,8 +113,16 @@ class Caller:
             NetworkError: no answer came.
             UsageError: it cannot be written as a request.
         """
+        return self.asked(call)[1]
+
+    def asked(self, call: Call) -> tuple[Request, Response]:
+        """Send a request as `send` does; return also what was sent.
+
+        Raises:
+            ServiceError, NetworkError, UsageError: as `send`.
+        """
         pauses = self._transport.pauses()
-        frames = self._frames
+        frames = self.frames
         hints = 0
         is_repeated = False
         while True:
@@ -124,15 +132,16 @@ class Caller:
                 raise _unwritable(call, flaw) from flaw
             response = self._transport.send(request)
             if response.status < 300:
-                self._frames = frames
-                return response
+                if not frames:
+                    self.frames = False
+                return request, response
             error = failure(call, response)
             is_repeated = is_repeated or response.is_repeated
             if is_repeated:
                 tell_repeated(call, error)
             if hints < _HINTS_MAX and self._learned.learns(call, request, response, error):
                 hints += 1
-            elif frames and error.code in _UNFRAMED_CODES and "x-amz-trailer" in request.headers:
+            elif frames and error.code in _UNFRAMED_CODES and FRAMED_HEADER in request.headers:
                 frames = False
             elif error.code not in _PASSING_CODES or next(pauses, error) is error:
                 raise error
@@ -328,7 +337,7 @@ class Caller:
         headers["content-encoding"] = f"aws-chunked,{coding}" if coding else "aws-chunked"
         headers["content-length"] = str(encoding.encoded_bytes(size_bytes))
         headers["x-amz-decoded-content-length"] = str(size_bytes)
-        headers["x-amz-trailer"] = self.algorithm.header
+        headers[FRAMED_HEADER] = self.algorithm.header
         headers[SDK_ALGORITHM_HEADER] = self.algorithm.name
         signed = self._signed(call, place, headers, encoding.payload_hash)
 

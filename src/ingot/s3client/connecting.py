@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ingot.base.errors import UsageError
 from ingot.base.secret import Secret
 from ingot.s3.sigv4 import Credentials
 from ingot.s3client.client import S3Client
@@ -39,8 +40,13 @@ def connect(
         options: time-outs, retries, TLS, proxies and rate limits.
 
     Raises:
-        UsageError: the URL is no endpoint.
+        UsageError: the URL is no endpoint, or half of a pair of keys is missing.
     """
+    if bool(access_key) != bool(secret_key):
+        raise UsageError(
+            "an access key and a secret key belong together",
+            hint="give both, or neither for requests that are not signed",
+        )
     credentials = None
     if access_key:
         credentials = Credentials(access_key, Secret(secret_key), session_token)

@@ -63,13 +63,19 @@ class Endpoint:
         try:
             parts = urlsplit(url)
             port = parts.port
+            host = parts.hostname or ""
+            if not host.isascii():
+                host = host.encode("idna").decode("ascii")  # as it goes on the wire
         except ValueError as error:
             raise UsageError(f"{url!r} is no endpoint: {error}", hint=hint) from error
-        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        if parts.scheme not in _DEFAULT_PORTS or not host or port == 0:
             raise UsageError(f"{url!r} is no endpoint", hint=hint)
         if parts.username is not None or parts.path.strip("/") or parts.query or parts.fragment:
-            raise UsageError(f"{url!r} has more in it than scheme, host and port", hint=hint)
-        return cls(parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme])
+            # Without what it has more: that may be a password.
+            raise UsageError(
+                f"'{parts.scheme}://{host} …' has more in it than scheme, host and port", hint=hint
+            )
+        return cls(parts.scheme, host, port or _DEFAULT_PORTS[parts.scheme])
 
     @property
     def url(self) -> str:

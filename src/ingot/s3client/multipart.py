@@ -28,7 +28,7 @@ from ingot.s3.etags import is_md5, multipart_etag, unquote_etag
 from ingot.s3.headers import VERSION_ID_HEADER
 from ingot.s3.ranges import ByteRange, format_range
 from ingot.s3client.body import Body, BytesBody
-from ingot.s3client.caller import Call, Caller
+from ingot.s3client.caller import Call
 from ingot.s3client.errors import (
     ServiceConflictError,
     ServiceNotFoundError,
@@ -44,6 +44,7 @@ from ingot.s3client.results import (
     checksum_of,
     object_info,
 )
+from ingot.s3client.storing import Storer
 
 _ANY = WriteConditions()
 
@@ -60,7 +61,7 @@ class StartedUpload(NamedTuple):
     sums_up: bool
 
 
-class MultipartOperations(Caller):
+class MultipartOperations(Storer):
     """Methods named as the S3 operations; each raises `ServiceError` or `NetworkError`."""
 
     def create_multipart_upload(
@@ -81,7 +82,7 @@ class MultipartOperations(Caller):
         source = BytesBody(body) if isinstance(body, bytes) else body
         query = [("partNumber", str(number)), ("uploadId", upload_id)]
         call = Call("PUT", bucket, key, query=query, body=source, checksummed=True)
-        answer = self.finish(call).headers
+        answer = self.stored(call)
         etag = unquote_etag(answer.get("etag", ""))
         return PartResult(number, etag, source.size_bytes, checksum_of(answer))
 

@@ -25,7 +25,7 @@ from ingot.s3.headers import VERSION_ID_HEADER
 from ingot.s3.ranges import ByteRange, format_range
 from ingot.s3.tags import TAGGING_DIRECTIVE_HEADER
 from ingot.s3client.body import Body, BytesBody
-from ingot.s3client.caller import Call, Caller
+from ingot.s3client.caller import Call
 from ingot.s3client.errors import ServiceError, service_error
 from ingot.s3client.results import (
     Attributes,
@@ -37,6 +37,7 @@ from ingot.s3client.results import (
     checksum_of,
     object_info,
 )
+from ingot.s3client.storing import Storer
 
 _CHECKSUM_MODE = {"x-amz-checksum-mode": "ENABLED"}
 BYPASS_HEADER = "x-amz-bypass-governance-retention"
@@ -44,7 +45,7 @@ _BYPASS = {BYPASS_HEADER: "true"}
 _ANY = WriteConditions()
 
 
-class ObjectOperations(Caller):
+class ObjectOperations(Storer):
     """Methods named as the S3 operations; each raises `ServiceError` or `NetworkError`."""
 
     def put_object(
@@ -60,11 +61,12 @@ class ObjectOperations(Caller):
 
         Raises:
             ServiceConflictError: a condition does not hold.
+            IntegrityError: the service tells another checksum than that of what was sent.
         """
         source = BytesBody(body) if isinstance(body, bytes) else body
         headers = (attributes or Attributes()).headers() | conditions.headers()
         call = Call("PUT", bucket, key, headers=headers, body=source, checksummed=True)
-        answer = self.finish(call).headers
+        answer = self.stored(call)
         return PutResult(
             unquote_etag(answer.get("etag", "")),
             source.size_bytes,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ingot.base.clock import SystemClock
-from ingot.base.errors import ConflictError, NetworkError, NotFoundError
+from ingot.base.errors import ConflictError, IntegrityError, NetworkError, NotFoundError
 from ingot.base.secret import Secret
 from ingot.base.units import MIB
 from ingot.s3.checksums import encode, new
@@ -366,6 +366,54 @@ class TestBodies:
             client.put_object("b", "k", Measured(bytes(2 * MIB), says=says))
         assert not scripted.received
 
+    def test_a_framing_that_was_stored_is_found_out(self, scripted: Any, client: S3Client) -> None:
+        scripted.answers(200, etag='"e"', x_amz_version_id="v")
+        scripted.answers(200, etag='"e"', content_length=321)
+        scripted.answers(200, etag='"e2"')
+        scripted.answers(200, etag='"e3"')
+        assert client.put_object("b", "k", Measured(b"data")).etag == "e2"
+        client.put_object("b", "k", Measured(b"data"))
+        framed, asked, *plain = scripted.received
+        assert "x-amz-trailer" in framed.headers
+        assert asked.line.startswith("HEAD /b/k?versionId=v ")
+        assert [received.body for received in plain] == [b"data"] * 2
+
+    def test_a_framing_that_was_stored_in_a_part_is_found_out(
+        self, scripted: Any, client: S3Client
+    ) -> None:
+        listed = b"<ListPartsResult><Part><PartNumber>2</PartNumber><ETag>e</ETag>"
+        listed += b"<Size>321</Size></Part></ListPartsResult>"
+        scripted.answers(200, etag='"e"')
+        scripted.answers(200, listed)
+        scripted.answers(200, etag='"e2"')
+        assert client.upload_part("b", "k", "u", 2, Measured(b"data")).etag == "e2"
+        assert "part-number-marker=1" in scripted.received[1].line
+
+    @pytest.mark.parametrize("found", ["same", "another", "denied", "told"])
+    def test_a_service_is_asked_once_what_it_has(
+        self, scripted: Any, client: S3Client, found: str
+    ) -> None:
+        if found == "told":
+            scripted.answers(200, etag='"e"', x_amz_checksum_crc32c="AAAAAA==")
+        else:
+            scripted.answers(200, etag='"e"')
+            if found == "denied":
+                scripted.answers(403)
+            else:
+                etag, size = ("e", 4) if found == "same" else ("of another", 321)
+                scripted.answers(200, etag=f'"{etag}"', content_length=size)
+        scripted.answers(200, etag='"e"')
+        for _ in range(2):
+            client.put_object("b", "k", Measured(b"data"))
+        methods = [received.line.split()[0] for received in scripted.received]
+        assert methods == (["PUT", "PUT"] if found == "told" else ["PUT", "HEAD", "PUT"])
+        assert "x-amz-trailer" in scripted.received[-1].headers
+
+    def test_another_checksum_than_was_sent_is_told(self, scripted: Any, client: S3Client) -> None:
+        scripted.answers(200, etag='"e"', x_amz_checksum_crc32c="AAAAAA==")
+        with pytest.raises(IntegrityError, match="other bytes"):
+            client.put_object("b", "k", b"data")
+
     def test_a_lost_completion_of_a_file_is_no_failure(
         self, scripted: Any, client: S3Client, tmp_path: Path
     ) -> None:
@@ -376,7 +424,7 @@ class TestBodies:
             b"<InitiateMultipartUploadResult><Key>k</Key><UploadId>u</UploadId>"
             b"</InitiateMultipartUploadResult>",
         )
-        scripted.answers(200, etag=f'"{MD5}"')
+        scripted.answers(200, etag=f'"{MD5}"', x_amz_checksum_crc32c="AAAAAA==")
         scripted.breaks()
         scripted.refuses(404, "NoSuchUpload")
         scripted.answers(200, etag=f'"{WHOLE_ETAG}"')

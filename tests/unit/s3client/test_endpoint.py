@@ -15,6 +15,7 @@ from ingot.s3client.endpoint import Addressing, Endpoint
         ("https://s3.example.com/", ("https", "s3.example.com", 443)),
         ("http://[::1]:9000", ("http", "::1", 9000)),
         ("HTTP://Host", ("http", "host", 80)),
+        ("https://s3.bücher.example", ("https", "s3.xn--bcher-kva.example", 443)),
     ],
 )
 def test_urls(url: str, expected: tuple[str, str, int]) -> None:
@@ -27,6 +28,7 @@ def test_urls(url: str, expected: tuple[str, str, int]) -> None:
     "url",
     [
         *("", "host:9000", "ftp://host", "http://", "http://h:port", "http://h:99999"),
+        *("http://h:0", f"http://{'ü' * 80}.example"),
         *("http://h/path", "http://h?q", "http://user:secret@h", "http://h#f"),
     ],
 )
@@ -34,6 +36,7 @@ def test_other_things(url: str) -> None:
     with pytest.raises(UsageError) as caught:
         Endpoint.parse(url)
     assert caught.value.hint
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +49,7 @@ def test_other_things(url: str) -> None:
         ("https://h", "virtual", "bkt", "k", ("bkt.h", "bkt.h", "/k")),
         ("http://h:1", "virtual", "bkt", "", ("bkt.h", "bkt.h:1", "/")),
         ("http://[::1]:9000", "auto", "b", "k", ("::1", "[::1]:9000", "/b/k")),
+        ("http://[fe80::1%2]:90", "auto", "b", "k", ("fe80::1%2", "[fe80::1]:90", "/b/k")),
         (
             "https://s3.eu-x.amazonaws.com",
             "auto",
@@ -76,3 +80,21 @@ def test_places(
     *, url: str, addressing: Addressing, bucket: str, key: str, expected: tuple[str, str, str]
 ) -> None:
     assert Endpoint.parse(url).locate(addressing, bucket, key) == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "region", "expected"),
+    [
+        ("s3.amazonaws.com", "eu-west-1", "s3.eu-west-1.amazonaws.com"),
+        ("s3.us-east-1.amazonaws.com", "eu-west-1", "s3.eu-west-1.amazonaws.com"),
+        ("s3-us-gov-west-1.amazonaws.com", "us-gov-east-1", "s3.us-gov-east-1.amazonaws.com"),
+        ("s3.dualstack.eu-x-1.amazonaws.com", "ap-y-2", "s3.dualstack.ap-y-2.amazonaws.com"),
+        ("s3.cn-north-1.amazonaws.com.cn", "cn-z-1", "s3.cn-z-1.amazonaws.com.cn"),
+        ("s3-accelerate.amazonaws.com", "eu-west-1", "s3-accelerate.amazonaws.com"),
+        ("s3.amazonaws.com", "evil.example/", "s3.amazonaws.com"),
+        ("s3.amazonaws.com.evil.example", "eu-west-1", "s3.amazonaws.com.evil.example"),
+        ("minio.example.com", "eu-west-1", "minio.example.com"),
+    ],
+)
+def test_the_regions_of_amazon_have_hosts(host: str, region: str, expected: str) -> None:
+    assert Endpoint("https", host, 443).in_region(region) == Endpoint("https", expected, 443)
