@@ -21,6 +21,8 @@ _SYNONYMS = {
 }
 # What mc called its options before, and still takes.
 _FORMER = {
+    "--fake": "--dry-run",
+    "--multi-master": "--active-active",
     "--expiry-days": "--expire-days",
     "--expiry-date": "--expire-date",
     "--expired-object-delete-marker": "--expire-delete-marker",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ingot.cli._completion import complete_remote
+from ingot.cli._habits import always
 from ingot.cli.printer import Printer, output_options, visible
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def anonymous() -> None:
 @anonymous.command("set")
 @click.argument("permission", type=click.Choice(_PERMISSIONS))
 @click.argument("target", shell_complete=complete_remote)
+@always("--recursive", "-r")
 @output_options
 def set_(printer: Printer, *, permission: str, target: str) -> None:
     """Let anybody do this with TARGET, a bucket or all keys that begin so.
@@ -68,6 +70,7 @@ def set_(printer: Printer, *, permission: str, target: str) -> None:
 @anonymous.command("set-json")
 @click.argument("file", type=click.Path(allow_dash=True))
 @click.argument("target", shell_complete=complete_remote)
+@always("--recursive", "-r")
 @output_options
 def set_json(printer: Printer, *, file: str, target: str) -> None:
     """Replace the policy of the bucket TARGET by that of FILE (`-` is standard input).
@@ -95,6 +98,7 @@ def set_json(printer: Printer, *, file: str, target: str) -> None:
 
 @anonymous.command("get")
 @click.argument("target", shell_complete=complete_remote)
+@always("--recursive", "-r")
 @output_options
 def get(printer: Printer, *, target: str) -> None:
     """Tell what anybody may do with TARGET.
@@ -118,6 +122,7 @@ def get(printer: Printer, *, target: str) -> None:
 
 @anonymous.command("get-json")
 @click.argument("target", shell_complete=complete_remote)
+@always("--recursive", "-r")
 @output_options
 def get_json(printer: Printer, *, target: str) -> None:
     """Print the policy of the bucket TARGET, for `ingot anonymous set-json`.
@@ -140,6 +145,7 @@ def get_json(printer: Printer, *, target: str) -> None:
 
 @anonymous.command("list")
 @click.argument("target", shell_complete=complete_remote)
+@always("--recursive", "-r")
 @output_options
 def list_(printer: Printer, *, target: str) -> None:
     """Show all prefixes of the bucket TARGET with which anybody may do something.
