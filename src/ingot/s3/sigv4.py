@@ -70,6 +70,10 @@ class Credentials(NamedTuple):
     secret_key: Secret
     session_token: str | None = None
 
+    def __repr__(self) -> str:
+        """Leave out what would be of use to others."""
+        return f"Credentials({self.access_key!r})"
+
 
 class SignedRequest(NamedTuple):
     """Headers to send, and what signing the chunks of a body goes on from."""

@@ -103,6 +103,19 @@ class BytesBody:
             yield self.data[start : start + ENCODED_CHUNK_BYTES]
 
 
+def as_body(body: Body | bytes) -> Body:
+    """Take bytes of any kind for a body.
+
+    Raises:
+        TypeError: it is neither bytes nor a body.
+    """
+    if isinstance(body, bytes | bytearray | memoryview):
+        return BytesBody(bytes(body))
+    if not hasattr(body, "blocks"):
+        raise TypeError(f"what is uploaded must be bytes or a Body, not {type(body).__name__}")
+    return body
+
+
 class Source(Protocol):
     """Something of known size that an object is made from, whole or in parts by several threads."""
 

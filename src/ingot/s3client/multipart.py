@@ -27,7 +27,7 @@ from ingot.s3.documents.multipart import (
 from ingot.s3.etags import is_md5, multipart_etag, unquote_etag
 from ingot.s3.headers import VERSION_ID_HEADER
 from ingot.s3.ranges import ByteRange, format_range
-from ingot.s3client.body import Body, BytesBody
+from ingot.s3client.body import Body, BytesBody, as_body
 from ingot.s3client.caller import Call
 from ingot.s3client.errors import (
     ServiceConflictError,
@@ -79,7 +79,7 @@ class MultipartOperations(Storer):
         self, bucket: str, key: str, upload_id: str, number: int, body: Body | bytes
     ) -> PartResult:
         """Upload one part: number 1 to 10,000, 5 MiB to 5 GiB (the last may be smaller)."""
-        source = BytesBody(body) if isinstance(body, bytes) else body
+        source = as_body(body)
         query = [("partNumber", str(number)), ("uploadId", upload_id)]
         call = Call("PUT", bucket, key, query=query, body=source, checksummed=True)
         answer = self.stored(call)

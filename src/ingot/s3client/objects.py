@@ -24,7 +24,7 @@ from ingot.s3.etags import unquote_etag
 from ingot.s3.headers import VERSION_ID_HEADER
 from ingot.s3.ranges import ByteRange, format_range
 from ingot.s3.tags import TAGGING_DIRECTIVE_HEADER
-from ingot.s3client.body import Body, BytesBody
+from ingot.s3client.body import Body, BytesBody, as_body
 from ingot.s3client.caller import Call
 from ingot.s3client.errors import ServiceError, service_error
 from ingot.s3client.results import (
@@ -63,7 +63,7 @@ class ObjectOperations(Storer):
             ServiceConflictError: a condition does not hold.
             IntegrityError: the service tells another checksum than that of what was sent.
         """
-        source = BytesBody(body) if isinstance(body, bytes) else body
+        source = as_body(body)
         headers = (attributes or Attributes()).headers() | conditions.headers()
         call = Call("PUT", bucket, key, headers=headers, body=source, checksummed=True)
         answer = self.stored(call)

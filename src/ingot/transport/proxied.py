@@ -33,7 +33,6 @@ from ingot.transport.pieces import PieceReader
 from ingot.transport.proxies import Proxy
 
 _HOSTS_MAX = 64
-_DRAIN_BYTES_MAX = 64 * KIB
 _PIECE_BYTES = 256 * KIB
 
 
@@ -78,12 +77,10 @@ class ProxiedAnswer:
         return self._reader.read_into(buffer)
 
     def close(self) -> None:
-        """Give the connection back if the body is nearly read, else close it."""
-        remaining = self._raw.length_remaining
+        """Give the connection back if the body was read, else close it."""
         try:
-            if remaining is not None and remaining <= _DRAIN_BYTES_MAX:
-                self._raw.drain_conn()
-            else:
+            # What is left is not read: a peer that fell silent would be waited for.
+            if self._raw.length_remaining != 0:
                 self._raw.close()
         finally:
             self._raw.release_conn()

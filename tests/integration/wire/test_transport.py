@@ -209,8 +209,10 @@ class Keeper:
 
     ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
-    def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._listener = socket.create_server((host, 0), family=family, backlog=512)
+        self._host = host
         self.port = self._listener.getsockname()[1]
         self.accepted: list[socket.socket] = []
         self.accepting = threading.Thread(target=self._accept)
@@ -226,7 +228,7 @@ class Keeper:
             self.accepted.append(connection)
 
     def close(self) -> None:
-        socket.create_connection(("127.0.0.1", self.port)).close()
+        socket.create_connection((self._host, self.port)).close()
         self.accepting.join()
         self._listener.close()
         for connection in self.accepted:
@@ -243,6 +245,14 @@ def keeper() -> Iterator[Keeper]:
     made = Keeper()
     yield made
     made.close()
+
+
+def test_an_address_of_version_six() -> None:
+    keeper = Keeper("::1")
+    with Transport(TransportOptions(environment={"http_proxy": "http://[::1]:1"})) as transport:
+        sent = Request("GET", "http", "::1", keeper.port, "/", {"host": "h"})
+        assert read(transport, sent) == (200, b"ok")
+    keeper.close()
 
 
 def test_idle_connections_to_many_hosts_are_not_kept_for_ever(keeper: Keeper) -> None:

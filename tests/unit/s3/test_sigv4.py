@@ -486,3 +486,9 @@ def check_with_query(claim: Claim, query: tuple[tuple[str, str], ...]) -> None:
         other_query=canonical_query_in_order(query),
         headers={"host": HOST, "x-amz-date": "20130524T000000Z"},
     )
+
+
+def test_credentials_do_not_show_what_is_secret() -> None:
+    shown = repr(Credentials("key", Secret("hidden"), "hidden"))
+    assert "key" in shown
+    assert "hidden" not in shown

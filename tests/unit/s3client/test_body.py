@@ -12,7 +12,13 @@ from ingot.base.errors import Error, IntegrityError, NotFoundError
 from ingot.s3.checksums import FULL_OBJECT, ChecksumValue, encode, new
 from ingot.s3.chunked import ENCODED_CHUNK_BYTES
 from ingot.s3.ranges import ByteRange
-from ingot.s3client.body import BytesBody, FileSource, ObjectSource, SourceChangedError
+from ingot.s3client.body import (
+    BytesBody,
+    FileSource,
+    ObjectSource,
+    SourceChangedError,
+    as_body,
+)
 from ingot.s3client.results import ObjectInfo
 
 SIZES = [0, 1, ENCODED_CHUNK_BYTES - 1, ENCODED_CHUNK_BYTES, 2 * ENCODED_CHUNK_BYTES + 1]
@@ -136,3 +142,13 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     source.close()
     with pytest.raises(Error, match="cannot be read"):
         source.read(0, 1)
+
+
+def test_bytes_of_any_kind_are_a_body() -> None:
+    for data in (b"abc", bytearray(b"abc"), memoryview(b"abc")):
+        body = as_body(data)
+        assert (body.size_bytes, b"".join(body.blocks())) == (3, b"abc")
+        assert as_body(body) is body
+    for other in ("abc", None, 3):
+        with pytest.raises(TypeError, match=type(other).__name__):
+            as_body(other)  # type: ignore[arg-type]
