@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from ingot.base.errors import UsageError
@@ -22,16 +22,20 @@ class Only:
     """Which of the source's entries are copied; the others count as there, and stay as they are.
 
     Attributes:
-        age: when they were written.
+        age: tells when they were written, at the beginning of each comparison: "a day ago" is
+            another moment every time.
         not_classes: storage classes that are left out.
     """
 
-    age: Age = field(default_factory=Age)
+    age: Callable[[], Age] = Age
     not_classes: frozenset[str] = frozenset()
 
-    def admits(self, entry: Entry) -> bool:
-        """Tell whether this one is copied."""
-        return self.age.admits(entry.modified_ns) and entry.storage_class not in self.not_classes
+    def now(self) -> Callable[[Entry], bool]:
+        """Return what tells, from now on, whether an entry is copied."""
+        age = self.age()
+        return lambda entry: (
+            age.admits(entry.modified_ns) and entry.storage_class not in self.not_classes
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +120,9 @@ class Mirror:
 
     def _steps(self, wanted: Iterable[Listed], present: Iterable[Listed]) -> Iterator[Step]:
         rules = Rules(remove=self._remove, target_is_tree=self._pair.target.is_file_tree)
+        admits = self._only.now()
         for step in plan(wanted, present, rules):
-            if not isinstance(step, Copy | Compare) or self._only.admits(step.source):
+            if not isinstance(step, Copy | Compare) or admits(step.source):
                 yield step
 
     def refuse_emptying(self) -> None:

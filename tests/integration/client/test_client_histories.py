@@ -105,6 +105,13 @@ def test_a_target_without_versions_and_other_misuse_is_refused(
     assert (refused.code, "does not keep versions" in refused.err) == (2, True)
     assert cli("mirror", "--versions", remote.address, "dst").code == 2
     assert cli("mirror", "--versions", "--watch", remote.address, f"s3/{name}").code == 2
+    for option in (
+        ("--tags", "a=b"),
+        ("--older-than", "1d"),
+        ("--exclude-storageclass", "GLACIER"),
+    ):
+        refused = cli("mirror", "--versions", *option, remote.address, f"s3/{name}")
+        assert (refused.code, "exclude each other" in refused.err) == (2, True)
     assert cli("mirror", "--versions", f"{remote.address}/none", f"s3/{name}").code == 5
 
 

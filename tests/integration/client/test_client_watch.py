@@ -248,3 +248,15 @@ def test_two_mirrors_facing_each_other_come_to_rest(
     assert (here.stop(), there.stop()) == (143, 143)
     assert here.log().count(" -> ") == 1
     assert there.log().count(" -> ") == 3
+
+
+def test_what_was_too_young_is_copied_when_it_is_old_enough(
+    start: Any, remote: Any, src: Path
+) -> None:
+    watch = start(
+        *("mirror", "--watch", "--older-than", "3s", "--rescan", "500ms", src, remote.address)
+    )
+    watch.wait_for_text("watching")
+    (src / "late").write_text("1")
+    watch.wait_for(lambda: remote.objects() == {"late": b"1"}, "it is old enough")
+    assert watch.stop() == 143

@@ -176,6 +176,21 @@ def _check(wishes: Wishes) -> None:
     for other in ("dry_run", "versions"):
         if wishes["watch"] and wishes[other]:
             raise UsageError(f"--watch and --{other.replace('_', '-')} exclude each other")
+    # Versions are carried as they are, and all of them.
+    others = {
+        "--older-than": wishes["older_than"],
+        "--newer-than": wishes["newer_than"],
+        "--exclude-storageclass": wishes["exclude_storageclass"],
+        "--attr": wishes["attributes"],
+        "--tags": wishes["tags"],
+        "--storage-class": wishes["storage_class"],
+        "--content-type": wishes["content_type"],
+        "--retention-mode": wishes["retention_mode"],
+        "--legal-hold": wishes["legal_hold"],
+    }
+    said = [option for option, value in others.items() if value not in {None, ()}]
+    if wishes["versions"] and said:
+        raise UsageError(f"--versions and {said[0]} exclude each other")
 
 
 def _conduct(wishes: Wishes) -> Conduct:
@@ -209,10 +224,9 @@ def _present(
     poll_s, rescan_s = parse_duration(wishes["interval"]), parse_duration(wishes["rescan"])
     if not poll_s:
         raise UsageError("--interval must be longer than 0")
-    only = Only(
-        age_of(wishes["older_than"], wishes["newer_than"]),
-        frozenset(wishes["exclude_storageclass"]),
-    )
+    ages = wishes["older_than"], wishes["newer_than"]
+    age_of(*ages)  # what is not understood is said at once
+    only = Only(lambda: age_of(*ages), frozenset(wishes["exclude_storageclass"]))
     conduct, remove = _conduct(wishes), wishes["remove"]
     refuses_emptying = remove and not wishes["allow_empty_source"]
 
