@@ -8,7 +8,6 @@ from contextlib import closing
 from ingot.base.errors import Error, NotFoundError
 from ingot.client.addresses import RemoteAddress
 from ingot.client.ahead import read_ahead
-from ingot.client.aliases import Alias
 from ingot.client.entries import Entry, Listed, Obstacle, Selection
 from ingot.client.localnames import key_problem, tree_name_problem
 from ingot.client.places import ObjectPlace, Place
@@ -127,11 +126,6 @@ class BucketTree:
     def events(self, listener: S3Client) -> Iterator[tuple[BucketEvent, ...]]:
         """Yield what happens below the prefix; see `S3Client.listen_bucket_notification`."""
         return listener.listen_bucket_notification(self._folder.bucket, prefix=self._prefix)
-
-    @property
-    def alias(self) -> Alias:
-        """What the service is called."""
-        return self._folder.alias
 
     def settle(self) -> None:
         """Do nothing: what a service acknowledged is durable."""

@@ -11,10 +11,15 @@ from ingot.base.errors import UsageError
 from ingot.base.progress import Progress
 from ingot.client.ages import Age
 from ingot.client.entries import Entry, Listed
-from ingot.client.events import Event
+from ingot.client.events import Event, Failed, Noted
 from ingot.client.execute import Conduct, Executor, Mover
 from ingot.client.plan import Compare, Copy, Rules, Step, plan
+from ingot.client.removals import RemovalLimitError
 from ingot.client.trees import Tree
+
+
+def _is_too_many(event: Event) -> bool:
+    return isinstance(event, Failed) and isinstance(event.error, RemovalLimitError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +95,21 @@ class Mirror:
             steps: Iterator[Step] = chain.from_iterable(
                 self._steps(source.entries(name), target.entries(name)) for name in names
             )
-            limit = self._conduct.removal_limit.without_share()
+            limit = self._conduct.removal_limit.of_part()
+            is_part = limit != self._conduct.removal_limit
         else:
             target.check()
             steps = self._steps(source.entries(), target.entries())
-            limit = self._conduct.removal_limit
-        yield from self._carried_out(steps, replace(self._conduct, removal_limit=limit))
+            limit, is_part = self._conduct.removal_limit, False
+        conduct = replace(self._conduct, removal_limit=limit)
+        with closing(self._carried_out(steps, conduct)) as events:
+            for event in events:
+                if not (is_part and _is_too_many(event)):
+                    yield event
+                    continue
+                # Of a part nobody knows what share of the target it is: all of it must be seen.
+                yield Noted("many names are gone: everything is compared before they are deleted")
+                yield from self.run()
 
     def run_without_comparing(self, age: Age) -> Generator[Event]:
         """Copy everything of that age, whatever the target has (`cp --recursive`).

@@ -46,9 +46,12 @@ class RemovalLimit:
         number = int(match.group(1))
         return cls(None, number) if match.group(2) else cls(number, None)
 
-    def without_share(self) -> RemovalLimit:
-        """Return the limit for a run that sees only a part of the target."""
-        return RemovalLimit(self.count, None)
+    def of_part(self) -> RemovalLimit:
+        """Return the limit for a run that sees only a part of the target, of which no share tells.
+
+        More names than need no share must be looked at with all of the target.
+        """
+        return self if self.percent is None else RemovalLimit(_SHARE_FLOOR, None)
 
     def refusal(self, removals: int, present: int) -> RemovalLimitError | None:
         """Say why that many of the names that are present may not be deleted, or None."""

@@ -25,7 +25,6 @@ from ingot.s3client.errors import ServiceError
 # More names than this are not worth their own comparisons: the whole tree is compared instead.
 PENDING_NAMES_MAX = 1000
 RESCAN_PERIOD_S_DEFAULT = 600.0
-POLL_PERIOD_S_DEFAULT = 10.0
 _OUTAGE_BACKOFF = Backoff(attempts=1_000_000_000, first_s=1.0, limit_s=30.0)
 # How long a burst of events may go on before it is handed over, and how long a pause ends it.
 _DEBOUNCE_MS = 400

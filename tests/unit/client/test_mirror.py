@@ -255,10 +255,23 @@ def test_more_removals_than_allowed_are_none(limit: str, extra: int, removed: in
     assert len(setting.target.contents) == 100 + 1 + extra - removed
 
 
-def test_a_share_of_the_target_means_nothing_where_only_names_are_compared() -> None:
-    setting = Setting(MemoryTree(a=b""), MemoryTree(**{f"x/{i:04}": b"" for i in range(150)}))
-    events = list(setting.mirror(remove=True).run(["x"]))
-    assert sum(isinstance(event, Removed) for event in events) == 150
+@pytest.mark.parametrize(("kept", "removed"), [(100, 0), (200, 150)])
+def test_many_names_that_go_at_once_are_weighed_against_all(kept: int, removed: int) -> None:
+    def named(letter: str, count: int) -> dict[str, bytes]:
+        return {f"{letter}{index:03}": b"1" for index in range(count)}
+
+    gone = named("gone", 150)
+    setting = Setting(MemoryTree(**named("k", kept)), MemoryTree(**named("k", kept), **gone))
+    # As a watch is told of them, one by one.
+    events = list(setting.mirror(remove=True).run(list(gone)))
+    assert sum(isinstance(event, Removed) for event in events) == removed
+    refused = [event for event in events if isinstance(event, Failed)]
+    assert len(refused) == (0 if removed else 1)
+    assert len(setting.target.contents) == kept + 150 - removed
+    # A number is a number, also of a part.
+    limit = RemovalLimit(count=200, percent=None)
+    list(setting.mirror(remove=True, removal_limit=limit).run(list(gone)))
+    assert len(setting.target.contents) == kept
 
 
 @pytest.mark.parametrize("text", ["", "101%", "-1", "1.5", "half", "\u0661"])
