@@ -20,7 +20,7 @@ from ingot.client.connections import Connections
 from ingot.client.copier import Copier, PairMover
 from ingot.client.crew import Advance, Crew, Task, VanishedError
 from ingot.client.entries import Entry, Selection, Stamp
-from ingot.client.events import Copied, Event
+from ingot.client.events import Copied, Event, Skipped
 from ingot.client.execute import Conduct
 from ingot.client.given import Given
 from ingot.client.localnames import are_apart, describe, printable
@@ -104,13 +104,21 @@ class CopyJob:
     ) -> Generator[Event]:
         """Copy folders with all that is below, and files and objects among them.
 
+        An object that has the name of a folder goes along where both can be, which is on S3.
+
         Raises:
             NotFoundError: a source does not exist.
             UsageError: as `singles`.
         """
         self._check_target(target)
         folders = [source for source in sources if _is_folder(source, self._connections)]
-        singles = [source for source in sources if source not in folders]
+        doubles = [source for source in folders if _is_object_too(source, self._connections)]
+        is_kept_apart = isinstance(target, LocalAddress)
+        singles = [
+            source
+            for source in sources
+            if source not in folders or (source in doubles and not is_kept_apart)
+        ]
         pairs = [
             open_pair(
                 source,
@@ -126,6 +134,8 @@ class CopyJob:
             mirror = Mirror(pair, self._conduct, remove=False, progress=self._progress)
             with closing(mirror.run_without_comparing(self._age)) as events:
                 yield from events
+        for source in doubles if is_kept_apart else ():
+            yield Skipped(str(source), "is an object beside the folder of this name")
         if singles:
             yield from self.singles(singles, target, into_folder=bool(folders))
 
@@ -237,6 +247,15 @@ def _is_folder(source: Address, connections: Connections) -> bool:
     return bool(
         client.list_objects_v2(source.bucket, prefix=source.folder_prefix, max_keys=1).entries
     )
+
+
+def _is_object_too(folder: Address, connections: Connections) -> bool:
+    if isinstance(folder, LocalAddress) or folder.names_folder:
+        return False
+    client = connections.client(folder.alias)
+    page = client.list_objects_v2(folder.bucket, prefix=folder.key, max_keys=1)
+    # The key itself is the first of those that begin with it.
+    return any(entry.key == folder.key for entry in page.entries)
 
 
 def check_bucket(side: Address) -> None:

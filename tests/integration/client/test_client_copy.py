@@ -213,6 +213,18 @@ class TestCopyFolders:
         assert (summary["copied"], summary["transferred"]) == (5, 0)
         assert remote.objects() == {}
 
+    def test_an_object_of_the_name_of_a_folder_goes_along(self, cli: Any, remote: Any) -> None:
+        remote.put_all({"p": b"1", "p/a": b"2", "p-not": b"3"})
+        assert cli("cp", "-r", f"{remote.address}/p", f"{remote.address}/to").code == 0
+        assert remote.objects("to/") == {"p": b"1", "p/a": b"2"}
+        assert cli("mv", "-r", f"{remote.address}/p", f"{remote.address}/then/").code == 0
+        assert remote.objects("then/") == {"p": b"1", "p/a": b"2"}
+        assert sorted(remote.objects()) == ["p-not", "then/p", "then/p/a", "to/p", "to/p/a"]
+        # A file and a folder cannot have one name.
+        down = cli("mv", "-r", f"{remote.address}/then/p", "down")
+        assert (down.code, "is an object beside the folder" in down.err) == (0, True)
+        assert "then/p" in remote.objects()
+
     def test_a_folder_is_not_copied_into_itself(self, cli: Any, remote: Any) -> None:
         result = cli("cp", "-r", remote.address, f"{remote.address}/inside")
         assert result.code == 2
