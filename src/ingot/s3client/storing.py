@@ -35,7 +35,8 @@ class Storer(Caller):
         request, response = self.asked(call)
         response.close()
         answer = response.headers
-        told, sent = (told_by.get(self.algorithm.header) for told_by in (answer, request.headers))
+        header = self.algorithm.header
+        told, sent = answer.get(header), request.headers.get(header)
         if told is not None and sent is not None and told != sent:
             raise IntegrityError(f"{call.subject}: the service has other bytes than were sent")
         if self._takes_frames or FRAMED_HEADER not in request.headers:

@@ -73,7 +73,7 @@ class TransportOptions:
         connections_max: kept open to one host; more may exist for a moment.
         tls: whom to trust.
         backoff: how often and how soon a request that failed is sent again.
-        environment: where proxies are looked up.
+        environment: where proxies are looked up, once for each host.
         upload_bytes_per_s: how much of bodies may leave a second, in all; None for any.
         download_bytes_per_s: how much of bodies may arrive a second, in all; None for any.
         resolve: addresses to connect to, by host and port, or by host and None for every port.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from ingot.base.errors import NetworkError
 from ingot.base.limits import TRANSFER_CHUNK_BYTES
-from ingot.transport.direct import Body, DirectPool, Outgoing, authority_of
+from ingot.transport.direct import Body, DirectPool, Origin, Outgoing, authority_of
 from ingot.transport.errors import UnreachedError, is_lasting, proxy_unreached
 from ingot.transport.options import TransportOptions
 from ingot.transport.proxies import Proxy, proxy_for
@@ -29,6 +29,8 @@ RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 _UNDONE_STATUSES = frozenset({408, 429})
 _BODY_METHODS = frozenset({"PUT", "POST", "PATCH"})
 _USER_AGENT = "ingot"
+# Whose proxies are remembered.
+_ORIGINS_MAX = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +179,7 @@ class Transport:
         self._context: ssl.SSLContext | None = None
         self._direct = DirectPool(self._options, self._tls_context)
         self._proxied: ProxiedPool | None = None
+        self._proxies: dict[Origin, Proxy | None] = {}
         self._upload = throttle(self._options.upload_bytes_per_s)
         self._download = throttle(self._options.download_bytes_per_s)
 
@@ -239,13 +242,12 @@ class Transport:
         self.close()
 
     def _send_once(self, request: Request) -> Response:
-        environment = self._options.environment
-        proxy = proxy_for(request.scheme, request.host, request.port, environment)
+        origin = (request.scheme, request.host, request.port)
+        proxy = self._proxy_for(origin)
         body = request.body
         headers = _completed(request.headers, request.method, body)
         if self._upload is not None:
             body = throttled(body, self._upload)
-        origin = (request.scheme, request.host, request.port)
         outgoing = Outgoing(origin, request.method, request.target, headers, body)
         answer: Answer
         if proxy is None:
@@ -255,6 +257,16 @@ class Transport:
         else:
             answer = self._proxied_pool().send(proxy, outgoing)
         return Response(answer, request.authority, self._download)
+
+    def _proxy_for(self, origin: Origin) -> Proxy | None:
+        # Looked up once: the environment of a process is slow to read, and does not change.
+        try:
+            return self._proxies[origin]
+        except KeyError:
+            if len(self._proxies) >= _ORIGINS_MAX:
+                self._proxies.clear()
+            proxy = self._proxies[origin] = proxy_for(*origin, self._options.environment)
+            return proxy
 
     def _by_proxy(self, proxy: Proxy, request: Outgoing) -> Answer:
         # Not by urllib3: it takes `/a/../b` for `/b`, which is another object.
