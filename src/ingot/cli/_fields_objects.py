@@ -32,7 +32,7 @@ ROWS: tuple[Row, ...] = (
             "url of what is listed",
             "versionOrdinal 1 is the oldest",
             "storageClass? of objects",
-            "versionId? as the next two, with `--versions` or `--rewind`",
+            "versionId? as the next two, with `--versions`",
             "isLatest?",
             "isDeleteMarker?",
             "uploadId? with `--incomplete`",

@@ -153,7 +153,7 @@ class Reporter:
                         **({"versionID": event.version_id} if event.version_id else {}),
                         **would,
                     },
-                    f"removed {visible(event.target)}"
+                    f"{'would remove' if self._dry_run else 'removed'} {visible(event.target)}"
                     + (f" ({event.version_id})" if event.version_id else ""),
                 )
             case Differs():

@@ -72,6 +72,16 @@ class LazyGroup(click.Group):
         verbs = [CompletionItem(row.name, help=row.summary) for row in rows]
         return [*verbs, *click.Command.shell_complete(self, ctx, incomplete)]
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; Ctrl-C ends it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # Else click ends the line of the `^C`, also where nothing but lines of JSON may stand.
+            if not ctx.ensure_object(Printer).as_json:
+                click.echo(err=True)
+            raise click.Abort from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the verbs by panel, without importing any of them."""
         panels: dict[str, list[tuple[str, str]]] = {}
@@ -173,6 +183,11 @@ def _wants_json(arguments: list[str]) -> bool:
 def _usage_error(error: click.ClickException, *, as_json: bool) -> int:
     from ingot.base.errors import UsageError
 
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        if not as_json:
+            click.echo(error.format_message(), err=True)
+            return UsageError.exit_code
+        error = click.UsageError("Missing command.", ctx=error.ctx)
     hint = None
     if isinstance(error, click.UsageError) and error.ctx is not None:
         hint = f"see '{error.ctx.command_path} --help'"

@@ -180,9 +180,14 @@ def _transitions(old: tuple[Transition, ...], wish: Wish) -> tuple[Transition, .
     said = (wish.transition_days, wish.transition_date_ns, wish.transition_class)
     if all(item is None for item in said):
         return old
-    if wish.transition_class is None or said[:2] == (None, None):
+    days, date_ns, storage_class = said
+    if len(old) == 1:
+        storage_class = storage_class or old[0].storage_class
+        if days is None and date_ns is None:
+            days, date_ns = old[0].days, old[0].date_ns
+    if storage_class is None or (days is None and date_ns is None):
         raise UsageError("objects move at some time to some storage class: say both")
-    return (Transition(wish.transition_class, wish.transition_days, wish.transition_date_ns),)
+    return (Transition(storage_class, days, date_ns),)
 
 
 def _noncurrent_expiration(
@@ -190,7 +195,11 @@ def _noncurrent_expiration(
 ) -> NoncurrentExpiration | None:
     if wish.noncurrent_expire_days is None and wish.noncurrent_expire_keep is None:
         return old
-    return NoncurrentExpiration(wish.noncurrent_expire_days, wish.noncurrent_expire_keep)
+    before = old or NoncurrentExpiration()
+    return NoncurrentExpiration(
+        before.days if wish.noncurrent_expire_days is None else wish.noncurrent_expire_days,
+        before.keep if wish.noncurrent_expire_keep is None else wish.noncurrent_expire_keep,
+    )
 
 
 def _noncurrent_transitions(
@@ -200,6 +209,10 @@ def _noncurrent_transitions(
     storage_class = wish.noncurrent_transition_class
     if days is None and keep is None and storage_class is None:
         return old
+    if len(old) == 1:
+        storage_class = storage_class or old[0].storage_class
+        days = old[0].days if days is None else days
+        keep = old[0].keep if keep is None else keep
     if storage_class is None or days is None:
         raise UsageError("older versions move after some days to some storage class: say both")
     return (NoncurrentTransition(storage_class, days, keep),)

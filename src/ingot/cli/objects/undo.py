@@ -115,4 +115,5 @@ def _tell(printer: Printer, target: str, entry: VersionEntry, *, dry_run: bool) 
         **({"dryRun": True} if dry_run else {}),
     }
     act = "deletion" if entry.is_delete_marker else "upload"
-    printer.data(document, f"undid the {act} of {visible(target)} ({entry.version_id})")
+    did = "would undo" if dry_run else "undid"
+    printer.data(document, f"{did} the {act} of {visible(target)} ({entry.version_id})")
