@@ -36,6 +36,8 @@ class Figure(NamedTuple):
     wall_s: float
     client_s: float
     server_s: float
+    # What a sync took right after: the part of the work that was left to the kernel.
+    sync_s: float = 0.0
 
 
 WORKS = (
@@ -93,6 +95,10 @@ class Bench:
             return client.down(client.path(), bucket, target), check
 
         self._measured(f"{work.name}, up", up)
+        # The server reads it from the disk once: that is not to be the first client's cost.
+        command, check = down(self._clients[0])
+        self._run(self._clients[0], command)
+        check()
         ours = self._measured(f"{work.name}, down", down)
         if work.size_bytes >= MIB:
             self._floor(work, ours)
@@ -131,21 +137,27 @@ class Bench:
         self, title: str, prepare: Callable[[Client], tuple[list[str], Callable[[], None]]]
     ) -> Figure:
         figures: dict[str, list[Figure]] = {client.name: [] for client in self._clients}
-        for _ in range(self._rounds):
-            for client in self._clients:
+        for turn in range(self._rounds):
+            first = turn % len(self._clients)
+            for client in (*self._clients[first:], *self._clients[:first]):
                 command, check = prepare(client)
                 # What the one before left to be written is not the next one's cost.
                 os.sync()
                 try:
-                    figures[client.name].append(self._run(client, command))
+                    figure = self._run(client, command)
                 except RuntimeError as error:
                     print(f"({client.name} is left out: {error})", file=sys.stderr)
                     continue
+                began_s = time.monotonic()
+                os.sync()
+                synced = figure._replace(sync_s=time.monotonic() - began_s)
+                figures[client.name].append(synced)
                 check()
         medians = {name: _median(runs) for name, runs in figures.items() if runs}
         ours = medians[CLIENTS[0].name]
-        for name, row in medians.items():
-            _print_row(title, name, row, None if row is ours else ours)
+        for client in self._clients:
+            if (row := medians.get(client.name)) is not None:
+                _print_row(title, client.name, row, None if row is ours else ours)
         return ours
 
     def _run(self, client: Client, command: list[str]) -> Figure:
@@ -205,8 +217,11 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     clients = installed(options.peer)
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; medians of {options.rounds}\n")
-    print("| work | client | seconds | client CPU s | server CPU s | ours is faster by |")
-    print("|---|---|---|---|---|---|", flush=True)
+    print(
+        "| work | client | seconds | client CPU s | server CPU s | sync after, s"
+        " | ours is faster by | if synced |"
+    )
+    print("|---|---|---|---|---|---|---|---|", flush=True)
     with _folder() as root, running(PEERS[0]) as server:
         bench = Bench(server, root, clients, options.rounds)
         bench.warm_up()
@@ -233,6 +248,9 @@ def _median(runs: list[Figure]) -> Figure:
 
 
 def _print_row(title: str, name: str, row: Figure, ours: Figure | None) -> None:
-    ratio = "" if ours is None else f"{row.wall_s / ours.wall_s:.2f} times"
-    cells = f"{row.wall_s:.2f} | {row.client_s:.2f} | {row.server_s:.2f}"
-    print(f"| {title} | {name} | {cells} | {ratio} |", flush=True)
+    ratio = synced = ""
+    if ours is not None:
+        ratio = f"{row.wall_s / ours.wall_s:.2f} times"
+        synced = f"{(row.wall_s + row.sync_s) / (ours.wall_s + ours.sync_s):.2f} times"
+    cells = f"{row.wall_s:.2f} | {row.client_s:.2f} | {row.server_s:.2f} | {row.sync_s:.2f}"
+    print(f"| {title} | {name} | {cells} | {ratio} | {synced} |", flush=True)

@@ -20,7 +20,7 @@ def main() -> None:
     parser.add_argument("size_bytes", type=int)
     parser.add_argument("mode", choices=MODES)
     options = parser.parse_args()
-    buffer = memoryview(aligned_buffer())
+    buffer = aligned_buffer()
     buffer[:] = os.urandom(BUFFER_BYTES)
     for index in range(options.files):
         with (options.folder / f"file-{index:06}.bin").open("xb") as file:

@@ -7,8 +7,9 @@ import os
 
 import pytest
 
+from ingot.base.direct import BUFFER_BYTES
 from ingot.base.units import MIB
-from ingot.store.blobs.direct import BUFFER_BYTES, DirectFile
+from ingot.store.blobs.direct import DirectFile
 from ingot.store.blobs.files import FileBlobs
 from ingot.store.errors import StoreFullError
 from ingot.testing.blobs_contract import random_bytes, write_blob

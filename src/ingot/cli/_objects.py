@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
@@ -27,7 +26,6 @@ from ingot.client.events import (
     Unchanged,
 )
 
-_GC_THRESHOLD = 100_000
 _NS_PER_S = 1_000_000_000
 _Target = TypeVar("_Target")
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -96,9 +94,6 @@ class Reporter:
 
     def show(self, events: Generator[Event]) -> None:
         """Print every event; an interrupt stops what is running before anything is closed."""
-        # Entries and events go as they come, by their reference counts: looking for cycles among
-        # them takes a tenth of a run that has nothing else to do.
-        gc.set_threshold(_GC_THRESHOLD, 20, 20)
         with closing(events):
             for event in events:
                 self.tell(event)

@@ -73,7 +73,7 @@ class Pool(Generic[Job, Result]):
 
     Args:
         work: called in a worker thread; what it raises ends the run.
-        workers: number of threads.
+        workers: number of threads at most; each is started when a job comes for it.
         stop: set when the run ends early for any reason.
     """
 
@@ -84,18 +84,14 @@ class Pool(Generic[Job, Result]):
         self._window = workers * _AHEAD_PER_WORKER
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[Result | BaseException] = queue.SimpleQueue()
-        self._threads = [
-            threading.Thread(target=self._serve, name=f"transfer-{index}", daemon=True)
-            for index in range(workers)
-        ]
+        self._workers = workers
+        self._threads: list[threading.Thread] = []
 
     def run(self, jobs: Iterable[Job | Done[Result] | Barrier]) -> Generator[Result]:
         """Yield results in the order of completion; at most a window of jobs is held.
 
         If the consumer goes away or an interrupt arrives, running jobs are stopped first.
         """
-        for thread in self._threads:
-            thread.start()
         held = 0
         finished = False
         try:
@@ -106,8 +102,10 @@ class Pool(Generic[Job, Result]):
                 elif isinstance(job, Barrier):
                     window = 0
                 else:
-                    self._jobs.put(job)
                     held += 1
+                    if len(self._threads) < min(held, self._workers):
+                        self._start_thread()
+                    self._jobs.put(job)
                 while held and (held >= window or not self._results.empty()):
                     yield self._next()
                     held -= 1
@@ -124,6 +122,12 @@ class Pool(Generic[Job, Result]):
             deadline_s = time.monotonic() + STOP_PATIENCE_S
             for thread in self._threads:
                 thread.join(max(0.0, deadline_s - time.monotonic()))
+
+    def _start_thread(self) -> None:
+        name = f"transfer-{len(self._threads)}"
+        thread = threading.Thread(target=self._serve, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _next(self) -> Result:
         result = self._results.get()

@@ -246,7 +246,7 @@ def _buffer() -> memoryview:
     """Return the buffer of this thread: one for all its downloads."""
     buffer: memoryview | None = getattr(_buffers, "buffer", None)
     if buffer is None:
-        buffer = _buffers.buffer = memoryview(aligned_buffer())
+        buffer = _buffers.buffer = aligned_buffer()
     return buffer
 
 

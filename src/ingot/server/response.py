@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Mapping
 
 import msgspec
 
-from ingot.base.units import KIB
+from ingot.base.units import KIB, MIB
 from ingot.server.request import Receive, Send
 from ingot.store.readbudget import PIECE_BYTES_MIN
 
@@ -17,7 +17,12 @@ _XML = (b"content-type", b"application/xml")
 _JSON = (b"content-type", b"application/json")
 # The listener holds some messages for a slow reader before it lets us wait: so they are small.
 # Measured: half the memory of larger ones, and no slower.
-_SEND_BYTES_MAX = 64 * KIB
+_SEND_BYTES = 64 * KIB
+# Larger ones take a quarter of the CPU off a large body. They are for who has read, and faster than
+# what is in between could hold, so much that it is no slow one.
+_SEND_BYTES_FAST = 256 * KIB
+_FAST_FROM_BYTES = 4 * MIB
+_FAST_BYTES_PER_S = 100 * MIB
 # It holds up to 16 of them, of any size. A piece of the smallest size says that many readers wait,
 # most of them slow ones: what it holds for them is to be small too.
 _SEND_BYTES_CROWDED = 1 * KIB
@@ -91,11 +96,13 @@ async def transmit(response: Response, receive: Receive, send: Send) -> None:
         return
     # `send` waits for a slow reader, but says nothing of one that left.
     gone = asyncio.ensure_future(_disconnected(receive))
+    loop = asyncio.get_running_loop()
+    began_s = loop.time()
     try:
         async for piece in response.body:
             if gone.done():
                 return
-            step = _SEND_BYTES_MAX if len(piece) > PIECE_BYTES_MIN else _SEND_BYTES_CROWDED
+            step = _message_bytes(len(piece), response.sent_bytes, loop.time() - began_s)
             for start in range(0, len(piece), step):
                 part = piece[start : start + step]
                 response.sent_bytes += len(part)
@@ -104,6 +111,15 @@ async def transmit(response: Response, receive: Receive, send: Send) -> None:
     finally:
         gone.cancel()
         await response.body.aclose()
+
+
+def _message_bytes(piece_bytes: int, sent_bytes: int, took_s: float) -> int:
+    """Return how large the messages of a piece may be, after so much went out in that time."""
+    if piece_bytes <= PIECE_BYTES_MIN:
+        return _SEND_BYTES_CROWDED
+    if sent_bytes >= _FAST_FROM_BYTES and sent_bytes >= took_s * _FAST_BYTES_PER_S:
+        return _SEND_BYTES_FAST
+    return _SEND_BYTES
 
 
 async def _disconnected(receive: Receive) -> None:

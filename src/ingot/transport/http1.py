@@ -10,18 +10,22 @@ import re
 import select
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from ingot.base.errors import UsageError
-from ingot.base.units import KIB
+from ingot.base.units import KIB, MIB
 from ingot.transport.errors import is_tls_error
 from ingot.transport.pieces import PieceReader
 
 _HEAD_BYTES_MAX = 256 * KIB
 _CHUNK_LINE_BYTES_MAX = 8 * KIB
 _READ_BYTES = 64 * KIB
-# One wait for a body's bytes takes no more: who reads is to see them arrive.
-_FILL_BYTES_MAX = 256 * KIB
+# One wait for a body's bytes takes no more: who reads is to see them arrive. Where so much comes
+# in no time, the next one may take more: fewer calls.
+_FILL_BYTES = 256 * KIB
+_FILL_BYTES_MAX = 1 * MIB
+_NO_TIME_S = 0.005
 # A body up to this size is copied behind the head, to leave with it.
 _JOINED_BYTES_MAX = 64 * KIB
 # A rest that nobody wants is not waited for, as by who was interrupted for the peer's silence.
@@ -51,6 +55,7 @@ class Connection:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # TLS gives no more than one of its records at a time, and takes no flags.
         self._fill = 0
+        self._fill_bytes = _FILL_BYTES
         self._is_plain = type(sock) is socket.socket
         self._timeout_s = timeout_s
         if self._is_plain:
@@ -140,10 +145,15 @@ class Connection:
             piece = self.receive(len(buffer))
             buffer[: len(piece)] = piece
             return len(piece)
+        room = buffer[: self._fill_bytes]
+        began_s = time.monotonic()
         try:
-            return self._socket.recv_into(buffer[:_FILL_BYTES_MAX], 0, self._fill)
+            count = self._socket.recv_into(room, 0, self._fill)
         except BlockingIOError as error:
             raise TimeoutError from error
+        is_fast = count >= _FILL_BYTES and time.monotonic() - began_s < _NO_TIME_S
+        self._fill_bytes = _FILL_BYTES_MAX if is_fast else _FILL_BYTES
+        return count
 
     def receive_line(self) -> bytes:
         """Return a line of the framing, without its end."""

@@ -29,7 +29,7 @@ def opened(path: Path) -> Iterator[int]:
 
 def written(path: Path, content: bytes = CONTENT, start: int = 0) -> bytes:
     """Write the content by buffers, the last one first, and return what the file holds."""
-    buffer = memoryview(aligned_buffer())
+    buffer = aligned_buffer()
     with opened(path) as descriptor:
         reserve(descriptor, start + len(content))
         with contextlib.closing(DirectWriter(descriptor)) as writer:
@@ -162,3 +162,27 @@ def test_more_than_the_device_has_is_refused_at_once(tmp_path: Path) -> None:
         with pytest.raises(OSError, match=r"No space left|File too large"):
             reserve(descriptor, 1 << 60)
         assert os.fstat(descriptor).st_size == 0
+
+
+def test_buffers_start_where_direct_writes_may_and_share_nothing() -> None:
+    buffers = [aligned_buffer() for _ in range(5)]
+    for mark, buffer in enumerate(buffers):
+        buffer[:] = bytes([mark]) * BUFFER_BYTES
+
+    for mark, buffer in enumerate(buffers):
+        assert len(buffer) == BUFFER_BYTES
+        assert ctypes.addressof(ctypes.c_char.from_buffer(buffer)) % BLOCK_BYTES == 0
+        assert bytes(buffer) == bytes([mark]) * BUFFER_BYTES
+
+
+def test_buffers_are_had_where_the_kernel_has_no_huge_pages(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Mapping(direct.mmap.mmap):
+        def madvise(self, *arguments: int) -> None:
+            raise OSError(errno.EINVAL, "no such advice")
+
+    monkeypatch.setattr(direct, "_spare", [])
+    monkeypatch.setattr(direct.mmap, "mmap", Mapping)
+
+    assert written(tmp_path / "file") == CONTENT

@@ -74,6 +74,23 @@ def test_help_imports_nothing_heavy() -> None:
     assert result.stderr.strip() == "[]"
 
 
+def test_the_command_starts_and_ends_without_searches_for_cycles() -> None:
+    script = (
+        "import gc, sys; runs = []\n"
+        "def note(phase, info): runs.append(phase)\n"
+        "gc.callbacks.append(note)\n"
+        "from ingot.cli.entry import main\n"
+        "sys.argv = ['ingot', 'cp', '--help']\n"
+        "before = len(runs)\n"
+        "try: main()\n"
+        "finally: print(len(runs) - before, gc.get_freeze_count() > 0, file=sys.stderr)\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True
+    )
+    assert result.stderr.strip() == "0 True"
+
+
 def test_a_closed_socket_is_an_error_and_not_the_end_of_the_process() -> None:
     script = (
         "import signal; from ingot.cli import main as m; "

@@ -42,6 +42,17 @@ def test_jobs_run_at_once_and_only_a_window_of_them_is_taken() -> None:
         assert taken <= 4 * 4 + 1
 
 
+def test_one_job_takes_one_thread() -> None:
+    names: list[str] = []
+
+    def work(job: int) -> int:
+        names.extend(thread.name for thread in threading.enumerate())
+        return job
+
+    assert list(pool(work, workers=32).run([1])) == [1]
+    assert len([name for name in names if name.startswith("transfer-")]) == 1
+
+
 def test_what_work_raises_ends_the_run() -> None:
     def work(job: int) -> int:
         if job == 5:

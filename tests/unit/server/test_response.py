@@ -3,7 +3,7 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from ingot.base.units import KIB
+from ingot.base.units import KIB, MIB
 from ingot.server.request import Message
 from ingot.server.response import Response, document, empty, header, transmit
 from ingot.store.readbudget import PIECE_BYTES_MIN
@@ -123,3 +123,35 @@ def test_a_stream_stops_and_is_closed_when_the_client_leaves() -> None:
 def test_header_values_beyond_latin_1_go_out_as_utf_8() -> None:
     assert header("x", "é") == (b"x", b"\xe9")
     assert header("x", "€") == (b"x", "€".encode())
+
+
+@pytest.mark.parametrize(
+    ("message_s", "last_message_bytes"),
+    [(0.0001, 256 * KIB), (0.01, 64 * KIB)],
+    ids=["a fast reader", "a slow reader"],
+)
+def test_who_has_read_much_in_little_time_gets_larger_messages(
+    message_s: float, last_message_bytes: int
+) -> None:
+    async def scenario() -> list[int]:
+        now_s = 0.0
+
+        async def pieces() -> AsyncGenerator[bytes, None]:
+            for _ in range(8):
+                yield bytes(MIB)
+
+        async def send(message: Message) -> None:
+            nonlocal now_s
+            now_s += message_s
+            sizes.append(len(message.get("body", b"")))
+
+        sizes: list[int] = []
+        asyncio.get_running_loop().time = lambda: now_s  # type: ignore[method-assign]
+        await transmit(Response(200, [], pieces()), Connection().receive, send)
+        return sizes
+
+    sizes = [size for size in asyncio.run(scenario()) if size]
+
+    assert sum(sizes) == 8 * MIB
+    assert sizes[: 4 * MIB // (64 * KIB)] == [64 * KIB] * (4 * MIB // (64 * KIB))
+    assert sizes[-1] == last_message_bytes

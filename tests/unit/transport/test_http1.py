@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingot.base.errors import UsageError
+from ingot.base.units import KIB, MIB
+from ingot.transport import http1
 from ingot.transport.http1 import (
     AnswerBody,
     Connection,
@@ -155,6 +158,27 @@ def test_a_body_that_ends_too_early_is_no_body(line: Line, said: bytes) -> None:
     _, _, body = answer(line, [b"HTTP/1.1 200 OK\r\n" + said])
     with pytest.raises(ProtocolError):
         list(body.pieces(1000))
+
+
+@pytest.mark.parametrize(
+    ("read_s", "counts"),
+    [(0.001, [256 * KIB, MIB, MIB]), (0.1, [256 * KIB] * 3)],
+    ids=["in no time", "slowly"],
+)
+def test_reads_grow_where_bytes_come_in_no_time(
+    line: Line, monkeypatch: pytest.MonkeyPatch, read_s: float, counts: list[int]
+) -> None:
+    ticks = itertools.count()
+    monkeypatch.setattr(http1.time, "monotonic", lambda: next(ticks) * read_s)
+    sender = threading.Thread(target=line.peer.sendall, args=[bytes(3 * MIB)])
+    sender.start()
+
+    buffer = memoryview(bytearray(2 * MIB))
+    assert [line.connection.receive_into(buffer) for _ in counts] == counts
+
+    while sender.is_alive():
+        line.connection.receive_into(buffer)
+    sender.join()
 
 
 def test_a_head_has_no_body(line: Line) -> None:

@@ -13,6 +13,7 @@ _BLOCKS = 16  # more than there is room for in what was freed so far
 # A page makes some thousand tuples, too; none of them is part of a cycle, and all are gone with the
 # answer. Looking through them several times was 5 % of its time.
 _YOUNG_OBJECTS = 5000
+_YOUNGER_COLLECTIONS = 10  # before an older generation's; as Python has it
 
 
 def keep_freed_memory() -> None:
@@ -24,4 +25,4 @@ def keep_freed_memory() -> None:
 def settle() -> None:
     """Take what exists now for lasting: collections need not walk it again and again."""
     gc.freeze()
-    gc.set_threshold(_YOUNG_OBJECTS)
+    gc.set_threshold(_YOUNG_OBJECTS, _YOUNGER_COLLECTIONS, _YOUNGER_COLLECTIONS)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import mmap
 import os
 import queue
 from pathlib import Path
 
-from ingot.base.units import MIB
+from ingot.base.direct import BUFFER_BYTES, aligned_buffer
 
-BUFFER_BYTES = 1 * MIB
 _BUFFERS_KEPT = 8
 
-# Page-aligned, as direct writes need them; used again, because fresh memory costs as much as the
-# page cache.
-_buffers: queue.SimpleQueue[mmap.mmap] = queue.SimpleQueue()
+# Used again, because fresh memory costs as much as the page cache.
+_buffers: queue.SimpleQueue[memoryview] = queue.SimpleQueue()
 
 
 class DirectFile:
@@ -45,7 +42,7 @@ class DirectFile:
         try:
             self._buffer = _buffers.get_nowait()
         except queue.Empty:
-            self._buffer = mmap.mmap(-1, BUFFER_BYTES)
+            self._buffer = aligned_buffer()
         self._filled_bytes = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -79,7 +76,7 @@ class DirectFile:
             _buffers.put(self._buffer)
 
     def _flush(self) -> None:
-        view = memoryview(self._buffer)[: self._filled_bytes]
+        view = self._buffer[: self._filled_bytes]
         while view:
             try:
                 view = view[os.write(self.descriptor, view) :]
