@@ -153,6 +153,7 @@ def exit_codes() -> str:
             "|---|---|---|",
             "| 0 | | Done. |",
             *rows,
+            "| 129 | | Ended by SIGHUP: its terminal was closed. |",
             "| 130 | | Interrupted by Ctrl-C. |",
             "| 143 | | Ended by SIGTERM. |",
             "",

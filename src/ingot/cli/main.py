@@ -26,7 +26,7 @@ Exit codes:
   0 ok            4 denied       7 network
   1 failed        5 not found    130 interrupted
   2 usage         6 conflict     143 terminated
-  3 partial
+  3 partial                      129 hung up
 """
 
 
@@ -135,7 +135,10 @@ def main() -> NoReturn:
     """Run the command line and exit with the code that DESIGN §5 gives the outcome."""
     # SIGPIPE stays ignored, as Python sets it: a peer that closes a socket must be an error that
     # can be handled, not the end of the process. Click leaves quietly when stdout is closed.
-    signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGTERM, _ended)
+    # A terminal that is closed ends us as kindly; under `nohup` it does not end us at all.
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
+        signal.signal(signal.SIGHUP, _ended)
     if shell := os.environ.get(COMPLETION_VARIABLE):
         from ingot.cli._answer import answer
 
@@ -156,19 +159,23 @@ def run(arguments: list[str]) -> int:
         return leave.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130
-    except _TerminatedError:
-        return 143
+    except _EndedError as end:
+        return end.exit_code
     except click.ClickException as error:
         return _usage_error(error, as_json=printer.as_json or _wants_json(arguments))
     return result if isinstance(result, int) else 0
 
 
-class _TerminatedError(BaseException):
-    """SIGTERM arrived: unwind, clean up, exit 143."""
+class _EndedError(BaseException):
+    """A signal arrived: unwind, clean up, and exit as the shell has it."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__()
+        self.exit_code = 128 + signum
 
 
-def _terminated(signum: int, frame: object) -> NoReturn:
-    raise _TerminatedError
+def _ended(signum: int, frame: object) -> NoReturn:
+    raise _EndedError(signum)
 
 
 def _wants_json(arguments: list[str]) -> bool:

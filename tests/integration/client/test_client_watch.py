@@ -181,7 +181,9 @@ def test_a_server_killed_in_the_middle_fails_the_run_and_the_next_one_completes_
     assert files.contents(src) == remote.objects()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
 def test_an_interrupted_upload_leaves_nothing_behind(
     start: Any, remote: Any, src: Path, number: int, code: int
 ) -> None:
