@@ -188,8 +188,9 @@ def test_an_interrupted_upload_leaves_nothing_behind(
     start: Any, remote: Any, src: Path, number: int, code: int
 ) -> None:
     with (src / "big").open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, 1024 * MIB)
-    run = start("mirror", src, remote.address)
+        os.posix_fallocate(file.fileno(), 0, 256 * MIB)
+    # So slow that it is still at it when the signal comes.
+    run = start("--limit-upload", "16M", "mirror", src, remote.address)
     run.wait_for(
         remote.uploads,
         "the upload has begun",
