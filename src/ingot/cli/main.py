@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -139,6 +140,9 @@ def main() -> NoReturn:
     # A terminal that is closed ends us as kindly; under `nohup` it does not end us at all.
     if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
         signal.signal(signal.SIGHUP, _ended)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What a locale has no letter for is no reason to end; standard error is so by itself.
+        sys.stdout.reconfigure(errors="backslashreplace")
     if shell := os.environ.get(COMPLETION_VARIABLE):
         from ingot.cli._answer import answer
 

@@ -138,9 +138,11 @@ def print_error(error: Error, *, as_json: bool) -> None:
 
 def _line(document: dict[str, Any], stream: TextIO) -> str:
     """Return a document as a line of JSON that the stream takes, whatever names are in it."""
-    line = json.dumps(document, ensure_ascii=False, default=str)
+    # JSON is UTF-8, whatever the locale's encoding; ASCII is that in each of them.
+    is_utf8 = (stream.encoding or "utf-8").lower().replace("_", "-") in {"utf-8", "utf8"}
+    line = json.dumps(document, ensure_ascii=not is_utf8, default=str)
     try:
-        line.encode(stream.encoding or "utf-8")
+        line.encode()
     except UnicodeEncodeError:
         # A file's name need not be UTF-8: its odd bytes are escaped, and come back when read.
         line = json.dumps(document, default=str)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -65,11 +67,34 @@ def test_asides_are_lines_of_json_too(capsys: pytest.CaptureFixture[str]) -> Non
 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
 def test_any_name_is_printed_as_json(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = "\N{SNOWMAN} " + b"caf\xe9".decode("utf-8", "surrogateescape")
+    name = "é \N{SNOWMAN} " + b"caf\xe9".decode("utf-8", "surrogateescape")
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding))
     Printer(as_json=True).data({"key": name}, None)
     assert json.loads(raw.getvalue().decode("utf-8")) == {"status": "success", "key": name}
+
+
+def test_what_is_a_letter_in_the_locale_is_utf_8_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="latin-1"))
+    Printer(as_json=True).data({"key": "é"}, None)
+    assert json.loads(raw.getvalue().decode("utf-8"))["key"] == "é"
+
+
+def test_a_letter_that_the_locale_lacks_is_no_end() -> None:
+    script = (
+        "from ingot.cli import main as m; from ingot.cli.printer import Printer; "
+        "m.run = lambda words: Printer().data({}, chr(233)); m.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, b"\\xe9\n")
 
 
 def test_names_stay_legible_where_they_can(capsys: pytest.CaptureFixture[str]) -> None:
