@@ -12,6 +12,7 @@ from ingot.client.addresses import RemoteAddress
 from ingot.client.connections import Connections
 from ingot.client.versions import history
 from ingot.s3.documents.listing import VersionEntry
+from ingot.transport.cord import branch
 
 _WORKERS = 8
 _BATCH = 256
@@ -56,9 +57,13 @@ class Backlog:
         self._client.get_bucket_replication(self._address.bucket)
         entries = history(self._client, self._address, recursive=True)
         waiting = (entry for entry in entries if not entry.is_delete_marker)
-        with ThreadPoolExecutor(_WORKERS, thread_name_prefix="backlog") as threads:
+        with (
+            ThreadPoolExecutor(_WORKERS, thread_name_prefix="backlog") as threads,
+            branch() as cord,
+        ):
             while batch := list(islice(waiting, _BATCH)):
-                for entry, status in zip(batch, threads.map(self._status, batch), strict=True):
+                states = threads.map(lambda entry: cord.run(self._status, entry), batch)
+                for entry, status in zip(batch, states, strict=True):
                     if status and (replicated or status not in _DONE):
                         yield Replicated(
                             entry.key,

@@ -9,13 +9,16 @@ import time
 from collections.abc import Callable, Generator, Iterable
 from typing import Generic, TypeVar
 
+from ingot.transport.cord import GLANCE_S, Cord
+
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 # A service that gathers small writes has more to gather; threads that wait cost little.
 WORKERS_DEFAULT = 32
 WORKERS_MAX = 64
-# How long a stop waits for transfers to abort; they look at the flag at every chunk.
+# How long a stop waits for transfers to abort; they look at the flag at every chunk, and those that
+# wait for a peer are cut.
 STOP_PATIENCE_S = 30.0
 # Jobs taken from the plan ahead of the workers: enough that none ever waits for the listing.
 _AHEAD_PER_WORKER = 4
@@ -33,10 +36,16 @@ class Stop:
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self._cord = Cord()
 
     def set(self) -> None:
-        """Ask everything to end."""
+        """Ask everything to end, and cut who waits for a peer."""
         self._event.set()
+        self._cord.cut()
+
+    def run(self, act: Callable[[Job], Result], job: Job) -> Result:
+        """Do a job whose connections end when the end is asked for."""
+        return self._cord.run(act, job)
 
     def is_set(self) -> bool:
         """Tell whether the end was asked for."""
@@ -130,10 +139,12 @@ class Pool(Generic[Job, Result]):
         thread.start()
 
     def _next(self) -> Result:
-        result = self._results.get()
-        if isinstance(result, BaseException):
-            raise result
-        return result
+        while True:
+            with contextlib.suppress(queue.Empty):
+                result = self._results.get(timeout=GLANCE_S)
+                if isinstance(result, BaseException):
+                    raise result
+                return result
 
     def _drain(self) -> None:
         with contextlib.suppress(queue.Empty):
@@ -144,6 +155,6 @@ class Pool(Generic[Job, Result]):
         while (job := self._jobs.get()) is not None:
             try:
                 self._stop.check()
-                self._results.put(self._work(job))
+                self._results.put(self._stop.run(self._work, job))
             except BaseException as error:  # noqa: BLE001 # it is raised again by whoever runs the pool
                 self._results.put(error)

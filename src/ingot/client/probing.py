@@ -12,6 +12,7 @@ from typing import TypeVar
 from ingot.base.errors import NotFoundError, UsageError
 from ingot.s3.headers import METADATA_PREFIX
 from ingot.s3client.client import S3Client
+from ingot.transport.cord import branch
 
 _WORKERS = 8
 _AHEAD = 4 * _WORKERS
@@ -71,10 +72,9 @@ def parse_wanted(tags: Sequence[str], metadata: Sequence[str]) -> Wanted:
 def filtered(items: Iterable[_Item], keep: Callable[[_Item], bool]) -> Iterator[_Item]:
     """Yield items that are kept, in their order; `keep` runs in several threads, a bit ahead."""
     waiting: deque[tuple[_Item, Future[bool]]] = deque()
-    threads = ThreadPoolExecutor(_WORKERS, thread_name_prefix="probe")
-    try:
+    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="probe") as threads, branch() as cord:
         for item in items:
-            waiting.append((item, threads.submit(keep, item)))
+            waiting.append((item, threads.submit(cord.run, keep, item)))
             if len(waiting) >= _AHEAD:
                 first, future = waiting.popleft()
                 if future.result():
@@ -82,8 +82,6 @@ def filtered(items: Iterable[_Item], keep: Callable[[_Item], bool]) -> Iterator[
         for first, future in waiting:
             if future.result():
                 yield first
-    finally:
-        threads.shutdown(cancel_futures=True)
 
 
 def _all_found(patterns: Mapping[str, re.Pattern[str]], values: Mapping[str, str]) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -17,7 +16,9 @@ from ingot.client.given import content_headers_of
 from ingot.s3.ranges import ByteRange
 from ingot.s3client.client import S3Client
 from ingot.s3client.results import Attributes, PartResult
+from ingot.s3client.upload import abandon
 from ingot.s3client.verify import Verifier
+from ingot.transport.cord import branch
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -240,9 +241,8 @@ def write_blocks(
     try:
         parts = list(_in_turn(send, enumerate(blocks, 1), concurrent))
         client.complete_multipart_upload(bucket, key, upload_id, parts)
-    except BaseException:
-        with suppress(Error):
-            client.abort_multipart_upload(bucket, key, upload_id)
+    except BaseException as error:
+        abandon(client, bucket, key, upload_id, error)
         raise
     return parts
 
@@ -254,18 +254,15 @@ def _in_turn(
     if concurrent == 1:
         yield from map(act, items)
         return
-    threads = ThreadPoolExecutor(concurrent, thread_name_prefix="part")
     running: deque[Future[_Result]] = deque()
-    try:
+    # What is on its way ends before the upload is given up, or its parts would outlive it.
+    with ThreadPoolExecutor(concurrent, thread_name_prefix="part") as threads, branch() as cord:
         for item in items:
-            running.append(threads.submit(act, item))
+            running.append(threads.submit(cord.run, act, item))
             if len(running) == concurrent:
                 yield running.popleft().result()
         while running:
             yield running.popleft().result()
-    finally:
-        # What is on its way ends before the upload is given up, or its parts would outlive it.
-        threads.shutdown(cancel_futures=True)
 
 
 def _cut(first: bytes, file: BinaryIO, part_bytes: int) -> Iterator[bytes]:

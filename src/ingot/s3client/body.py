@@ -239,8 +239,8 @@ class _Reported:
         self._done_bytes = 0
 
     def restart(self) -> None:
-        if self._done_bytes:
-            self.add(-self._done_bytes)
+        # Also where there is nothing to take back: it may have been stopped.
+        self.add(-self._done_bytes)
 
     def add(self, size_bytes: int) -> None:
         self._done_bytes += size_bytes

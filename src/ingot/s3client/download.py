@@ -173,6 +173,7 @@ class Download:
                 fruitless = 0 if filling.missing.start > before else fruitless + 1
                 if fruitless > _FRUITLESS_RESUMES_MAX:
                     raise
+                self._meter(0)  # it may have been stopped
                 stream = self._open(filling.missing, etag)
             else:
                 return

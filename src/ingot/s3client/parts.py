@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from ingot.base.limits import COPY_BYTES_MAX, PARTS_MAX
 from ingot.base.units import MIB
 from ingot.s3.ranges import ByteRange
 from ingot.s3client.body import Advance
+from ingot.transport.cord import GLANCE_S, branch
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -82,6 +83,10 @@ class Meter:
             self._stopped = True
 
 
+def _is_of_a_stop(failure: BaseException) -> bool:
+    return isinstance(failure, StoppedTransferError)
+
+
 def run_parts(
     threads: ThreadPoolExecutor,
     work: Callable[[_Item], _Result],
@@ -90,17 +95,21 @@ def run_parts(
 ) -> list[_Result]:
     """Do the work on every item and return the results in order.
 
-    The first failure is raised, after the parts that run have ended and the others were dropped.
+    The first failure, or what interrupts the wait, is raised at once: the parts that run are cut
+    off the network and have ended then, the others were dropped.
     """
-    futures = [threads.submit(work, item) for item in items]
+    futures: list[Future[_Result]] = []
     try:
-        done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-        # The failure that came first stopped the others, so it is no StoppedTransferError.
-        failures = [failure for future in done if (failure := future.exception()) is not None]
-        for failure in failures:
-            if not isinstance(failure, StoppedTransferError):
-                raise failure
-        return [future.result() for future in futures]
+        with branch() as cord:
+            futures += (threads.submit(cord.run, work, item) for item in items)
+            running = set(futures)
+            while running:
+                done, running = wait(futures, GLANCE_S, FIRST_EXCEPTION)
+                failures = [failure for future in done if (failure := future.exception())]
+                # The failure that came first stopped the others, so it is none of a stop.
+                for failure in sorted(failures, key=_is_of_a_stop):
+                    raise failure
+            return [future.result() for future in futures]
     finally:
         meter.stop()
         for future in futures:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import NamedTuple
 
 from ingot.base.errors import Error, NetworkError
@@ -15,6 +15,10 @@ from ingot.s3client.client import S3Client
 from ingot.s3client.parts import Meter, TransferOptions, run_parts
 from ingot.s3client.results import Attributes, PartResult, PutResult, WriteConditions
 from ingot.s3client.resume import Resumption
+from ingot.transport.cord import CutError, apart
+
+# A service that does not answer to the end of an upload keeps nobody who wants to leave.
+_LAST_WORDS_S = 1.0
 
 
 class Target(NamedTuple):
@@ -127,16 +131,27 @@ def in_parts(
     except BaseException as error:
         if resumption and isinstance(error, NetworkError):
             raise  # the next attempt goes on from here
-        # What made us stop is the news; parts that stay behind are the service's to expire.
-        with suppress(Error):
-            client.abort_multipart_upload(bucket, key, upload_id)
-            if resumption:
-                resumption.memory.forget()
+        if abandon(client, bucket, key, upload_id, error) and resumption:
+            resumption.memory.forget()
         raise
     if resumption:
         resumption.memory.forget()
     size_bytes = sum(part.length for part in ranges)
     return PutResult(made.etag, size_bytes, made.checksum, made.version_id)
+
+
+def abandon(client: S3Client, bucket: str, key: str, upload_id: str, reason: BaseException) -> bool:
+    """Free the space of an upload's parts, if the service can be reached; return whether it was.
+
+    What made us stop is the news, so nothing is raised; parts that stay behind are the service's
+    to expire. Who is interrupted waits only shortly for that.
+    """
+    with suppress(Error, CutError), ExitStack() as stack:
+        if not isinstance(reason, Exception):
+            stack.enter_context(apart(_LAST_WORDS_S))
+        client.abort_multipart_upload(bucket, key, upload_id)
+        return True
+    return False
 
 
 def _total(parts: Sequence[PartResult], algorithm: str) -> str | None:

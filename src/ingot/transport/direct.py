@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ingot.base.errors import NetworkError
 from ingot.base.units import KIB
+from ingot.transport.cord import Cord, held
 from ingot.transport.errors import (
     UnreachedError,
     broken,
@@ -24,6 +25,7 @@ from ingot.transport.http1 import (
     Connection,
     ProtocolError,
     StaleError,
+    cut_socket,
     render_head,
 )
 from ingot.transport.options import TransportOptions
@@ -71,6 +73,7 @@ class DirectAnswer:
         *,
         give_back: Callable[[], None],
         give_up: Callable[[], None],
+        cord: Cord,
         authority: str,
     ) -> None:
         self.status = status
@@ -78,6 +81,7 @@ class DirectAnswer:
         self._body = body
         self._give_back = give_back
         self._give_up = give_up
+        self._cord = cord
         self._authority = authority
         self._is_over = False
         self._settle()
@@ -99,8 +103,7 @@ class DirectAnswer:
         try:
             size_bytes = self._body.read_into(buffer)
         except (OSError, ProtocolError) as error:
-            self._end()
-            raise network_error(error, self._authority) from error
+            raise self._failure(error) from error
         self._settle()
         return size_bytes
 
@@ -123,9 +126,13 @@ class DirectAnswer:
         try:
             yield from pieces
         except (OSError, ProtocolError) as error:
-            self._end()
-            raise network_error(error, self._authority) from error
+            raise self._failure(error) from error
         self._settle()
+
+    def _failure(self, error: Exception) -> NetworkError:
+        self._end()
+        self._cord.check()
+        return network_error(error, self._authority)
 
     def _settle(self) -> None:
         if self._body.is_read and not self._is_over:
@@ -200,28 +207,41 @@ class DirectPool:
     def _asked(self, connection: Connection, request: Outgoing, head: bytes) -> DirectAnswer:
         origin, body = request.origin, request.body
         authority = authority_of(origin)
+        cord = held()
+
+        def give_back() -> None:
+            cord.untie(connection)
+            self._keep(origin, connection)
+
+        def give_up() -> None:
+            cord.untie(connection)
+            connection.close()
+
         try:
+            cord.tie(connection)
             connection.send(head, body if isinstance(body, bytes) else _separated(body))
             status, headers = connection.receive_head()
             answer = AnswerBody(connection, request.method, status, headers)
         except _BodyError as error:
-            connection.close()
+            give_up()
             raise error.original from None
         except StaleError:
-            connection.close()
+            give_up()
             raise
         except (OSError, ProtocolError) as error:
-            connection.close()
+            give_up()
+            cord.check()
             raise network_error(error, authority) from error
         except BaseException:
-            connection.close()
+            give_up()
             raise
         return DirectAnswer(
             status,
             headers,
             answer,
-            give_back=lambda: self._keep(origin, connection),
-            give_up=connection.close,
+            give_back=give_back,
+            give_up=give_up,
+            cord=cord,
             authority=authority,
         )
 
@@ -267,23 +287,68 @@ class DirectPool:
     def _dialled(self, origin: Origin) -> Connection:
         scheme, host, port = origin
         authority = authority_of(origin)
+        cord = held()
         try:
-            address = (self._options.resolved(host, port), port)
-            sock = socket.create_connection(address, self._options.connect_timeout_s)
+            sock = _connected(
+                (self._options.resolved(host, port), port), self._options.connect_timeout_s, cord
+            )
         except socket.gaierror as error:
             raise unresolved(authority) from error
         except OSError as error:
+            cord.check()
             raise unreachable(authority, error) from error
         try:
             if scheme == "https":
-                sock = self._context().wrap_socket(sock, server_hostname=host)
+                secured = self._context().wrap_socket(
+                    sock, server_hostname=host, do_handshake_on_connect=False
+                )
+                sock = secured
+                with cord.tied(_Dialled(sock)):
+                    secured.do_handshake()
             return Connection(sock, self._options.read_timeout_s)
         except OSError as error:
             sock.close()
+            cord.check()
             raise network_error(error, authority) from error
         except BaseException:
             sock.close()
             raise
+
+
+class _Dialled:
+    """A connection in the making, as it hangs on a cord."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+
+    def cut(self) -> None:
+        cut_socket(self._socket)
+
+
+def _connected(place: tuple[str, int], timeout_s: float, cord: Cord) -> socket.socket:
+    """Connect to the first address of a name that takes it.
+
+    As `socket.create_connection` does, whose sockets nobody else can end.
+    """
+    failure = OSError("the name has no address")
+    for family, kind, protocol, _, address in socket.getaddrinfo(*place, 0, socket.SOCK_STREAM):
+        sock = None
+        try:
+            sock = socket.socket(family, kind, protocol)
+            sock.settimeout(timeout_s)
+            with cord.tied(_Dialled(sock)):
+                sock.connect(address)
+        except OSError as error:
+            failure = error
+            if sock is not None:
+                sock.close()
+        except BaseException:
+            if sock is not None:
+                sock.close()
+            raise
+        else:
+            return sock
+    raise failure
 
 
 class _BodyError(Exception):

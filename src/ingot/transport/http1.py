@@ -12,6 +12,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 
 from ingot.base.errors import UsageError
 from ingot.base.units import KIB, MIB
@@ -40,6 +41,14 @@ class ProtocolError(Exception):
 
 class StaleError(Exception):
     """A kept connection had been closed by the peer; nothing of the answer came."""
+
+
+def cut_socket(sock: socket.socket) -> None:
+    """End what waits for a socket, in whichever thread, at once; it is still to be closed."""
+    # Whoever waits finds out what became of it, also if it is not connected any more, or not yet.
+    with suppress(OSError):
+        # That of TLS would also take the state from under the thread that uses it.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 class Connection:
@@ -83,6 +92,10 @@ class Connection:
     def is_dropped(self) -> bool:
         """Tell whether the peer closed it, or sent what nobody asked for."""
         return bool(self._poll.poll(0))
+
+    def cut(self) -> None:
+        """End what waits for it, from another thread; who uses it meets the end and closes it."""
+        cut_socket(self._socket)
 
     def close(self) -> None:
         """End it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from ingot.base.errors import NetworkError
 from ingot.base.limits import TRANSFER_CHUNK_BYTES
+from ingot.transport.cord import pause
 from ingot.transport.direct import Body, DirectPool, Origin, Outgoing, authority_of
 from ingot.transport.errors import UnreachedError, is_lasting, proxy_unreached
 from ingot.transport.options import TransportOptions
@@ -170,7 +170,7 @@ class Transport:
         options: TransportOptions | None = None,
         *,
         rng: random.Random | None = None,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = pause,
     ) -> None:
         self._options = options or TransportOptions()
         self._rng = rng or random.Random()  # noqa: S311 # jitter, not a secret
@@ -193,6 +193,7 @@ class Transport:
 
         Raises:
             NetworkError: no attempt got an answer.
+            CutError: the cord that this thread holds was cut.
         """
         delays_s = self._options.backoff.delays_s(self._rng)
         is_repeated = False

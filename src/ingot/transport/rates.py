@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 
 from ingot.base.units import KIB
+from ingot.transport.cord import pause
 
 # A body leaves in pieces of this size, so that a low rate flows instead of bursting.
 _PIECE_BYTES = 16 * KIB
@@ -30,7 +31,7 @@ class Throttle:
         bytes_per_s: int,
         *,
         monotonic_s: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = pause,
     ) -> None:
         assert bytes_per_s > 0, bytes_per_s
         self._s_per_byte = 1 / bytes_per_s
