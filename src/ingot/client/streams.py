@@ -16,6 +16,7 @@ from ingot.client.given import content_headers_of
 from ingot.s3.ranges import ByteRange
 from ingot.s3client.client import S3Client
 from ingot.s3client.results import Attributes, PartResult
+from ingot.s3client.stretches import is_told_apart, open_stretch
 from ingot.s3client.upload import abandon
 from ingot.s3client.verify import Verifier
 from ingot.transport.cord import branch
@@ -60,14 +61,14 @@ def read_object(
                     yield piece
         except NetworkError:
             fruitless += 1
-            if fruitless > _FRUITLESS_RESUMES_MAX:
+            if fruitless > _FRUITLESS_RESUMES_MAX or not is_told_apart(info):
                 raise
         if offset >= info.size_bytes:
             verifier.check()
             return
         rest = ByteRange(offset, info.size_bytes - offset)
-        stream = client.get_object(
-            address.bucket, address.key, part=rest, if_match=info.etag, version_id=version_id
+        stream = open_stretch(
+            client, address.bucket, address.key, rest, info, version_id=version_id
         )
 
 
@@ -118,8 +119,8 @@ def read_stretch(
     fruitless = 0
     while offset < info.size_bytes:
         rest = ByteRange(offset, info.size_bytes - offset)
-        with client.get_object(
-            address.bucket, address.key, part=rest, if_match=info.etag, version_id=version_id
+        with open_stretch(
+            client, address.bucket, address.key, rest, info, version_id=version_id
         ) as stream:
             try:
                 for piece in stream:
@@ -128,7 +129,7 @@ def read_stretch(
                     yield piece
             except NetworkError:
                 fruitless += 1
-                if fruitless > _FRUITLESS_RESUMES_MAX:
+                if fruitless > _FRUITLESS_RESUMES_MAX or not is_told_apart(info):
                     raise
 
 

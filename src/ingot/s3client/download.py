@@ -17,10 +17,10 @@ from ingot.base.errors import ConflictError, Error, NetworkError
 from ingot.base.limits import TRANSFER_CHUNK_BYTES
 from ingot.base.units import MIB
 from ingot.s3.ranges import ByteRange
-from ingot.s3client.body import unchanged
 from ingot.s3client.client import S3Client
 from ingot.s3client.parts import Meter, TransferOptions, run_parts
 from ingot.s3client.results import ObjectInfo, ObjectStream
+from ingot.s3client.stretches import is_told_apart, open_stretch
 from ingot.s3client.verify import Verifier
 
 # A connection that breaks in the middle is picked up where it broke; when that brings no byte
@@ -87,7 +87,7 @@ class Download:
             IntegrityError: the bytes are not those of the object's checksum.
             Error: the service refused or went away, or the file cannot be written.
         """
-        stream = self._open(None, "")
+        stream = self._client.get_object(self._bucket, self._key, version_id=self._version_id)
         info = stream.info
         verifier = Verifier(info, self._subject)
         with (
@@ -100,7 +100,7 @@ class Download:
                 write(block, offset)
                 verifier.update(block)
 
-            self._pull(stream, ByteRange(0, info.size_bytes), info.etag, take)
+            self._pull(stream, ByteRange(0, info.size_bytes), info, take)
             verifier.check()
         return info
 
@@ -119,6 +119,8 @@ class Download:
             Error: the service refused or went away, or the file cannot be written.
         """
         info = self._client.head_object(self._bucket, self._key, version_id=self._version_id)
+        if not is_told_apart(info):
+            return self.in_one(path, file)
         verifier = Verifier(info, self._subject)
         with (
             _written(path, file, info) as descriptor,
@@ -133,7 +135,7 @@ class Download:
                     if total is not None:
                         total.update(block)
 
-                self._pull(self._open(part, info.etag), part, info.etag, take)
+                self._pull(self._open(part, info), part, info, take)
                 return None if total is None else total.digest()
 
             ranges = options.parts(info.size_bytes)
@@ -149,17 +151,12 @@ class Download:
     def _subject(self) -> str:
         return f"{self._bucket}/{self._key}"
 
-    def _open(self, part: ByteRange | None, etag: str) -> ObjectStream:
-        with unchanged(self._subject):
-            return self._client.get_object(
-                self._bucket,
-                self._key,
-                part=part,
-                if_match=etag or None,
-                version_id=self._version_id,
-            )
+    def _open(self, part: ByteRange, info: ObjectInfo) -> ObjectStream:
+        return open_stretch(
+            self._client, self._bucket, self._key, part, info, version_id=self._version_id
+        )
 
-    def _pull(self, stream: ObjectStream, part: ByteRange, etag: str, take: Write) -> None:
+    def _pull(self, stream: ObjectStream, part: ByteRange, info: ObjectInfo, take: Write) -> None:
         """Hand all of the part to `take`, a buffer at a time, whatever the connection does."""
         filling = _Filling(part, take)
         fruitless = 0
@@ -171,10 +168,10 @@ class Download:
                         self._meter(filling.receive(stream))
             except NetworkError:
                 fruitless = 0 if filling.missing.start > before else fruitless + 1
-                if fruitless > _FRUITLESS_RESUMES_MAX:
+                if fruitless > _FRUITLESS_RESUMES_MAX or not is_told_apart(info):
                     raise
                 self._meter(0)  # it may have been stopped
-                stream = self._open(filling.missing, etag)
+                stream = self._open(filling.missing, info)
             else:
                 return
 

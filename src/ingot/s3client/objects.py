@@ -22,7 +22,7 @@ from ingot.s3.documents.error import ErrorDocument
 from ingot.s3.errors import ERRORS
 from ingot.s3.etags import unquote_etag
 from ingot.s3.headers import VERSION_ID_HEADER
-from ingot.s3.ranges import ByteRange, format_range
+from ingot.s3.ranges import ByteRange, format_range, parse_content_range
 from ingot.s3.tags import TAGGING_DIRECTIVE_HEADER
 from ingot.s3client.body import Body, BytesBody, as_body
 from ingot.s3client.caller import Call
@@ -38,6 +38,7 @@ from ingot.s3client.results import (
     object_info,
 )
 from ingot.s3client.storing import Storer
+from ingot.transport.pool import Response
 
 _CHECKSUM_MODE = {"x-amz-checksum-mode": "ENABLED"}
 BYPASS_HEADER = "x-amz-bypass-governance-retention"
@@ -108,7 +109,7 @@ class ObjectOperations(Storer):
             query.append(("partNumber", str(part_number)))
         call = Call("GET", bucket, key, query=query, headers=headers)
         response = self.send(call)
-        if part is not None and not _is_part(response.headers.get("content-range", ""), part):
+        if part_number is None and not _is_wanted(response, part):
             response.close()
             raise NetworkError(f"{call.subject}: the service answered with another range")
         return ObjectStream(response, call.subject)
@@ -254,9 +255,18 @@ def _attributed(
     raise service_error(document, row.status if row else 500, f"{bucket}/{failure.key}")
 
 
-def _is_part(content_range: str, part: ByteRange) -> bool:
-    # The unit and both ends; what follows is the size of the whole object.
-    return content_range.startswith(f"{format_range(*part).replace('=', ' ')}/")
+def _is_wanted(response: Response, part: ByteRange | None) -> bool:
+    """Tell whether an answer has the bytes that were asked for."""
+    content_range = response.headers.get("content-range")
+    if content_range is None:
+        return part is None and response.status != 206
+    try:
+        found, size_bytes = parse_content_range(content_range)
+    except ValueError:
+        # Who reads the rest of the head says what is wrong with it.
+        return True
+    wanted = part or ByteRange(0, size_bytes)
+    return found == wanted and sum(wanted) <= size_bytes
 
 
 def _version_query(version_id: str | None) -> list[tuple[str, str]]:

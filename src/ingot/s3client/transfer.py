@@ -13,7 +13,7 @@ from ingot.base.errors import IntegrityError
 from ingot.s3.checksums import FULL_OBJECT
 from ingot.s3.ranges import ByteRange
 from ingot.s3.tags import TAG_COUNT_HEADER
-from ingot.s3client.body import Advance, FileSource, ObjectSource, unchanged
+from ingot.s3client.body import Advance, FileSource, ObjectSource
 from ingot.s3client.client import S3Client
 from ingot.s3client.download import Download, FileOptions, Finish
 from ingot.s3client.lanes import Lanes
@@ -28,6 +28,7 @@ from ingot.s3client.results import (
     WriteConditions,
 )
 from ingot.s3client.resume import Resumption, UploadMemory
+from ingot.s3client.stretches import open_stretch
 from ingot.s3client.upload import Target, in_parts, upload
 
 _ANY = WriteConditions()
@@ -132,14 +133,9 @@ class Transfers:
         info = source_client.head_object(source_bucket, source_key, version_id=source_version_id)
 
         def read(part: ByteRange) -> ObjectStream:
-            with unchanged(f"{source_bucket}/{source_key}"):
-                return source_client.get_object(
-                    source_bucket,
-                    source_key,
-                    part=part,
-                    if_match=info.etag or None,
-                    version_id=source_version_id,
-                )
+            return open_stretch(
+                source_client, source_bucket, source_key, part, info, version_id=source_version_id
+            )
 
         kept = attributes or attributes_of(
             source_client, source_bucket, source_key, info, version_id=source_version_id

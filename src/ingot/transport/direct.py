@@ -20,13 +20,12 @@ from ingot.transport.errors import (
     unreachable,
     unresolved,
 )
+from ingot.transport.heads import ProtocolError, render_head
 from ingot.transport.http1 import (
     AnswerBody,
     Connection,
-    ProtocolError,
     StaleError,
     cut_socket,
-    render_head,
 )
 from ingot.transport.options import TransportOptions
 

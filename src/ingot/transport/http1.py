@@ -14,13 +14,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 
-from ingot.base.errors import UsageError
 from ingot.base.units import KIB, MIB
 from ingot.transport.errors import is_tls_error
+from ingot.transport.heads import ProtocolError, parse_head
 from ingot.transport.pieces import PieceReader
 
 _HEAD_BYTES_MAX = 256 * KIB
 _CHUNK_LINE_BYTES_MAX = 8 * KIB
+_TRAILER_BYTES_MAX = 64 * KIB
+# Before the final answer; servers send one or two.
+_INTERIM_ANSWERS_MAX = 64
 _READ_BYTES = 64 * KIB
 # One wait for a body's bytes takes no more: who reads is to see them arrive. Where so much comes
 # in no time, the next one may take more: fewer calls.
@@ -33,10 +36,6 @@ _JOINED_BYTES_MAX = 64 * KIB
 _DRAIN_S_MAX = 0.5
 _CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,16}")
 _BODILESS_STATUSES = frozenset({204, 304})
-
-
-class ProtocolError(Exception):
-    """The peer does not speak HTTP, or broke off in the middle of it."""
 
 
 class StaleError(Exception):
@@ -135,7 +134,7 @@ class Connection:
             ProtocolError: this is no HTTP, or it ended in the middle.
             OSError: it broke.
         """
-        while True:
+        for _ in range(_INTERIM_ANSWERS_MAX + 1):
             status, headers, is_kept = parse_head(self._head())
             self._is_used = True
             if status >= 200:
@@ -143,6 +142,7 @@ class Connection:
                 return status, headers
             if status == 101:
                 raise ProtocolError("the answer switches to another protocol")
+        raise ProtocolError("there are only interim answers, and too many of them")
 
     def receive(self, limit_bytes: int) -> bytes:
         """Return up to that many bytes of the body; none at the connection's end."""
@@ -335,8 +335,7 @@ class AnswerBody:
         while self.remaining != 0:
             size = _chunk_size(connection.receive_line())
             if not size:
-                while connection.receive_line():  # trailers, of which none is used
-                    pass
+                self._skip_trailers()
                 self.remaining = 0
                 return
             while size:
@@ -348,48 +347,13 @@ class AnswerBody:
             if connection.receive_line():
                 raise ProtocolError("a chunk of the answer is longer than it says")
 
-
-def render_head(method: str, target: str, headers: Mapping[str, str]) -> bytes:
-    """Return the bytes of a request before its body.
-
-    Raises:
-        UsageError: something in it would end a line, or is not Latin-1.
-    """
-    lines = [f"{method} {target} HTTP/1.1"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
-    try:
-        data = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
-    except UnicodeEncodeError as error:
-        raise UsageError(
-            f"a header is not Latin-1: {error.object[error.start :][:20]!r}"
-        ) from error
-    breaks = len(lines) + 1
-    if data.count(b"\n") != breaks or data.count(b"\r") != breaks or b"\0" in data:
-        raise UsageError("a header has a line break or a NUL in it")
-    return data
-
-
-def parse_head(head: bytes) -> tuple[int, dict[str, str], bool]:
-    """Return an answer's status, its headers by lower-case name, and whether more may follow it.
-
-    Raises:
-        ProtocolError: this is no HTTP/1 answer.
-    """
-    lines = head.decode("latin-1").split("\r\n")
-    version, code = lines[0][:9], lines[0][9:12]
-    if version not in {"HTTP/1.1 ", "HTTP/1.0 "} or not (code.isascii() and code.isdecimal()):
-        raise ProtocolError("the answer is no HTTP/1")
-    headers: dict[str, str] = {}
-    for line in lines[1:]:
-        name, colon, value = line.partition(":")
-        if not colon or not name or name.strip() != name:
-            raise ProtocolError("the answer has a malformed header")
-        name = name.lower()
-        value = value.strip(" \t")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    kept = headers.get("connection", "").lower()
-    is_kept = "keep-alive" in kept if version == "HTTP/1.0 " else "close" not in kept
-    return int(code), headers, is_kept
+    def _skip_trailers(self) -> None:
+        """Read what follows the last chunk, of which nothing is used."""
+        size_bytes = 0
+        while line := self._connection.receive_line():
+            size_bytes += len(line)
+            if size_bytes > _TRAILER_BYTES_MAX:
+                raise ProtocolError("the trailers of the answer have no end")
 
 
 def _chunk_size(line: bytes) -> int:

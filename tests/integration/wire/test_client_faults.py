@@ -33,6 +33,7 @@ CREATED = (
     b"</InitiateMultipartUploadResult>"
 )
 MD5 = hashlib.md5(DATA).hexdigest()
+MONDAY, TUESDAY = "Mon, 05 Jan 2026 00:00:00 GMT", "Tue, 06 Jan 2026 00:00:00 GMT"
 
 
 @pytest.fixture
@@ -209,6 +210,79 @@ class TestDownloads:
         with Transfers(client) as transfers, pytest.raises(DamagedError):
             transfers.download_file("b", "k", tmp_path / "f", size_bytes=len(DATA), finish=refuse)
         assert os.listdir(tmp_path) == []
+
+    @pytest.mark.parametrize("total", [9, 12])
+    def test_a_size_that_parts_contradict_is_told(
+        self, scripted: Any, client: S3Client, tmp_path: Path, total: int
+    ) -> None:
+        scripted.answers(200, DATA, cut=10, etag='"x-2"')
+        scripted.answers(206, DATA, etag='"x-2"', content_range=f"bytes 0-9/{total}")
+        with pytest.raises(NetworkError):
+            self.download(client, tmp_path / "f", split_from_bytes=5)
+        assert os.listdir(tmp_path) == []
+
+    def test_a_size_that_the_rest_contradicts_is_told(
+        self, scripted: Any, client: S3Client, tmp_path: Path
+    ) -> None:
+        scripted.answers(200, DATA, cut=6, etag='"x-2"')
+        scripted.answers(206, DATA[4:], etag='"x-2"', content_range="bytes 4-9/12")
+        with pytest.raises(NetworkError, match="says 12 bytes, after 10"):
+            self.download(client, tmp_path / "f")
+        assert os.listdir(tmp_path) == []
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            ({"last_modified": MONDAY}, {"last_modified": TUESDAY}),
+            ({"x_amz_version_id": "1"}, {"x_amz_version_id": "2"}),
+            ({"etag": '"x-1"'}, {"etag": '"x-2"'}),
+        ],
+    )
+    @pytest.mark.parametrize("split_from_bytes", [5, 100])
+    def test_another_object_is_told_by_whatever_a_service_says(
+        self,
+        scripted: Any,
+        client: S3Client,
+        tmp_path: Path,
+        said: tuple[dict[str, str], dict[str, str]],
+        split_from_bytes: int,
+    ) -> None:
+        before, now = said
+        if split_from_bytes < len(DATA):
+            scripted.answers(200, DATA, cut=len(DATA), **before)
+        scripted.answers(206, DATA, cut=6, content_range="bytes 0-9/10", **before)
+        scripted.answers(206, b"XXXXXX", content_range="bytes 4-9/10", **now)
+        with pytest.raises(SourceChangedError, match="b/k changed while it was read"):
+            self.download(client, tmp_path / "f", split_from_bytes=split_from_bytes)
+        assert os.listdir(tmp_path) == []
+
+    def test_what_is_the_same_is_gone_on_with_without_an_etag(
+        self, scripted: Any, client: S3Client, tmp_path: Path
+    ) -> None:
+        scripted.answers(200, DATA, cut=6, last_modified=MONDAY)
+        scripted.answers(206, DATA[4:], content_range="bytes 4-9/10", last_modified=MONDAY)
+        self.download(client, tmp_path / "f")
+        assert (tmp_path / "f").read_bytes() == DATA
+
+    @pytest.mark.parametrize("split_from_bytes", [5, 100])
+    def test_an_object_that_nothing_tells_apart_is_never_joined(
+        self, scripted: Any, client: S3Client, tmp_path: Path, split_from_bytes: int
+    ) -> None:
+        if split_from_bytes < len(DATA):
+            scripted.answers(200, DATA, cut=len(DATA))
+        scripted.answers(200, DATA, cut=6)
+        scripted.answers(206, b"XXXXXX", content_range="bytes 4-9/10")
+        with pytest.raises(NetworkError):
+            self.download(client, tmp_path / "f", split_from_bytes=split_from_bytes)
+        assert os.listdir(tmp_path) == []
+        assert "range" not in scripted.received[-1].headers
+
+    def test_a_part_is_not_taken_for_the_whole(self, scripted: Any, client: S3Client) -> None:
+        scripted.answers(206, DATA[4:], content_range="bytes 4-9/10")
+        scripted.answers(206, DATA[4:])
+        for _ in range(2):
+            with pytest.raises(NetworkError, match="another range"):
+                client.get_object("b", "k")
 
     def test_another_range_than_asked_for_is_refused(self, scripted: Any, client: S3Client) -> None:
         scripted.answers(200, DATA)

@@ -16,14 +16,8 @@ from hypothesis import strategies as st
 from ingot.base.errors import UsageError
 from ingot.base.units import KIB, MIB
 from ingot.transport import http1
-from ingot.transport.http1 import (
-    AnswerBody,
-    Connection,
-    ProtocolError,
-    StaleError,
-    parse_head,
-    render_head,
-)
+from ingot.transport.heads import ProtocolError, parse_head, render_head
+from ingot.transport.http1 import AnswerBody, Connection, StaleError
 
 
 class Line:
@@ -197,6 +191,20 @@ def test_interim_answers_are_passed_over(line: Line) -> None:
         ],
     )
     assert status == 204
+
+
+def test_interim_answers_have_an_end(line: Line) -> None:
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n"
+    with pytest.raises(ProtocolError, match="interim"):
+        answer(line, [interim * 65, b"HTTP/1.1 204 -\r\n\r\n"])
+
+
+def test_trailers_have_an_end(line: Line) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+    trailer = b"name: " + b"x" * 1018 + b"\r\n"
+    _, _, body = answer(line, [head + trailer * 65 + b"\r\n"])
+    with pytest.raises(ProtocolError, match="trailers"):
+        list(body.pieces(10))
 
 
 def test_a_silent_peer_is_left_after_a_while() -> None:
