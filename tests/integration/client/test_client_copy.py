@@ -283,7 +283,7 @@ class TestMirror:
         assert len(remote.objects()) == 3
         planned = cli("mirror", "--remove", "--dry-run", "src", remote.address)
         assert (
-            f"removed {remote.address}/deep/er/extra\nremoved {remote.address}/extra\n"
+            f"would remove {remote.address}/deep/er/extra\nwould remove {remote.address}/extra\n"
             == planned.out
         )
         assert len(remote.objects()) == 3
