@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 _NAME_BYTES_KEPT = 128
 _AT_FDCWD = -100
@@ -96,7 +97,7 @@ def _rename_exclusively(old: str, new: str) -> None:
     """Give a file a name that nothing has: also none that the file system takes for the same."""
     import ctypes
 
-    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    rename = _renameat2()
     code = errno.ENOSYS
     if rename is not None:
         if not rename(_AT_FDCWD, os.fsencode(old), _AT_FDCWD, os.fsencode(new), _RENAME_NOREPLACE):
@@ -109,6 +110,14 @@ def _rename_exclusively(old: str, new: str) -> None:
             return
         code = errno.EEXIST
     raise OSError(code, os.strerror(code), new)
+
+
+@functools.cache
+def _renameat2() -> Any:
+    """Return the C library's function, or None; looking it up for each file cost more than it."""
+    import ctypes
+
+    return getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
 
 
 def _beginning(name: str) -> str:

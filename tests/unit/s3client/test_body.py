@@ -74,7 +74,7 @@ def test_an_object_s_parts_are_summed_up_and_compared(arrives: bytes) -> None:
         def __exit__(self, *_: object) -> None:
             pass
 
-    source = ObjectSource(Stream, ObjectInfo(10, "e", 0, {}, {}, checksum=checksum), "b/k")  # type: ignore[arg-type]
+    source = ObjectSource(Stream, ObjectInfo(10, "e", 0, {}, {}, checksum=checksum), "b/k")  # type: ignore[arg-type] # all it needs
     # Not in order, and one of them twice, as a retry has it.
     for part in (ByteRange(6, 4), ByteRange(0, 6), ByteRange(6, 4)):
         assert b"".join(source.body(part, ignore).blocks()) == arrives[part.start :][: part.length]
@@ -151,4 +151,4 @@ def test_bytes_of_any_kind_are_a_body() -> None:
         assert as_body(body) is body
     for other in ("abc", None, 3):
         with pytest.raises(TypeError, match=type(other).__name__):
-            as_body(other)  # type: ignore[arg-type]
+            as_body(other)  # type: ignore[arg-type] # refused

@@ -146,7 +146,8 @@ def test_who_has_read_much_in_little_time_gets_larger_messages(
             sizes.append(len(message.get("body", b"")))
 
         sizes: list[int] = []
-        asyncio.get_running_loop().time = lambda: now_s  # type: ignore[method-assign]
+        # A clock of our own.
+        asyncio.get_running_loop().time = lambda: now_s  # type: ignore[method-assign] # as said
         await transmit(Response(200, [], pieces()), Connection().receive, send)
         return sizes
 
