@@ -18,8 +18,8 @@ _JSON = (b"content-type", b"application/json")
 # The listener holds some messages for a slow reader before it lets us wait: so they are small.
 # Measured: half the memory of larger ones, and no slower.
 _SEND_BYTES = 64 * KIB
-# Larger ones take up to a fifth of the CPU off a large body. They are for who has read, and faster than
-# what is in between could hold, so much that it is no slow one.
+# Larger ones take up to a fifth of the CPU off a large body. They are for who has read, and faster
+# than what is in between could hold, so much that it is no slow one.
 _SEND_BYTES_FAST = 256 * KIB
 _FAST_FROM_BYTES = 4 * MIB
 _FAST_BYTES_PER_S = 100 * MIB
