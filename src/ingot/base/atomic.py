@@ -6,11 +6,15 @@ import contextlib
 import errno
 import functools
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 _NAME_BYTES_KEPT = 128
+_RANDOM_BYTES = 6
+# A name may have line breaks, too.
+_TEMPORARY = re.compile(rf"\..+\.[0-9a-f]{{{2 * _RANDOM_BYTES}}}\.tmp", re.DOTALL)
 _AT_FDCWD = -100
 _RENAME_NOREPLACE = 1
 
@@ -69,7 +73,7 @@ def atomic_descriptor(
     folder, name = os.path.split(path)
     # A name may be as long as the file system allows, so only its beginning is taken.
     beginning = name if len(name) < _NAME_BYTES_KEPT // 4 else _beginning(name)
-    temporary = os.path.join(folder, f".{beginning}.{os.urandom(6).hex()}.tmp")
+    temporary = os.path.join(folder, f".{beginning}.{os.urandom(_RANDOM_BYTES).hex()}.tmp")
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o666 if mode is None else 0o600)
     try:
@@ -91,6 +95,11 @@ def atomic_descriptor(
         raise
     if durable:
         fsync_directory(Path(folder))
+
+
+def is_temporary(name: str) -> bool:
+    """Tell whether a file of this name, without its folder, is one that is not whole yet."""
+    return name.endswith(".tmp") and _TEMPORARY.fullmatch(name) is not None
 
 
 def _rename_exclusively(old: str, new: str) -> None:

@@ -23,6 +23,7 @@ from ingot.client.entries import Entry, Selection, Stamp
 from ingot.client.events import Copied, Event, Skipped
 from ingot.client.execute import Conduct
 from ingot.client.given import Given
+from ingot.client.leftovers import Leftovers
 from ingot.client.localnames import are_apart, describe, printable
 from ingot.client.localtree import LocalTree
 from ingot.client.mirror import Mirror, Pair
@@ -78,6 +79,8 @@ class CopyJob:
         """
         self._check_target(target)
         into_folder = into_folder or len(sources) > 1 or target.names_folder
+        if isinstance(target, LocalAddress) and not self._conduct.dry_run:
+            Leftovers.default().sweep_folder(target.path if into_folder else target.path.parent)
         copies = _single_copies(
             sources,
             target,
@@ -127,6 +130,7 @@ class CopyJob:
                 self._copier,
                 selection=selection,
                 follow_links=follow_links,
+                leftovers=None if self._conduct.dry_run else Leftovers.default(),
             )
             for source in folders
         ]
@@ -198,8 +202,18 @@ def open_pair(
     *,
     selection: Selection,
     follow_links: bool,
+    leftovers: Leftovers | None = None,
 ) -> Pair:
     """Open two folders as a pair of trees, and make sure that the source is there.
+
+    Args:
+        source: what is copied.
+        target: where to.
+        connections: to the services.
+        copier: moves contents.
+        selection: names that do not pass are as if they were not there, on both sides.
+        follow_links: take what links of the source lead to.
+        leftovers: removes what killed downloads left in the target; None if nothing may change.
 
     Raises:
         NotFoundError: the source, or the target's bucket, does not exist.
@@ -213,7 +227,7 @@ def open_pair(
         tree = LocalTree(source.path, selection, follow_links=follow_links, avoid=other_root)
         tree.check()
         if isinstance(target, LocalAddress):
-            folder = LocalTree(target.path, selection, may_be_missing=True)
+            folder = LocalTree(target.path, selection, may_be_missing=True, leftovers=leftovers)
             return Pair(tree, folder, PairMover(copier, tree, folder))
         goal = BucketTree(connections.client(target.alias), target, selection, against_files=True)
         return Pair(tree, goal, PairMover(copier, tree, goal))
@@ -227,7 +241,7 @@ def open_pair(
     )
     origin.check_not_missing()
     if isinstance(target, LocalAddress):
-        folder = LocalTree(target.path, selection, may_be_missing=True)
+        folder = LocalTree(target.path, selection, may_be_missing=True, leftovers=leftovers)
         return Pair(origin, folder, PairMover(copier, origin, folder))
     other = BucketTree(connections.client(target.alias), target, selection)
     return Pair(origin, other, PairMover(copier, origin, other))

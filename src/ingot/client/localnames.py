@@ -7,6 +7,7 @@ import os
 import stat
 from pathlib import Path
 
+from ingot.base.atomic import is_temporary
 from ingot.base.errors import ConflictError, Error
 from ingot.base.limits import KEY_BYTES_MAX
 from ingot.client.beneath import folder_above
@@ -28,8 +29,15 @@ def tree_name_problem(name: str) -> str | None:
         return "its name ends with '/', as a folder's does, but it has content"
     if "\0" in name:
         return "its name has a NUL character"
+    if is_unfinished(name):
+        return "its name is that of an unfinished download"
     problems = (_segment_problem(segment) for segment in name.split("/"))
     return next((problem for problem in problems if problem), None)
+
+
+def is_unfinished(name: str) -> bool:
+    """Tell whether a name is that of a download in progress, here or of another process."""
+    return ".tmp" in name and any(map(is_temporary, name.split("/")))
 
 
 def check_tree_name(name: str) -> None:

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
-from ingot.base.atomic import sync_file_system
+from ingot.base.atomic import is_temporary, sync_file_system
 from ingot.base.errors import Error, NotFoundError, UsageError
 from ingot.client.beneath import folder_above, open_folder
 from ingot.client.entries import Entry, Listed, Obstacle, Selection, Stamp
+from ingot.client.leftovers import Leftovers
 from ingot.client.localnames import (
     describe,
+    is_unfinished,
     printable,
     remove_local_file,
     tree_name_problem,
 )
 from ingot.client.places import FilePlace, Place
 
-# What a download in progress (ours, here or of another process) is called until it is whole.
-_IN_PROGRESS = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
 _LEADS_NOWHERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 
 
@@ -40,6 +39,7 @@ class LocalTree:
         follow_links: take what links lead to, files and folders; loops are cut.
         may_be_missing: a folder that does not exist yet is an empty one (as a target).
         avoid: a folder that no link leads into: what is being written is not read again.
+        leftovers: removes what killed downloads left in it, as it is come across.
     """
 
     is_file_tree = True
@@ -52,6 +52,7 @@ class LocalTree:
         follow_links: bool = False,
         may_be_missing: bool = False,
         avoid: Path | None = None,
+        leftovers: Leftovers | None = None,
     ) -> None:
         self.root = root
         # As a path shows it: nothing before names in the current folder, one slash elsewhere.
@@ -60,6 +61,7 @@ class LocalTree:
         self._follow_links = follow_links
         self._may_be_missing = may_be_missing
         self._avoid = avoid if follow_links else None
+        self._leftovers = leftovers
         self._identity: tuple[int, int] | None = None
 
     def check(self) -> None:
@@ -83,11 +85,11 @@ class LocalTree:
 
         Files that downloads write until they are whole are nobody's content yet.
         """
-        return not _is_unfinished(name) and self._selection.admits(name)
+        return not is_unfinished(name) and self._selection.admits(name)
 
     def concerns(self, name: str) -> bool:
         """Tell whether a change of this name matters, which may be a file's or a folder's."""
-        return not _is_unfinished(name) and self._selection.may_hold(name)
+        return not is_unfinished(name) and self._selection.may_hold(name)
 
     def lacks(self, name: str) -> bool:
         """Tell whether this is still the folder that was checked, and has no file of this name.
@@ -120,6 +122,17 @@ class LocalTree:
             except Error as error:
                 failed[name] = error
         return failed
+
+    def tidy(self, below: str) -> None:
+        """Remove what killed downloads left right in a folder: the root, or one below it."""
+        if self._leftovers is None or (below and tree_name_problem(below.rstrip("/"))):
+            return
+        with suppress(OSError):
+            descriptor = self._descriptor(below)
+            try:
+                self._leftovers.sweep(descriptor)
+            finally:
+                os.close(descriptor)
 
     def settle(self) -> None:
         """Wait until the device has what was written.
@@ -262,6 +275,8 @@ class LocalTree:
                         names.append(name + "/")
                 elif (takes_all and ".tmp" not in name) or self.admits(name):
                     names.append(name)
+                elif self._leftovers is not None and is_temporary(item.name):
+                    self._leftovers.remove(descriptor, item.name)
         names.sort(reverse=True)
         return _Frame(prefix, names, (*ancestors, identity))
 
@@ -309,10 +324,6 @@ class LocalTree:
             stamp = Stamp.of(status)
             return Entry(name, stamp.size_bytes, stamp.modified_ns, None, stamp)
         return Obstacle(name, f"is {describe(status.st_mode)}", is_failure=False)
-
-
-def _is_unfinished(name: str) -> bool:
-    return ".tmp" in name and any(map(_IN_PROGRESS.fullmatch, name.split("/")))
 
 
 class _Frame:

@@ -125,7 +125,22 @@ class Mirror:
             if not isinstance(item, Entry) or age.admits(item.modified_ns)
         )
         conduct = replace(self._conduct, is_blind=True)
-        yield from self._carried_out(self._steps(entries, ()), conduct)
+        yield from self._carried_out(self._steps(self._tidying(entries), ()), conduct)
+
+    def _tidying(self, entries: Iterable[Listed]) -> Iterator[Listed]:
+        """Pass entries on; each folder of the target is tidied before the first goes into it.
+
+        What is below a folder comes in a row, so the folders above the entry are enough to know.
+        """
+        tidied: list[str] = []
+        for item in entries:
+            folder = item.name[: item.name.rfind("/") + 1]
+            while tidied and not folder.startswith(tidied[-1]):
+                tidied.pop()
+            if not tidied or tidied[-1] != folder:
+                tidied.append(folder)
+                self._pair.target.tidy(folder)
+            yield item
 
     def _carried_out(self, steps: Iterable[Step], conduct: Conduct) -> Generator[Event]:
         executor = Executor(self._pair.source, self._pair.target, self._pair.mover, conduct)

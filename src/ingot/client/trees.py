@@ -46,6 +46,14 @@ class Tree(Protocol):
         """
         ...
 
+    def tidy(self, below: str) -> None:
+        """Remove what killed runs left right in a folder that is written to, where they do.
+
+        Args:
+            below: the folder's name with a slash at its end; empty for the whole tree's own.
+        """
+        ...
+
     def settle(self) -> None:
         """Make what was written durable, where copies do not see to it themselves.
 

@@ -34,6 +34,7 @@ def get(printer: Printer, *, source: str, target: str, version_id: str | None) -
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections
     from ingot.client.events import Copied
+    from ingot.client.leftovers import Leftovers
     from ingot.client.localnames import prepare_local_path
 
     book = AliasBook.default()
@@ -48,6 +49,7 @@ def get(printer: Printer, *, source: str, target: str, version_id: str | None) -
     with Connections() as connections, printer.progress() as progress:
         client = connections.client(address.alias)
         info = client.head_object(address.bucket, address.key, version_id=version_id)
+        Leftovers.default().sweep_folder(root)
         try:
             path = prepare_local_path(root, name)
         except OSError as error:

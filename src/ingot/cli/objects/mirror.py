@@ -300,10 +300,12 @@ def _opener(
     from ingot.client.digeststore import DigestStore
     from ingot.client.entries import Selection
     from ingot.client.journal import Journal
+    from ingot.client.leftovers import Leftovers
 
     memory = None if wishes["reread"] else stack.enter_context(DigestStore(cache_dir()))
     journal = Journal(state_dir() / "uploads")
     journal.prune()
+    leftovers = None if wishes["dry_run"] else Leftovers.default()
     copier = Copier(
         connections,
         ContentDigests(SystemClock(), memory),
@@ -318,6 +320,7 @@ def _opener(
         copier,
         selection=Selection(wishes["exclude"], wishes["include"]),
         follow_links=wishes["follow_symlinks"],
+        leftovers=leftovers,
     )
 
 
