@@ -74,7 +74,8 @@ class BucketTree:
         """Yield the objects in the service's order, which is that of UTF-8 bytes.
 
         Args:
-            below: only the object of this very name and those of the folder of this name.
+            below: only the object of this very name and, unless it ends with a slash, those of the
+                folder of this name.
 
         Raises:
             NotFoundError: there is no such bucket.
@@ -91,7 +92,8 @@ class BucketTree:
         key = self._prefix + below
         page = self._client.list_objects_v2(self._folder.bucket, prefix=key, max_keys=1)
         yield from self._read([found for found in page.entries if found.key == key])
-        yield from self._listed(f"{key}/")
+        if not below.endswith("/"):
+            yield from self._listed(f"{key}/")
 
     def lacks(self, name: str) -> bool:
         """Believe the listing: asking for each name again would cost a request each."""

@@ -88,11 +88,15 @@ class PendingChanges:
 
 
 def outermost(names: Iterable[str]) -> Iterator[str]:
-    """Yield the names that no other one of them is a folder of, in order."""
+    """Yield the names that no other one of them is a folder of, in order.
+
+    One with a slash at its end is an object (the marker of a folder), and no other is below it.
+    """
     above = AncestorStack()
     for name in sorted(set(names)):
         if above.above(name) is None:
-            above.remember(name)
+            if not name.endswith("/"):
+                above.remember(name)
             yield name
 
 

@@ -26,6 +26,7 @@ from ingot.s3client.body import SourceChangedError
 from ingot.s3client.errors import service_error
 
 NAMES = st.lists(st.sampled_from(["a", "b", "a-b", "a.txt"]), min_size=1, max_size=4).map("/".join)
+MARKERS = NAMES.map("{}/".format)
 
 
 class ManualClock:
@@ -66,11 +67,15 @@ def begin(runner: ScriptedRunner, pending: PendingChanges, **options: object) ->
     return watch.run()
 
 
-@given(names=st.lists(NAMES, max_size=12))
+@given(names=st.lists(NAMES | MARKERS, max_size=12))
 def test_outermost_names_cover_all_and_none_covers_another(names: list[str]) -> None:
     found = list(outermost(names))
     for name in names:
         assert sum(name == kept or name.startswith(kept + "/") for kept in found) == 1
+
+
+def test_the_marker_of_a_folder_does_not_stand_for_what_is_in_it() -> None:
+    assert list(outermost(["d/x", "d/", "d/sub/", "d-"])) == ["d-", "d/", "d/sub/", "d/x"]
 
 
 class TestPending:
