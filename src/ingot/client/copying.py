@@ -28,6 +28,7 @@ from ingot.client.localnames import are_apart, describe, printable
 from ingot.client.localtree import LocalTree
 from ingot.client.mirror import Mirror, Pair
 from ingot.client.places import FilePlace, ObjectPlace, Place
+from ingot.client.writable import check_bucket_there, check_writable
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class CopyJob:
         end, an existing local folder), each goes into it under its own last name.
 
         Raises:
-            NotFoundError: a source does not exist.
+            NotFoundError: a source does not exist; or, in a dry run, the target's bucket.
             UsageError: a source is a folder, or two would go to one place.
         """
         self._check_target(target)
@@ -146,9 +147,13 @@ class CopyJob:
     def _check_target(self, target: Address) -> None:
         check_bucket(target)
         check_takes(target, self._copier.given)
+        if self._conduct.dry_run:
+            check_bucket_there(target, self._connections)
 
     def _single(self, copy: SingleCopy, advance: Advance) -> list[Event]:
-        if not self._conduct.dry_run:
+        if self._conduct.dry_run:
+            check_writable(copy.target)
+        else:
             try:
                 self._copier.copy(copy.source, copy.target, copy.entry, advance)
             except VanishedError as error:

@@ -20,6 +20,7 @@ from ingot.client.pool import WORKERS_DEFAULT, Barrier, Done
 from ingot.client.removals import RemovalLimit
 from ingot.client.spool import EntrySpool
 from ingot.client.trees import Tree
+from ingot.client.writable import check_writable
 
 # So many files are looked up at once in what is remembered of them.
 _GATHERED_MAX = 64
@@ -141,10 +142,12 @@ class Executor:
         yield Barrier()
         for source in last.displacing:
             copy = Copy(source, None)
-            yield self._task(copy, partial(self._copy_now, copy))
+            yield self._task(copy, partial(self._copy_now, copy, is_cleared=True))
+        cleared = last.cleared() if self._conduct.dry_run else set()
         for source in last.blocked:
             # Each of them was counted before it was found to be blocked.
-            act = partial(self._copy_now, Copy(source, None))
+            is_cleared = source.name in cleared
+            act = partial(self._copy_now, Copy(source, None), is_cleared=is_cleared)
             yield Task(self._source.label(source.name), 0, act, count=0)
 
     def _removals(self, removals: EntrySpool) -> Iterator[Planned]:
@@ -199,17 +202,20 @@ class Executor:
             last.blocked.add(step.source)
             return []
 
-    def _copy_now(self, step: Copy, advance: Advance) -> list[Event]:
+    def _copy_now(self, step: Copy, advance: Advance, *, is_cleared: bool = False) -> list[Event]:
+        """Copy, or tell that it would be; `is_cleared`: what is in the way would be gone by now."""
         source = self._source.label(step.source.name)
         target = self._target.label(step.source.name)
         if step.target is not None and not self._conduct.overwrite:
             raise ConflictError(
                 f"{target} exists and differs from {source}", hint="add --overwrite"
             )
+        replaces = step.target is not None or self._conduct.is_blind
         if self._conduct.dry_run:
+            if not is_cleared:
+                check_writable(self._target.place(step.source.name), replaces=replaces)
             advance(step.source.size_bytes)
         else:
-            replaces = step.target is not None or self._conduct.is_blind
             self._mover.copy(step.source, advance, replaces=replaces)
             if not self._has_written and self._target.is_file_tree:
                 # Where there was no folder, it is this one from now on.
@@ -241,6 +247,15 @@ class _Last:
 
     def __init__(self) -> None:
         self.removals, self.displacing, self.blocked = EntrySpool(), EntrySpool(), EntrySpool()
+
+    def cleared(self) -> set[str]:
+        """Return the names of what is blocked by a folder from which something is removed."""
+        blocked = {entry.name for entry in self.blocked}
+        if not blocked:
+            return blocked
+        removed = (entry.name.split("/") for entry in self.removals)
+        folders = ("/".join(path[:end]) for path in removed for end in range(1, len(path)))
+        return blocked.intersection(folders)
 
     def close(self) -> None:
         """Forget it."""

@@ -151,19 +151,20 @@ def move_file(source: FilePlace, target: FilePlace) -> bool:
     return True
 
 
-def prepared_path(target: FilePlace, *, replaces: bool = True) -> Path:
+def prepared_path(target: FilePlace, *, replaces: bool = True, makes_folders: bool = True) -> Path:
     """Return the path of a file that will be written, with the folders above it made.
 
     Args:
         target: the file.
         replaces: whether there may be one of this name.
+        makes_folders: if not, nothing is changed.
 
     Raises:
         Error: as `prepare_local_path`, or the system refuses.
         ConflictError: there is one and may not be.
     """
     try:
-        path = prepare_local_path(target.root, target.name)
+        path = prepare_local_path(target.root, target.name, makes_folders=makes_folders)
     except OSError as error:
         raise Error(f"cannot write {target.path}: {error.strerror}") from error
     if not replaces and os.path.lexists(path):

@@ -99,10 +99,15 @@ def _lineage(folder: Path) -> list[tuple[int, int] | Path]:
     return known
 
 
-def prepare_local_path(root: Path, name: str) -> Path:
+def prepare_local_path(root: Path, name: str, *, makes_folders: bool = True) -> Path:
     """Return the path of `name` below `root`, with every folder above it made.
 
     Links inside `root` are not followed: a link left there must not let an object out.
+
+    Args:
+        root: a folder, or where one may be made.
+        name: the file's below it.
+        makes_folders: if not, nothing is changed: it is only told what stands in the way.
 
     Raises:
         Error: the name is hostile (`tree_name_problem`).
@@ -115,12 +120,16 @@ def prepare_local_path(root: Path, name: str) -> Path:
     # Strings, not paths: this runs once for each file of a large tree.
     current = str(root)
     if not os.path.isdir(current):
+        if not makes_folders:
+            return root / name
         os.makedirs(current, exist_ok=True)
     for folder in folders:
         current = f"{current}/{folder}"
         try:
             mode = os.lstat(current).st_mode
         except FileNotFoundError:
+            if not makes_folders:
+                return root / name
             with contextlib.suppress(FileExistsError):
                 os.mkdir(current)
             continue

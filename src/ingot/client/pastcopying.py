@@ -20,6 +20,7 @@ from ingot.client.localnames import key_problem, tree_name_problem
 from ingot.client.places import FilePlace, ObjectPlace, Place
 from ingot.client.pool import Done
 from ingot.client.versions import Choice, Chosen, chosen
+from ingot.client.writable import check_bucket_there, check_writable
 
 
 class PastCopyJob:
@@ -50,6 +51,8 @@ class PastCopyJob:
             UsageError: a source is a local file, or names no bucket; or two would go to one place.
         """
         check_bucket(target)
+        if self._conduct.dry_run:
+            check_bucket_there(target, self._connections)
         crew = Crew(self._progress, workers=self._conduct.workers, attempts=self._conduct.attempts)
         with closing(crew.events(self._tasks(sources, target, choice, selection))) as events:
             yield from events
@@ -93,7 +96,9 @@ class PastCopyJob:
     def _copy(self, item: Chosen, goal: Place, advance: Advance) -> list[Event]:
         source = ObjectPlace(item.address, item.version_id)
         info = self._copier.info(source)
-        if not self._conduct.dry_run:
+        if self._conduct.dry_run:
+            check_writable(goal)
+        else:
             entry = Entry(item.address.key, info.size_bytes, info.modified_ns, info.etag)
             self._copier.copy(source, goal, entry, advance)
         return [Copied(str(item), shown(goal), info.size_bytes)]
