@@ -23,6 +23,8 @@ class Backoff:
 
     def delays_s(self, rng: random.Random) -> Iterator[float]:
         """Yield the delays between attempts; jitter keeps clients from knocking in step."""
-        for index in range(self.attempts - 1):
-            ceiling = min(self.limit_s, self.first_s * 2.0**index)
-            yield ceiling * rng.uniform(0.5, 1.0)
+        ceiling_s = min(self.limit_s, self.first_s)
+        for _ in range(self.attempts - 1):
+            yield ceiling_s * rng.uniform(0.5, 1.0)
+            # Step by step: a power of two would overflow when something is away for hours.
+            ceiling_s = min(self.limit_s, ceiling_s * 2)

@@ -58,7 +58,7 @@ class LocalTree:
         # As a path shows it: nothing before names in the current folder, one slash elsewhere.
         self._shown_root = str(root / "x")[:-1]
         self._selection = selection or Selection()
-        self._follow_links = follow_links
+        self.follows_links = follow_links
         self._may_be_missing = may_be_missing
         self._avoid = avoid if follow_links else None
         self._leftovers = leftovers
@@ -102,7 +102,7 @@ class LocalTree:
         self.check()
         if tree_name_problem(name):
             return True
-        if not self._follow_links and _link_above(self.root, name):
+        if not self.follows_links and _link_above(self.root, name):
             return False
         try:
             status = self._status(name)
@@ -156,7 +156,7 @@ class LocalTree:
 
     def place(self, name: str) -> Place:
         """Return where the file of this name is."""
-        return FilePlace(self.root, name, follows_links=self._follow_links)
+        return FilePlace(self.root, name, follows_links=self.follows_links)
 
     def name_problem(self, name: str) -> str | None:
         """Say why no file of this name can be written here, or None."""
@@ -201,7 +201,7 @@ class LocalTree:
         # Whoever writes keys must not learn, or delete, what lies outside: `../x` is no name here.
         if tree_name_problem(below) or not self.concerns(below):
             return
-        if not self._follow_links and (link := _link_above(self.root, below)):
+        if not self.follows_links and (link := _link_above(self.root, below)):
             yield Obstacle(link, "is a symbolic link", is_failure=False)
             return
         found = self._file(below)
@@ -240,7 +240,7 @@ class LocalTree:
 
     def _descriptor(self, prefix: str) -> int:
         folders = prefix.split("/")[:-1]
-        return open_folder(self.root, folders, follows_links=self._follow_links, flags=os.O_RDONLY)
+        return open_folder(self.root, folders, follows_links=self.follows_links, flags=os.O_RDONLY)
 
     def _entered(
         self, prefix: str, ancestors: tuple[tuple[int, int], ...], opened: _OpenFolder
@@ -265,7 +265,7 @@ class LocalTree:
         if self._avoid is not None and _is_at(identity, self._avoid):
             raise _LoopError("is the folder that is written to")
         names = []
-        takes_all, follows = self._selection.takes_all, self._follow_links
+        takes_all, follows = self._selection.takes_all, self.follows_links
         with os.scandir(descriptor) as scan:
             for item in scan:
                 name = prefix + item.name
@@ -300,7 +300,7 @@ class LocalTree:
     def _status(self, name: str) -> os.stat_result | None:
         """Look at `name`, through a link if links are followed; None if it is not there."""
         try:
-            with folder_above(self.root, name, follows_links=self._follow_links) as (above, last):
+            with folder_above(self.root, name, follows_links=self.follows_links) as (above, last):
                 return self._status_in(above, last)
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -310,7 +310,7 @@ class LocalTree:
             status = os.stat(name, dir_fd=folder, follow_symlinks=False)
         except FileNotFoundError:
             return None
-        if self._follow_links and stat.S_ISLNK(status.st_mode):
+        if self.follows_links and stat.S_ISLNK(status.st_mode):
             try:
                 return os.stat(name, dir_fd=folder)
             except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import threading
 import time
@@ -18,6 +19,7 @@ from ingot.base.retry import Backoff
 from ingot.base.units import format_duration
 from ingot.client.entries import AncestorStack
 from ingot.client.events import Event, Failed, Noted
+from ingot.client.inotify import EventsLostError, FolderEvents
 from ingot.client.pool import Stop
 from ingot.s3client.body import SourceChangedError
 from ingot.s3client.errors import ServiceError
@@ -27,13 +29,15 @@ PENDING_NAMES_MAX = 1000
 RESCAN_PERIOD_S_DEFAULT = 600.0
 _OUTAGE_BACKOFF = Backoff(attempts=1_000_000_000, first_s=1.0, limit_s=30.0)
 # How long a burst of events may go on before it is handed over, and how long a pause ends it.
-_DEBOUNCE_MS = 400
-_STEP_MS = 50
+_BURST_S = 0.4
+_STEP_S = 0.05
+# How long an end of the watch may go unnoticed.
+_WAIT_S = 0.1
 _READY_TIMEOUT_S = 60.0
 # HTTP statuses from here on are the service's own failures.
 _SERVICE_FAILED = 500
-# A watcher that broke is started anew after this pause, with a full comparison.
-_RESTART_PAUSE_S = 1.0
+# A watcher that broke is started anew after such a pause, with a full comparison.
+_RESTART = Backoff(attempts=1_000_000_000, first_s=1.0, limit_s=60.0)
 
 
 class Runner(Protocol):
@@ -104,14 +108,14 @@ class FolderWatcher:
     """Tells which names below a folder changed, from a thread of its own; a context manager.
 
     On entering it returns once the kernel's watches stand, so nothing that happens afterwards is
-    missed; compare everything after that, not before. What the operating system loses when its
-    queue overflows is not reported to us, so the caller also compares everything from time to
-    time, as it does after every failure of the watcher.
+    missed; compare everything after that, not before. When more happens at once than the kernel
+    keeps, as when the watcher breaks, it is started anew and everything is to be compared.
 
     Args:
         root: the folder.
         pending: where names go.
         admits: tells which names are of interest.
+        follow_links: what happens in folders that links lead to is of interest, too.
     """
 
     def __init__(
@@ -119,10 +123,13 @@ class FolderWatcher:
         root: Path,
         pending: PendingChanges,
         admits: Callable[[str], bool] = lambda _: True,
+        *,
+        follow_links: bool = False,
     ) -> None:
         self._root = root.resolve()
         self._pending = pending
         self._admits = admits
+        self._follow_links = follow_links
         self._stop = Stop()
         self._ready = threading.Event()
         self._failure: BaseException | None = None
@@ -148,6 +155,8 @@ class FolderWatcher:
         self._thread.join(_READY_TIMEOUT_S)
 
     def _serve(self) -> None:
+        rng = random.Random()  # noqa: S311 # jitter, not a secret
+        pauses = _RESTART.delays_s(rng)
         while not self._stop.is_set():
             try:
                 self._watch()
@@ -156,36 +165,21 @@ class FolderWatcher:
                     self._failure = error
                     self._ready.set()
                     return
-                self._stop.wait(_RESTART_PAUSE_S)
+                if isinstance(error, EventsLostError):
+                    # All is well but for what was lost.
+                    pauses = _RESTART.delays_s(rng)
+                self._stop.wait(next(pauses))
                 self._pending.add_everything()
 
     def _watch(self) -> None:
-        import watchfiles
-
-        restarted = self._ready.is_set()
-        for changes in watchfiles.watch(
-            self._root,
-            watch_filter=None,
-            debounce=_DEBOUNCE_MS,
-            step=_STEP_MS,
-            stop_event=self._stop,
-            rust_timeout=100,
-            yield_on_timeout=True,
-            raise_interrupt=False,
-            ignore_permission_denied=True,
-        ):
-            # The first round, even an empty one, proves that the watches stand.
-            self._ready.set()
-            if restarted:
-                restarted = False
+        with closing(FolderEvents(self._root, follow_links=self._follow_links)) as events:
+            # The watches stand from here on: what was missed before is found by comparing.
+            if self._ready.is_set():
                 self._pending.add_everything()
-            if changes:
-                names = (self._name(path) for _, path in changes)
+            self._ready.set()
+            while not self._stop.is_set():
+                names = events.take(_WAIT_S, step_s=_STEP_S, burst_s=_BURST_S)
                 self._pending.add(name for name in names if not name or self._admits(name))
-
-    def _name(self, path: str) -> str:
-        relative = Path(path).relative_to(self._root).as_posix()
-        return "" if relative == "." else relative
 
 
 class Watch:
@@ -280,7 +274,13 @@ def _is_in_flux(event: Event) -> bool:
 
 
 def _watcher_error(root: Path, error: BaseException) -> Error:
-    if "limit" in str(error) or getattr(error, "errno", None) == 28:
+    code = getattr(error, "errno", None)
+    if code == errno.EMFILE:
+        return Error(
+            f"cannot watch {root}: the system's limit of watchers is reached",
+            hint="raise it: sysctl fs.inotify.max_user_instances=1024",
+        )
+    if code == errno.ENOSPC:
         return Error(
             f"cannot watch {root}: the system's limit of watches is reached",
             hint="raise it: sysctl fs.inotify.max_user_watches=1048576",

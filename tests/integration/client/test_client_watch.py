@@ -68,6 +68,32 @@ def test_rapid_rewrites_end_with_the_last_content(start: Any, remote: Any, src: 
     assert watch.stop() == 143
 
 
+def test_a_queue_of_events_that_ran_over_is_made_good_by_comparing_everything(
+    start: Any, remote: Any, src: Path
+) -> None:
+    """The watcher is stopped, so that the kernel has to drop what happens last."""
+    (src / "old").write_bytes(b"1")
+    kept = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+    options = ("mirror", "--watch", "--overwrite", "--remove", "--rescan", "0")
+    watch = start(*options, src, remote.address)
+    watch.wait_for_text("watching")
+    watch.process.send_signal(signal.SIGSTOP)
+    (src / "a").write_bytes(b"a")
+    (src / "b").write_bytes(b"b")
+    for _ in range(kept // 2):
+        os.utime(src / "a")
+        os.utime(src / "b")
+    (src / "new" / "deep").mkdir(parents=True)
+    (src / "new" / "deep" / "c").write_bytes(b"c")
+    (src / "old").unlink()
+    watch.process.send_signal(signal.SIGCONT)
+    whole = {"a": b"a", "b": b"b", "new/deep/c": b"c"}
+    watch.wait_for(lambda: remote.objects() == whole, "what the kernel did not tell is found")
+    (src / "new" / "deep" / "d").write_bytes(b"d")
+    watch.wait_for(lambda: "new/deep/d" in remote.objects(), "the new folders are watched")
+    assert watch.stop() == 143
+
+
 def test_without_remove_deletions_are_not_carried_over(start: Any, remote: Any, src: Path) -> None:
     (src / "gone").write_text("1")
     watch = start("mirror", "--watch", src, remote.address)

@@ -46,6 +46,11 @@ def test_backoff_grows_to_its_limit_and_ends() -> None:
         assert ceiling / 2 <= delay <= ceiling
 
 
+def test_back_off_goes_on_for_as_long_as_it_is_asked_to() -> None:
+    delays = Backoff(attempts=3000, first_s=1.0, limit_s=30).delays_s(random.Random(1))
+    assert all(15 <= delay <= 30 for delay in list(delays)[10:])
+
+
 def test_folders_follow_xdg_and_their_own_variables(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

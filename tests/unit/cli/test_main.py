@@ -66,7 +66,7 @@ def test_help_imports_nothing_heavy() -> None:
     script = (
         "import sys; from ingot.cli.main import run; run(['--help']); "
         "print([m for m in ('rich','urllib3','yaml','msgspec','granian','sqlite3','asyncio',"
-        "'watchfiles','awscrt') if m in sys.modules], file=sys.stderr)"
+        "'ctypes','awscrt') if m in sys.modules], file=sys.stderr)"
     )
     result = subprocess.run(
         [sys.executable, "-c", script], check=True, capture_output=True, text=True

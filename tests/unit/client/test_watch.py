@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -11,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingot.base.errors import DeniedError, Error, NetworkError, NotFoundError
+from ingot.base.retry import Backoff
 from ingot.client import watch as watch_module
 from ingot.client.events import Copied, Event, Failed, Noted
+from ingot.client.inotify import FolderEvents
 from ingot.client.watch import (
     PENDING_NAMES_MAX,
     Changes,
@@ -195,20 +198,17 @@ class TestFolderWatcher:
     def test_a_watcher_that_breaks_starts_again_and_asks_for_everything(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        import watchfiles
-
-        real = watchfiles.watch
         breaks = threading.Event()
 
-        def fragile(*arguments: object, **options: object) -> object:
-            for changes in real(*arguments, **options):  # type: ignore[arg-type]
-                yield changes
+        class Fragile(FolderEvents):
+            def take(self, timeout_s: float, *, step_s: float, burst_s: float) -> set[str]:
                 if breaks.is_set():
                     breaks.clear()
                     raise RuntimeError("inotify broke")
+                return super().take(timeout_s, step_s=step_s, burst_s=burst_s)
 
-        monkeypatch.setattr(watchfiles, "watch", fragile)
-        monkeypatch.setattr(watch_module, "_RESTART_PAUSE_S", 0.01)
+        monkeypatch.setattr(watch_module, "FolderEvents", Fragile)
+        monkeypatch.setattr(watch_module, "_RESTART", Backoff(attempts=100, first_s=0.01))
         pending = PendingChanges()
         with FolderWatcher(tmp_path, pending):
             breaks.set()
@@ -216,18 +216,20 @@ class TestFolderWatcher:
             (tmp_path / "after").write_text("")
             self.wait(pending, lambda seen: bool({"after", ""} & seen))
 
-    def test_the_limit_of_watches_is_an_error_with_a_remedy(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize(
+        ("number", "limit"),
+        [(errno.ENOSPC, "max_user_watches"), (errno.EMFILE, "max_user_instances")],
+    )
+    def test_a_limit_of_watches_is_an_error_with_a_remedy(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, limit: str
     ) -> None:
-        import watchfiles
+        def refuse(*_: object, **__: object) -> FolderEvents:
+            raise OSError(number, os.strerror(number))
 
-        def refuse(*arguments: object, **options: object) -> object:
-            raise OSError(errno.ENOSPC, "OS file watch limit reached.")
-
-        monkeypatch.setattr(watchfiles, "watch", refuse)
+        monkeypatch.setattr(watch_module, "FolderEvents", refuse)
         with (
-            pytest.raises(Error, match="limit of watches") as caught,
+            pytest.raises(Error, match="the system's limit of") as caught,
             FolderWatcher(tmp_path, PendingChanges()),
         ):
             pytest.fail("it must not begin")
-        assert "max_user_watches" in str(caught.value.hint)
+        assert limit in str(caught.value.hint)

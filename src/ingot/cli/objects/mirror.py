@@ -357,7 +357,9 @@ def _watcher(
     from ingot.client.watch import FolderWatcher
 
     if isinstance(source, LocalTree):
-        return FolderWatcher(source.root, pending, source.concerns)
+        return FolderWatcher(
+            source.root, pending, source.concerns, follow_links=source.follows_links
+        )
     assert not isinstance(origin, LocalAddress), "there are two kinds of trees"
     assert isinstance(source, BucketTree | ServiceMirror), "there are two kinds of trees"
     listener = connections.listener(origin.alias)
