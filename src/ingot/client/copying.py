@@ -9,6 +9,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
+from itertools import starmap
 from pathlib import Path
 
 from ingot.base.errors import Error, NotFoundError, UsageError
@@ -22,6 +23,7 @@ from ingot.client.crew import Advance, Crew, Task, VanishedError
 from ingot.client.entries import Entry, Selection, Stamp
 from ingot.client.events import Copied, Event, Skipped
 from ingot.client.execute import Conduct
+from ingot.client.gathering import arrival, arrivals_of, check_all_differ
 from ingot.client.given import Given
 from ingot.client.leftovers import Leftovers
 from ingot.client.localnames import are_apart, describe, printable
@@ -112,7 +114,7 @@ class CopyJob:
 
         Raises:
             NotFoundError: a source does not exist.
-            UsageError: as `singles`.
+            UsageError: as `singles`; or what moves would replace what moved before.
         """
         self._check_target(target)
         folders = [source for source in sources if _is_folder(source, self._connections)]
@@ -123,18 +125,25 @@ class CopyJob:
             for source in sources
             if source not in folders or (source in doubles and not is_kept_apart)
         ]
+        goals = [folder_target(source, target) for source in folders]
         pairs = [
             open_pair(
                 source,
-                folder_target(source, target),
+                goal,
                 self._connections,
                 self._copier,
                 selection=selection,
                 follow_links=follow_links,
                 leftovers=None if self._conduct.dry_run else Leftovers.default(),
             )
-            for source in folders
+            for source, goal in zip(folders, goals, strict=True)
         ]
+        is_shared = len(set(goals)) < len(goals) or (len(sources) > 1 and target in goals)
+        if self._copier.removes_sources and is_shared:
+            named = ((goal_of(target, last_name(single)), str(single)) for single in singles)
+            check_all_differ(
+                [sorted(starmap(arrival, named)), *(arrivals_of(pair) for pair in pairs)]
+            )
         for pair in pairs:
             mirror = Mirror(pair, self._conduct, remove=False, progress=self._progress)
             with closing(mirror.run_without_comparing(self._age)) as events:

@@ -79,3 +79,22 @@ def test_a_source_that_changes_meanwhile_stays(
     assert "changed while it was moved; it stays" in result.err
     assert (tmp_path / "a").read_text() == "newer"
     assert remote.objects() == {"a": b"newer", "b": b"1"}
+
+
+def test_what_was_moved_is_not_replaced_by_what_is_moved_next(
+    cli: Any, remote: Any, tmp_path: Path
+) -> None:
+    names = ["one/x/f", "two/x/f", "two/x/g", "single/f"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    for target in (remote.address, "there"):
+        for words in (["one/x", "two/x"], ["one/x/", "two/x/"], ["one/x/", "single/f"]):
+            result = cli("mv", "--recursive", *words, f"{target}/")
+            assert (result.code, "would both become" in result.err) == (2, True)
+        assert cli("mv", "-r", "--exclude", "f", "one/x/", "two/x/", f"{target}/").code == 0
+        (tmp_path / "two/x/g").write_text("two/x/g")
+    assert remote.objects() == {"g": b"two/x/g"}
+    assert all((tmp_path / name).read_text() == name for name in names)
+    assert cli("mv", "-r", "one/x/", "single", remote.address).code == 0
+    assert remote.objects().keys() == {"f", "g", "single/f"}
