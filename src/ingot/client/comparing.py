@@ -78,11 +78,11 @@ def _told(pair: Pair, step: Copy | Same | Remove | Refuse | Skip) -> Event:
             return Differs("", pair.target.label(target.name), ONLY_SECOND)
         case Same(source):
             return Unchanged(pair.source.label(source.name), source.size_bytes)
-        case Refuse(name, reason):
-            label = pair.source.label(name)
+        case Refuse(name, reason, in_target):
+            label = (pair.target if in_target else pair.source).label(name)
             return Failed(label, Error(f"{label}: {reason}"))
-        case Skip(name, reason):
-            return Skipped(pair.source.label(name), reason)
+        case Skip(name, reason, in_target):
+            return Skipped((pair.target if in_target else pair.source).label(name), reason)
 
 
 def _compare(pair: Pair, step: Compare, advance: Advance) -> list[Event]:

@@ -182,12 +182,10 @@ class Executor:
         return Unchanged(self._source.label(source.name), source.size_bytes)
 
     def _told(self, step: Refuse | Skip) -> Event:
-        match step:
-            case Refuse():
-                label = self._source.label(step.name)
-                return Failed(label, Error(f"{label}: {step.reason}"))
-            case Skip():
-                return Skipped(self._source.label(step.name), step.reason)
+        label = (self._target if step.in_target else self._source).label(step.name)
+        if isinstance(step, Skip):
+            return Skipped(label, step.reason)
+        return Failed(label, Error(f"{label}: {step.reason}"))
 
     def _compare(self, step: Compare, last: _Last, advance: Advance) -> list[Event]:
         if self._mover.is_same(step.source, step.target):

@@ -45,17 +45,19 @@ class Remove(msgspec.Struct, frozen=True, gc=False):
 
 
 class Refuse(msgspec.Struct, frozen=True, gc=False):
-    """This name cannot be made alike; the run goes on and reports it as failed."""
+    """This name, of one side, cannot be made alike; the run goes on and reports it as failed."""
 
     name: str
     reason: str
+    in_target: bool = False
 
 
 class Skip(msgspec.Struct, frozen=True, gc=False):
-    """This name of the source is left out on purpose; the user is told."""
+    """This name, of one side, is left out on purpose; the user is told."""
 
     name: str
     reason: str
+    in_target: bool = False
 
 
 Step = Copy | Compare | Same | Remove | Refuse | Skip
@@ -136,9 +138,12 @@ class _Merge:
     def only_present(self, present: Listed) -> Step | None:
         if isinstance(present, Obstacle):
             self._note_closed(present)
-            return None
         if not self._rules.remove or self._unknown.above(present.name) is not None:
             return None
+        if isinstance(present, Obstacle):
+            # It stays, so the target is not like the source.
+            kind = Refuse if present.is_failure else Skip
+            return kind(present.name, present.reason, in_target=True)
         if self._rules.target_is_tree:
             self._removed.above(present.name)
             self._removed.remember(present.name)

@@ -276,3 +276,29 @@ class TestDiff:
             ("a/only", "only-in-first"),
             ("a/x", "content"),
         ]
+
+    @pytest.mark.parametrize("sides", [("a", "b"), ("b", "a")])
+    def test_what_cannot_be_compared_is_told_of_either_side(
+        self, cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sides: tuple[str, str]
+    ) -> None:
+        for name in ("a/x", "b/x", "b/closed/y"):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text("1")
+        (tmp_path / "b" / "link").symlink_to("x")
+        real = os.open
+
+        def refuse(path: str, flags: int, **options: Any) -> int:
+            if path == "closed":
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return real(path, flags, **options)
+
+        monkeypatch.setattr(os, "open", refuse)
+        done = cli("diff", *sides)
+        assert done.code == 3
+        assert "b/closed/: cannot be read: Permission denied" in done.err
+        assert "b/link is a symbolic link; left out" in done.err
+        for options, code in (([], 0), (["--remove"], 3)):
+            mirrored = cli("mirror", *options, "a", "b")
+            assert (mirrored.code, "closed" in mirrored.err) == (code, bool(code))
+        monkeypatch.undo()
+        assert (tmp_path / "b" / "closed" / "y").exists()
