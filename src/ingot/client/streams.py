@@ -10,7 +10,7 @@ from typing import BinaryIO, TypeVar
 
 from ingot.base.errors import Error, NetworkError, NotFoundError, UsageError
 from ingot.base.limits import PART_BYTES_MAX, PART_BYTES_MIN, PARTS_MAX
-from ingot.base.units import MIB, parse_size
+from ingot.base.units import MIB, format_size, parse_size
 from ingot.client.addresses import RemoteAddress
 from ingot.client.given import content_headers_of
 from ingot.s3.ranges import ByteRange
@@ -183,6 +183,7 @@ def write_object(
     *,
     part_bytes: int = _PART_BYTES,
     concurrent: int = 1,
+    splits: bool = True,
 ) -> int:
     """Store what `file` has until its end, and return how many bytes that were.
 
@@ -195,9 +196,10 @@ def write_object(
         attributes: what the object is given beside its bytes; a type by its name if None.
         part_bytes: the size of its first parts; later ones grow.
         concurrent: how many parts are sent at once; so many are in memory, and one that is read.
+        splits: whether it may go in several parts.
 
     Raises:
-        UsageError: it is longer than 10,000 parts hold.
+        UsageError: it is longer than 10,000 parts hold, or the one that it may have.
         DeniedError, NotFoundError, NetworkError: the service refused or went away.
     """
     attributes = attributes or Attributes(content_headers_of(address.key))
@@ -205,6 +207,12 @@ def write_object(
     if len(first) < part_bytes:
         client.put_object(address.bucket, address.key, first, attributes=attributes)
         return len(first)
+    if not splits:
+        raise UsageError(
+            f"the input has {format_size(part_bytes)} or more, too much for one request"
+            " while nobody knows its length",
+            hint="leave out --disable-multipart, or give 'ingot pipe' a larger --part-size",
+        )
     return sum(
         part.size_bytes
         for part in write_blocks(

@@ -109,6 +109,7 @@ def test_a_target_without_versions_and_other_misuse_is_refused(
         ("--tags", "a=b"),
         ("--older-than", "1d"),
         ("--exclude-storageclass", "GLACIER"),
+        ("--retention-duration", "30d"),
     ):
         refused = cli("mirror", "--versions", *option, remote.address, f"s3/{name}")
         assert (refused.code, "exclude each other" in refused.err) == (2, True)

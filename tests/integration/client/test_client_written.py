@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import io
 import os
 import secrets
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -187,3 +189,21 @@ def test_a_large_file_goes_in_one_request_on_demand(
     assert "-" in remote.head("parts")["ETag"]
     assert cli(verb, "--disable-multipart", "large", f"{remote.address}/one").code == 0
     assert "-" not in remote.head("one")["ETag"]
+
+
+@pytest.mark.parametrize("verb", [["cp", "-"], ["pipe"]])
+def test_input_that_is_too_long_for_one_request_is_refused(
+    cli: Any, remote: Any, monkeypatch: pytest.MonkeyPatch, verb: list[str]
+) -> None:
+    def send(size_bytes: int, *options: str) -> Any:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(bytes(size_bytes))))
+        return cli(*verb, "--disable-multipart", *options, f"{remote.address}/x")
+
+    refused = send(17 * MIB)
+    assert (refused.code, "16.0 MiB or more" in refused.err) == (2, True)
+    assert remote.objects() == {}
+    assert send(15 * MIB).code == 0
+    assert "-" not in remote.head("x")["ETag"]
+    if verb == ["pipe"]:
+        assert send(17 * MIB, "--part-size", "20M").code == 0
+        assert "-" not in remote.head("x")["ETag"]

@@ -204,6 +204,7 @@ def _copy_stream(
     from ingot.client.addresses import RemoteAddress
     from ingot.client.events import Copied
     from ingot.client.streams import read_object, write_object
+    from ingot.client.wire import current
 
     source = sources[0]
     hint = "one side is '-', the other ALIAS/BUCKET/KEY"
@@ -215,7 +216,13 @@ def _copy_stream(
         size_bytes = 0
         if not dry_run:
             client = connections.client(target.alias)
-            size_bytes = write_object(client, target, sys.stdin.buffer, given.for_name(target.key))
+            size_bytes = write_object(
+                client,
+                target,
+                sys.stdin.buffer,
+                given.for_name(target.key),
+                splits=current().split_from_bytes is None,
+            )
         reporter.tell(Copied("-", str(target), size_bytes))
         return
     if not isinstance(source, RemoteAddress) or not source.key or not target.is_stream:

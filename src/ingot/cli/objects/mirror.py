@@ -186,6 +186,7 @@ def _check(wishes: Wishes) -> None:
         "--storage-class": wishes["storage_class"],
         "--content-type": wishes["content_type"],
         "--retention-mode": wishes["retention_mode"],
+        "--retention-duration": wishes["retention_duration"],
         "--legal-hold": wishes["legal_hold"],
     }
     said = [option for option, value in others.items() if value not in {None, ()}]

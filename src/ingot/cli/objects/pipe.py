@@ -49,6 +49,7 @@ def pipe(
     from ingot.client.connections import Connections
     from ingot.client.given import Given
     from ingot.client.streams import parse_part_size, write_object
+    from ingot.client.wire import current
 
     address = parse_object(target, AliasBook.default())
     if address.names_folder:
@@ -63,5 +64,6 @@ def pipe(
             attributes,
             part_bytes=part_bytes,
             concurrent=concurrent,
+            splits=current().split_from_bytes is None,
         )
     printer.data({"target": str(address), "size": size_bytes}, None)
