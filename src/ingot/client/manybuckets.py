@@ -99,12 +99,13 @@ class ServiceMirror:
         source = RemoteAddress(self._origin.alias, name)
         try:
             target = self._target(name)
+            mirror = self._opened(source, target)
             if self._is_missing(target):
                 yield Noted(f"{target} is not there yet")
                 if self._dry_run:
+                    yield from mirror.run_into_nothing()
                     return
                 self._make(target)
-            mirror = self._opened(source, target)
             if self._refuses_emptying and name not in self._known:
                 mirror.refuse_emptying()
             self._known.add(name)

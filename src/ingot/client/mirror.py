@@ -111,6 +111,16 @@ class Mirror:
                 yield Noted("many names are gone: everything is compared before they are deleted")
                 yield from self.run()
 
+    def run_into_nothing(self) -> Generator[Event]:
+        """Tell, in a dry run, what a target would get that is not there yet.
+
+        Raises:
+            Error: as `run`.
+        """
+        assert self._conduct.dry_run, "nobody has made the target"
+        self._pair.source.check()
+        yield from self._carried_out(self._steps(self._pair.source.entries(), ()), self._conduct)
+
     def run_without_comparing(self, age: Age) -> Generator[Event]:
         """Copy everything of that age, whatever the target has (`cp --recursive`).
 

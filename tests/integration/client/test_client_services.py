@@ -34,7 +34,9 @@ def test_every_bucket_goes_to_one_of_its_name(
     dry = cli("mirror", "--dry-run", *OTHERS, "other", "s3")
     assert dry.code == 0
     assert f"s3/{prefix}-a is not there yet" in dry.err
-    assert cli("mirror", *OTHERS, "other", "s3").code == 0
+    done = cli("mirror", *OTHERS, "other", "s3")
+    assert (done.code, done.out) == (0, dry.out)
+    assert f"other/{prefix}-b/d/y -> s3/{prefix}-b/d/y" in dry.out
     body = remote.s3.get_object(Bucket=f"{prefix}-b", Key="d/y")["Body"].read()
     assert body == f"{prefix}-b".encode()
     again = cli("--json", "mirror", *OTHERS, "other", "s3").documents()[-1]
