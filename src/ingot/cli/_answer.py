@@ -7,8 +7,9 @@ The scripts in completions/ run `ingot` with the variable `_INGOT_COMPLETE`, whi
 - zsh, fish: `ingot WORD… LAST`, the words without their quotes; LAST is the one at the cursor.
 
 The answer is a line for each thing that may stand there: KIND, VALUE and one more field, separated
-by the ASCII unit separator. `word` and `address` are offered as they are, with a description;
-`file` and `dir` leave it to the shell to offer local paths.
+by the ASCII unit separator. `word` and `address` are offered as they are, with a description; a
+word that ends with `=` goes on without a blank. `file` and `dir` leave local paths to the shell;
+paths; their last field is what stands before the path in the same word.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import NamedTuple
 
 from click.shell_completion import CompletionItem, ShellComplete
 
-from ingot.cli._completion import ADDRESS, patience_s
+from ingot.cli._completion import ADDRESS, NAME, patience_s
 
 _SEPARATOR = "\x1f"
 _HELP_LENGTH_MAX = 80
@@ -96,11 +97,11 @@ def _lines(question: Question) -> list[bytes]:
     before = f"{option}{sign}" if sign and option.startswith("--") else ""
     for item in _items(question):
         if item.type in {"file", "dir"}:
-            fields = (item.type, item.value, "")
+            fields = (item.type, item.value, item.help or "")
         else:
-            kind = "word" if item.type == "plain" else item.type
+            kind = ADDRESS if item.type == ADDRESS else "word"
             value = f"{before}{item.value}".removeprefix(question.kept)
-            written = question.written(value) if kind == ADDRESS else value
+            written = question.written(value) if item.type in {ADDRESS, NAME} else value
             fields = (kind, written, _shortened(item.help or ""))
         with contextlib.suppress(UnicodeEncodeError):
             # A line break or the like would be taken for another item, or steer the terminal.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from itertools import islice, takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     import click
     from click.shell_completion import CompletionItem
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ingot.client.addresses import RemoteAddress
     from ingot.s3client.client import S3Client
 
+Completer = Callable[..., Any]
 PATIENCE_VARIABLE = "INGOT_COMPLETION_TIMEOUT"
 # Somebody waits with a finger on a key: better nothing than late.
 _PATIENCE_S = 2.0
@@ -22,6 +24,8 @@ _PATIENCE_MAX_S = 60.0
 _ITEMS_MAX = 200
 # The kind of what shells treat as they treat paths: quoted, and no blank after a slash.
 ADDRESS = "address"
+# The kind of words that somebody made up: quoted, but a slash in them means nothing.
+NAME = "name"
 # The last of all characters: what comes after PREFIX + this does not begin with PREFIX.
 _LAST_CHARACTER = "\U0010ffff"
 
@@ -79,6 +83,69 @@ def complete_folder(
     from click.shell_completion import CompletionItem
 
     return [CompletionItem(incomplete, type="dir")]
+
+
+def complete_operand(words: Sequence[str]) -> Completer:
+    """Return what offers `WORD=`, none twice, and addresses and paths after `if=` and `of=`."""
+    from click.shell_completion import CompletionItem
+
+    def complete(
+        ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        word, sign, value = incomplete.partition("=")
+        if not sign:
+            there = {given.partition("=")[0] for given in ctx.params.get(param.name or "") or ()}
+            left = (f"{name}=" for name in words if name not in there)
+            return _items((name for name in left if name.startswith(word)), "plain")
+        if word not in {"if", "of"}:
+            return []
+        before = word + sign
+        return [
+            CompletionItem(before + item.value, type=ADDRESS)
+            if item.type == ADDRESS
+            else CompletionItem(item.value, type=item.type, help=before)
+            for item in complete_address(ctx, param, value)
+        ]
+
+    return complete
+
+
+def named(names: Callable[[S3Client, click.Context], Iterable[str]]) -> Completer:
+    """Return what offers names that the service of the first argument knows, none twice.
+
+    Args:
+        names: asks it.
+    """
+
+    def complete(
+        ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        there = ctx.params.get(param.name or "")
+        given = set(there) if isinstance(there, list | tuple) else set()
+        found = _quiet(_known(ctx, names))
+        begun = (name for name in found if name.startswith(incomplete) and name not in given)
+        return _items(islice(begun, _ITEMS_MAX), NAME)
+
+    return complete
+
+
+def _known(
+    ctx: click.Context, names: Callable[[S3Client, click.Context], Iterable[str]]
+) -> Iterator[str]:
+    from ingot.cli._wire import hold_on
+    from ingot.client.addresses import RemoteAddress, parse_address
+    from ingot.client.aliases import AliasBook
+    from ingot.client.connections import Connections
+    from ingot.client.health import patient_transport
+
+    hold_on(ctx)
+    # What follows an option that lacks its value is not taken apart.
+    target = ctx.params.get("target") or next(iter(ctx.args), "")
+    address = parse_address(str(target), AliasBook.default())
+    if not isinstance(address, RemoteAddress) or address.bucket:
+        return
+    with Connections(patient_transport(patience_s() / 2)) as connections:
+        yield from names(connections.client(address.alias), ctx)
 
 
 def _items(values: Iterable[str], kind: str) -> list[CompletionItem]:

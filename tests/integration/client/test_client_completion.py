@@ -225,3 +225,55 @@ def test_scripts_are_printed_and_parse(cli: Any, shell: str, tmp_path: Path) -> 
     (document,) = cli("completion", shell, "--json").documents()
     assert document["script"] == result.out
     assert cli("completion", "cmd").code == 2
+
+
+def test_who_may_use_a_service_is_offered(remote: Any, cli: Any) -> None:
+    """The service is the tests' own: others may have left names of theirs."""
+    for command in (
+        ("user", "add", "s3", "zoe-one", "a-secret-key"),
+        ("user", "add", "s3", "zoe+two", "a-secret-key"),
+        ("group", "add", "s3", "zoo", "zoe-one"),
+        ("accesskey", "create", "s3", "zoe-one", "--access-key", "ZOEKEY1"),
+        ("policy", "attach", "s3", "readonly", "--user", "zoe-one"),
+    ):
+        done = cli("admin", *command)
+        assert done.code == 0, done.err
+    for line, meant in {
+        "user info s3 zo": ["zoe+two", "zoe-one"],
+        "user disable s3 zoe-one zo": ["zoe+two"],
+        "group add s3 zo": ["zoo"],
+        "group add s3 zoo zo": ["zoe+two", "zoe-one"],
+        "group remove s3 zoo zo": ["zoe-one"],
+        "group info s3 zo": ["zoo"],
+        "policy info s3 reado": ["readonly"],
+        "policy attach s3 readonly reado": [],
+        "policy attach s3 readonly --user zoe-": ["zoe-one"],
+        "policy attach s3 readonly --user=zoe-": ["zoe-one"],
+        "policy detach s3 readonly -g zo": ["zoo"],
+        "policy entities --policy readonly s3 --group zo": ["zoo"],
+        "accesskey create s3 zoe-": ["zoe-one"],
+        "accesskey list s3 zoe-": ["zoe-one"],
+        "accesskey info s3 ZOE": ["ZOEKEY1"],
+        "accesskey remove s3 ZOE": ["ZOEKEY1"],
+        "user info no-such-alias zo": [],
+        "user info s3/bucket zo": [],
+        "policy create s3 new pol": [],
+    }.items():
+        words = [value for kind, value, _ in answered("admin", *line.split()) if kind == "word"]
+        assert [word.removeprefix("--user=") for word in words] == meant, line
+    assert offered("admin", "policy", "create", "s3", "new", "pol") == ["file,pol"]
+    for command in (
+        ("accesskey", "remove", "s3", "ZOEKEY1"),
+        ("user", "remove", "s3", "zoe-one", "zoe+two"),
+        ("group", "remove", "s3", "zoo"),
+    ):
+        cli("admin", *command)
+
+
+def test_operands_of_od_are_offered(remote: Any) -> None:
+    remote.put("disk.img", b"x")
+    assert offered("od", "") == ["word,if=", "word,of=", "word,size=", "word,parts=", "word,skip="]
+    assert offered("od", "if=x", "s") == ["word,size=", "word,skip="]
+    assert answered("od", "if=s") == [["address", "if=s3/", ""], ["file", "s", "if="]]
+    assert offered("od", f"of={remote.address}/d") == [f"address,of={remote.address}/disk.img"]
+    assert offered("od", "size=1") == []

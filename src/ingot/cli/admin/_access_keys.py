@@ -10,6 +10,7 @@ import click
 from ingot.cli._completion import complete_alias
 from ingot.cli._policyfile import policy_of
 from ingot.cli._table import table
+from ingot.cli.admin._names import complete_key, complete_made_key, complete_user
 from ingot.cli.admin._service import (
     administered,
     on_each,
@@ -67,7 +68,7 @@ def _key_options(command: _Command) -> _Command:
 
 @accesskey.command()
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.argument("owner", metavar="[USER]", required=False)
+@click.argument("owner", metavar="[USER]", required=False, shell_complete=complete_user)
 @click.option("--access-key", metavar="KEY", help="The access key; made up if not given.")
 @_key_options
 @secret_options
@@ -112,7 +113,7 @@ def create(
 
 @accesskey.command("list")
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.argument("users", metavar="[USER...]", nargs=-1)
+@click.argument("users", metavar="[USER...]", nargs=-1, shell_complete=complete_user)
 @click.option("--self", "own", is_flag=True, help="Those of whom the alias's keys belong to.")
 @click.option("--all", "everybody", is_flag=True, help="Those of everybody.")
 @click.option("--users-only", "kind", flag_value="users-only", help="Only whose there are.")
@@ -160,7 +161,7 @@ def list_(
 
 @accesskey.command()
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.argument("keys", metavar="KEY...", nargs=-1, required=True)
+@click.argument("keys", metavar="KEY...", nargs=-1, required=True, shell_complete=complete_key)
 @output_options
 def info(printer: Printer, *, target: str, keys: tuple[str, ...]) -> None:
     """Tell what access keys are, without their secret.
@@ -195,7 +196,7 @@ def info(printer: Printer, *, target: str, keys: tuple[str, ...]) -> None:
 
 @accesskey.command()
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.argument("key", metavar="KEY")
+@click.argument("key", metavar="KEY", shell_complete=complete_made_key)
 @_key_options
 @secret_options
 @output_options
@@ -228,7 +229,7 @@ def edit(printer: Printer, *, target: str, key: str, generate: bool, **said: str
 
 @accesskey.command()
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.argument("keys", metavar="KEY...", nargs=-1, required=True)
+@click.argument("keys", metavar="KEY...", nargs=-1, required=True, shell_complete=complete_made_key)
 @output_options
 def enable(printer: Printer, *, target: str, keys: tuple[str, ...]) -> None:
     """Let access keys sign again.
@@ -242,7 +243,7 @@ def enable(printer: Printer, *, target: str, keys: tuple[str, ...]) -> None:
 
 @accesskey.command()
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.argument("keys", metavar="KEY...", nargs=-1, required=True)
+@click.argument("keys", metavar="KEY...", nargs=-1, required=True, shell_complete=complete_made_key)
 @output_options
 def disable(printer: Printer, *, target: str, keys: tuple[str, ...]) -> None:
     """Let access keys sign no more.
@@ -256,7 +257,7 @@ def disable(printer: Printer, *, target: str, keys: tuple[str, ...]) -> None:
 
 @accesskey.command()
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.argument("keys", metavar="KEY...", nargs=-1, required=True)
+@click.argument("keys", metavar="KEY...", nargs=-1, required=True, shell_complete=complete_made_key)
 @output_options
 def remove(printer: Printer, *, target: str, keys: tuple[str, ...]) -> None:
     """Take access keys away.

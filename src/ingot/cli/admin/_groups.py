@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingot.cli._completion import complete_alias
+from ingot.cli.admin._names import complete_group, complete_member, complete_user
 from ingot.cli.admin._service import administered, joined, on_each, state
 from ingot.cli.printer import Printer, output_options, visible
 
@@ -28,8 +29,8 @@ def group() -> None:
 
 @group.command()
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.argument("name", metavar="GROUP")
-@click.argument("members", metavar="USER...", nargs=-1, required=True)
+@click.argument("name", metavar="GROUP", shell_complete=complete_group)
+@click.argument("members", metavar="USER...", nargs=-1, required=True, shell_complete=complete_user)
 @output_options
 def add(printer: Printer, *, target: str, name: str, members: tuple[str, ...]) -> None:
     """Add users to a group, which is made if there is none.
@@ -46,8 +47,8 @@ def add(printer: Printer, *, target: str, name: str, members: tuple[str, ...]) -
 
 @group.command()
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.argument("name", metavar="GROUP")
-@click.argument("members", metavar="[USER...]", nargs=-1)
+@click.argument("name", metavar="GROUP", shell_complete=complete_group)
+@click.argument("members", metavar="[USER...]", nargs=-1, shell_complete=complete_member)
 @output_options
 def remove(printer: Printer, *, target: str, name: str, members: tuple[str, ...]) -> None:
     """Remove users from a group; or the group itself, if it has no members.
@@ -69,7 +70,7 @@ def remove(printer: Printer, *, target: str, name: str, members: tuple[str, ...]
 
 @group.command()
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.argument("names", metavar="GROUP...", nargs=-1, required=True)
+@click.argument("names", metavar="GROUP...", nargs=-1, required=True, shell_complete=complete_group)
 @output_options
 def info(printer: Printer, *, target: str, names: tuple[str, ...]) -> None:
     """Tell who is in groups, and what policies they have.
@@ -118,7 +119,7 @@ def list_(printer: Printer, *, target: str) -> None:
 
 @group.command()
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.argument("names", metavar="GROUP...", nargs=-1, required=True)
+@click.argument("names", metavar="GROUP...", nargs=-1, required=True, shell_complete=complete_group)
 @output_options
 def enable(printer: Printer, *, target: str, names: tuple[str, ...]) -> None:
     """Let the policies of groups count again.
@@ -132,7 +133,7 @@ def enable(printer: Printer, *, target: str, names: tuple[str, ...]) -> None:
 
 @group.command()
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.argument("names", metavar="GROUP...", nargs=-1, required=True)
+@click.argument("names", metavar="GROUP...", nargs=-1, required=True, shell_complete=complete_group)
 @output_options
 def disable(printer: Printer, *, target: str, names: tuple[str, ...]) -> None:
     """Let the policies of groups count no more; their members keep their own.

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ingot.cli._completion import complete_alias
+from ingot.cli._completion import complete_alias, complete_path
 from ingot.cli._policyfile import policy_of
 from ingot.cli._table import table
+from ingot.cli.admin._names import complete_group, complete_policy, complete_user
 from ingot.cli.admin._service import administered, joined, on_each
 from ingot.cli.printer import Printer, output_options, visible
 
@@ -34,8 +35,8 @@ def policy() -> None:
 
 @policy.command()
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.argument("name", metavar="POLICY")
-@click.argument("file", type=click.Path(allow_dash=True))
+@click.argument("name", metavar="POLICY", shell_complete=complete_policy)
+@click.argument("file", type=click.Path(allow_dash=True), shell_complete=complete_path)
 @output_options
 def create(printer: Printer, *, target: str, name: str, file: str) -> None:
     """Keep the policy of FILE (`-` is standard input) under a name; replaces one of that name.
@@ -58,7 +59,9 @@ def create(printer: Printer, *, target: str, name: str, file: str) -> None:
 
 @policy.command()
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.argument("names", metavar="POLICY...", nargs=-1, required=True)
+@click.argument(
+    "names", metavar="POLICY...", nargs=-1, required=True, shell_complete=complete_policy
+)
 @output_options
 def remove(printer: Printer, *, target: str, names: tuple[str, ...]) -> None:
     """Remove policies that nobody has.
@@ -93,7 +96,7 @@ def list_(printer: Printer, *, target: str) -> None:
 
 @policy.command()
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.argument("name", metavar="POLICY")
+@click.argument("name", metavar="POLICY", shell_complete=complete_policy)
 @output_options
 def info(printer: Printer, *, target: str, name: str) -> None:
     """Print a policy, for `ingot admin policy create`.
@@ -116,8 +119,12 @@ def info(printer: Printer, *, target: str, name: str) -> None:
 
 def _holder_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
-        click.option("--user", "-u", metavar="USER", help="The user."),
-        click.option("--group", "-g", metavar="GROUP", help="The group."),
+        click.option(
+            "--user", "-u", metavar="USER", help="The user.", shell_complete=complete_user
+        ),
+        click.option(
+            "--group", "-g", metavar="GROUP", help="The group.", shell_complete=complete_group
+        ),
     ):
         command = option(command)
     return command
@@ -125,7 +132,9 @@ def _holder_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @policy.command()
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.argument("names", metavar="POLICY...", nargs=-1, required=True)
+@click.argument(
+    "names", metavar="POLICY...", nargs=-1, required=True, shell_complete=complete_policy
+)
 @_holder_options
 @output_options
 def attach(
@@ -144,7 +153,9 @@ def attach(
 
 @policy.command()
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.argument("names", metavar="POLICY...", nargs=-1, required=True)
+@click.argument(
+    "names", metavar="POLICY...", nargs=-1, required=True, shell_complete=complete_policy
+)
 @_holder_options
 @output_options
 def detach(
@@ -162,9 +173,33 @@ def detach(
 
 @policy.command()
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.option("--user", "-u", "users", multiple=True, metavar="USER", help="What this user has.")
-@click.option("--group", "-g", "groups", multiple=True, metavar="GROUP", help="What this has.")
-@click.option("--policy", "-p", "names", multiple=True, metavar="POLICY", help="Who has this.")
+@click.option(
+    "--user",
+    "-u",
+    "users",
+    multiple=True,
+    metavar="USER",
+    help="What this user has.",
+    shell_complete=complete_user,
+)
+@click.option(
+    "--group",
+    "-g",
+    "groups",
+    multiple=True,
+    metavar="GROUP",
+    help="What this has.",
+    shell_complete=complete_group,
+)
+@click.option(
+    "--policy",
+    "-p",
+    "names",
+    multiple=True,
+    metavar="POLICY",
+    help="Who has this.",
+    shell_complete=complete_policy,
+)
 @output_options
 def entities(
     printer: Printer,

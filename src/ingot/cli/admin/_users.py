@@ -8,6 +8,7 @@ import click
 
 from ingot.cli._completion import complete_alias
 from ingot.cli._table import table
+from ingot.cli.admin._names import complete_user
 from ingot.cli.admin._service import (
     administered,
     joined,
@@ -84,7 +85,7 @@ def add(
 
 @user.command()
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=complete_user)
 @output_options
 def disable(printer: Printer, *, target: str, names: tuple[str, ...]) -> None:
     """Let users sign no more, nor their access keys.
@@ -98,7 +99,7 @@ def disable(printer: Printer, *, target: str, names: tuple[str, ...]) -> None:
 
 @user.command()
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=complete_user)
 @output_options
 def enable(printer: Printer, *, target: str, names: tuple[str, ...]) -> None:
     """Let users sign again.
@@ -112,7 +113,7 @@ def enable(printer: Printer, *, target: str, names: tuple[str, ...]) -> None:
 
 @user.command()
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=complete_user)
 @output_options
 def remove(printer: Printer, *, target: str, names: tuple[str, ...]) -> None:
     """Remove users, with their access keys.
@@ -155,7 +156,7 @@ def list_(printer: Printer, *, target: str) -> None:
 
 @user.command()
 @click.argument("target", metavar="ALIAS", shell_complete=complete_alias)
-@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, shell_complete=complete_user)
 @output_options
 def info(printer: Printer, *, target: str, names: tuple[str, ...]) -> None:
     """Tell what users have: their state, policies and groups.

@@ -2,13 +2,13 @@
 # What may stand there is asked of `ingot` itself, see cli/_answer.py of its sources.
 
 _ingot() {
-    local program=${1/#\~\//$HOME/} separator=$'\x1f' kind value more paths=
+    local program=${1/#\~\//$HOME/} separator=$'\x1f' kind value more paths= last=
     # An alias of the shell names no program.
     type -P -- "$program" >/dev/null || program=ingot
     COMPREPLY=()
     while IFS=$separator read -r kind value more; do
         case $kind in
-            word | address) COMPREPLY+=("$value") ;;
+            word | address) COMPREPLY+=("$value") last=$kind:$value ;;
             file | dir) paths=$kind; break ;;
         esac
     done < <(_INGOT_COMPLETE=bash "$program" "${COMP_LINE:0:COMP_POINT}" "$2" "$COMP_TYPE" \
@@ -20,7 +20,7 @@ _ingot() {
         mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen "-${paths::1}" -- "$value")
         compopt -o filenames
     fi
-    [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == */ ]] && compopt -o nospace
+    [[ ${#COMPREPLY[@]} == 1 && (${COMPREPLY[0]} == */ || $last == word:*=) ]] && compopt -o nospace
     return 0
 }
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ingot.cli._completion import complete_operand
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
@@ -19,7 +20,13 @@ _WORDS = ("if", "of", "size", "parts", "skip")
 
 
 @click.command()
-@click.argument("words", nargs=-1, required=True, metavar="if=SOURCE of=TARGET [size=SIZE] …")
+@click.argument(
+    "words",
+    nargs=-1,
+    required=True,
+    metavar="if=SOURCE of=TARGET [size=SIZE] …",
+    shell_complete=complete_operand(_WORDS),
+)
 @output_options
 def od(printer: Printer, *, words: tuple[str, ...]) -> None:
     """Copy through a single stream, part after part, and tell how fast it went.

@@ -185,3 +185,30 @@ def test_bash_knows_redirections_paths_and_aliases_of_its_own(
     assert ["cat", f"{address}/key", "Y"] == shell.words(
         f"echo; A=1 ingot cat {address}/k Y\x1b[D\x1b[D\t"
     )
+
+
+@every_shell
+def test_operands_and_names_of_users(kind: str, shell_of: Any, remote: Any, cli: Any) -> None:
+    remote.put("a disk.img", b"")
+    Path("local folder").mkdir()
+    Path("local folder/file").touch()
+    for name in ("zoe@two+three", "zara"):
+        done = cli("admin", "user", "add", "s3", name, "a-secret-key")
+        assert done.code == 0, done.err
+    shell = shell_of(kind)
+    for keys, meant in {
+        f"ingot od i\t{remote.address}/a\to\tlo\tfi\tX": [
+            *("od", f"if={remote.address}/a disk.img", "of=local folder/file", "X"),
+        ],
+        "ingot od of=s\tX": ["od", "of=s3/X"],
+        "ingot admin user inf\ts3 zoe\tX": ["admin", "user", "info", "s3", "zoe@two+three", "X"],
+        "ingot admin policy attach s3 readonly --user za\tX": [
+            *("admin", "policy", "attach", "s3", "readonly", "--user", "zara", "X"),
+        ],
+        "ingot admin policy attach s3 readonly --user=za\tX": [
+            *("admin", "policy", "attach", "s3", "readonly", "--user=zara", "X"),
+        ],
+    }.items():
+        assert meant == shell.words(keys), keys
+    assert shell.errors == ""
+    cli("admin", "user", "remove", "s3", "zoe@two+three", "zara")
