@@ -101,9 +101,12 @@ def copy_file(
             str(target), mode=None, durable=keeping.durable, replaces=keeping.replaces
         ) as goal:
             is_shared = cloned(goal, origin)
-            read = None if is_shared else _copy_bytes(origin, goal, before.st_size, advance)
+            read = None if is_shared else _copy_bytes(path, origin, goal, before.st_size, advance)
             if Stamp.of(os.fstat(origin)) != Stamp.of(before):
                 raise SourceChangedError(f"{path} changed while it was read")
+            if not is_shared and os.pread(origin, 1, before.st_size):
+                # The kernel's own files, as in /proc, are not measured before they are read.
+                raise SourceChangedError(f"{path} has more bytes than its size says")
             if is_shared:
                 advance(before.st_size)
             elif _sum(goal, _stretches(origin, before.st_size)) != read:
@@ -207,8 +210,12 @@ def _check(source: Path, status: os.stat_result, target: Path) -> None:
             raise ConflictError(f"{source} and {target} are the same file")
 
 
-def _copy_bytes(origin: int, goal: int, size_bytes: int, advance: Advance) -> bytes:
-    """Copy what is between holes, and return its checksum."""
+def _copy_bytes(path: Path, origin: int, goal: int, size_bytes: int, advance: Advance) -> bytes:
+    """Copy what is between holes, and return its checksum.
+
+    Raises:
+        SourceChangedError: there are less bytes.
+    """
     total, offset = checksums.new("CRC64NVME"), 0
     for start, end in _stretches(origin, size_bytes):
         advance(start - offset)
@@ -216,8 +223,7 @@ def _copy_bytes(origin: int, goal: int, size_bytes: int, advance: Advance) -> by
         while offset < end:
             block = os.pread(origin, min(TRANSFER_CHUNK_BYTES, end - offset), offset)
             if not block:
-                # It became shorter, which its time will tell.
-                return total.digest()
+                raise SourceChangedError(f"{path} became shorter while it was read")
             _write_all(goal, block, offset)
             total.update(block)
             offset += len(block)

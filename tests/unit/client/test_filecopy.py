@@ -141,6 +141,11 @@ class TestCopy:
             copy_file(place(source), target, PLAIN, lambda _: os.truncate(source, 10))
         assert lone(target)
 
+    def test_a_source_that_hides_its_size_makes_no_copy(self, target: Path) -> None:
+        with pytest.raises(SourceChangedError, match="more bytes than its size says"):
+            copy_file(place(Path("/proc/self/status")), target, PLAIN, nothing)
+        assert lone(target)
+
     def test_bytes_that_rot_on_the_way_make_no_copy(
         self, source: Path, target: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
