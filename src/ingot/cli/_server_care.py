@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ingot.cli._completion import complete_folder
+from ingot.cli._directory import directory_argument
 from ingot.cli.printer import Printer, output_options
 
 if TYPE_CHECKING:
@@ -18,13 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument(
-    "directory",
-    metavar="[DIR]",
-    required=False,
-    type=click.Path(path_type=Path),
-    shell_complete=complete_folder,
-)
+@directory_argument()
 @output_options
 def check(printer: Printer, *, directory: Path | None) -> None:
     """Verify everything in DIR: catalog, blobs and checksums against each other.
@@ -54,13 +49,7 @@ def check(printer: Printer, *, directory: Path | None) -> None:
 
 
 @click.command()
-@click.argument(
-    "directory",
-    metavar="[DIR]",
-    required=False,
-    type=click.Path(path_type=Path),
-    shell_complete=complete_folder,
-)
+@directory_argument()
 @click.option("--rate", metavar="SIZE", default="0", help="Bytes per second, such as 50MiB.  [all]")
 @output_options
 def scrub(printer: Printer, *, directory: Path | None, rate: str) -> None:
@@ -113,9 +102,7 @@ def scrub(printer: Printer, *, directory: Path | None, rate: str) -> None:
 
 
 @click.command()
-@click.argument(
-    "directory", metavar="DIR", type=click.Path(path_type=Path), shell_complete=complete_folder
-)
+@directory_argument(required=True)
 @click.argument(
     "target", metavar="TARGET", type=click.Path(path_type=Path), shell_complete=complete_folder
 )
@@ -143,9 +130,7 @@ def backup(printer: Printer, *, directory: Path, target: Path, link: bool) -> No
 @click.argument(
     "source", metavar="BACKUP", type=click.Path(path_type=Path), shell_complete=complete_folder
 )
-@click.argument(
-    "directory", metavar="DIR", type=click.Path(path_type=Path), shell_complete=complete_folder
-)
+@directory_argument(required=True)
 @output_options
 def restore(printer: Printer, *, source: Path, directory: Path) -> None:
     """Copy a backup into the empty directory DIR, and verify it there.

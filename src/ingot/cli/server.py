@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ingot.cli._completion import complete_folder
+from ingot.cli._directory import directory_argument
 from ingot.cli._server_care import backup, check, restore, scrub
 from ingot.cli.printer import Printer, output_options
 
@@ -62,13 +63,7 @@ def server() -> None:
 
 
 @server.command(cls=_RunCommand)
-@click.argument(
-    "directory",
-    metavar="[DIR]",
-    required=False,
-    type=click.Path(path_type=Path),
-    shell_complete=_complete_first,
-)
+@directory_argument(complete=_complete_first)
 @click.option("--address", metavar="HOST:PORT", help="Where the S3 API listens.  [:9000]")
 @click.option("--console-address", metavar="HOST:PORT", help="Where the console listens.  [:9001]")
 @click.option(
@@ -131,13 +126,7 @@ def run(printer: Printer, *, directory: Path | None, json_log: bool | None, **te
 
 
 @server.command()
-@click.argument(
-    "directory",
-    metavar="[DIR]",
-    required=False,
-    type=click.Path(path_type=Path),
-    shell_complete=complete_folder,
-)
+@directory_argument()
 @output_options
 def keys(printer: Printer, *, directory: Path | None) -> None:
     """Print the root keys: the ones in the environment, else those generated for DIR.
