@@ -9,7 +9,7 @@ The scripts in completions/ run `ingot` with the variable `_INGOT_COMPLETE`, whi
 The answer is a line for each thing that may stand there: KIND, VALUE and one more field, separated
 by the ASCII unit separator. `word` and `address` are offered as they are, with a description; a
 word that ends with `=` goes on without a blank. `file` and `dir` leave local paths to the shell;
-paths; their last field is what stands before the path in the same word.
+their last field is what stands before the path in the same word.
 """
 
 from __future__ import annotations

@@ -41,8 +41,6 @@ class Copier:
         journal: of uploads in parts, so that a killed command's successor goes on with them.
     """
 
-    removes_sources = False
-
     def __init__(
         self,
         connections: Connections,

@@ -114,7 +114,7 @@ class CopyJob:
 
         Raises:
             NotFoundError: a source does not exist.
-            UsageError: as `singles`; or what moves would replace what moved before.
+            UsageError: as `singles`; nothing is copied then.
         """
         self._check_target(target)
         folders = [source for source in sources if _is_folder(source, self._connections)]
@@ -139,11 +139,10 @@ class CopyJob:
             for source, goal in zip(folders, goals, strict=True)
         ]
         is_shared = len(set(goals)) < len(goals) or (len(sources) > 1 and target in goals)
-        if self._copier.removes_sources and is_shared:
+        if is_shared:
             named = ((goal_of(target, last_name(single)), str(single)) for single in singles)
-            check_all_differ(
-                [sorted(starmap(arrival, named)), *(arrivals_of(pair) for pair in pairs)]
-            )
+            brought = (arrivals_of(pair, self._age) for pair in pairs)
+            check_all_differ([sorted(starmap(arrival, named)), *brought])
         for pair in pairs:
             mirror = Mirror(pair, self._conduct, remove=False, progress=self._progress)
             with closing(mirror.run_without_comparing(self._age)) as events:

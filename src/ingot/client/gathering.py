@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ingot.base.errors import UsageError
+from ingot.client.ages import Age
 from ingot.client.entries import Entry
 from ingot.client.localnames import printable
 from ingot.client.mirror import Pair
@@ -34,14 +35,14 @@ def check_all_differ(arrivals: Iterable[Iterable[Arrival]]) -> None:
         if one.target == other.target:
             raise UsageError(
                 f"{one.source} and {other.source} would both become {printable(one.target)}",
-                hint="move one after the other, or to different folders",
+                hint="copy one after the other, or to different folders",
             )
 
 
-def arrivals_of(pair: Pair) -> Iterator[Arrival]:
-    """Yield what a folder brings, in order."""
+def arrivals_of(pair: Pair, age: Age) -> Iterator[Arrival]:
+    """Yield what a folder brings, in order, of what is of that age."""
     for item in pair.source.entries():
-        if isinstance(item, Entry):
+        if isinstance(item, Entry) and age.admits(item.modified_ns):
             yield arrival(pair.target.place(item.name), pair.source.label(item.name))
 
 

@@ -17,8 +17,6 @@ from ingot.client.places import FilePlace, ObjectPlace, Place
 class MovingCopier(Copier):
     """A copier that leaves nothing where it copied from; see `Copier` for its arguments."""
 
-    removes_sources = True
-
     @property
     def changes_attributes(self) -> bool:
         """Nothing can be moved in place."""

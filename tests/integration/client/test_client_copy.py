@@ -580,3 +580,29 @@ class TestFailures:
         assert done.returncode == 3
         assert "File too large" in done.stderr
         assert files.contents(tmp_path / "dst") == {"a": b"1", "z": b"2"}
+
+
+def test_sources_with_a_name_in_common_are_refused_before_anything_is_copied(
+    cli: Any, remote: Any, tmp_path: Path
+) -> None:
+    for name in ("one/x/a", "one/x/f", "two/x/f", "two/x/g", "single/f"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    remote.put_all({"in/1/f": b"1", "in/2/f": b"2"})
+    pairs = [("one/x", "two/x"), ("one/x/", "two/x/"), ("one/x/", "single/f")]
+    pairs.append((f"{remote.address}/in/1/", f"{remote.address}/in/2/"))
+    pairs.append((f"{remote.address}/in/1/", "single/f"))
+    for target in (f"{remote.address}/out", "there"):
+        for first, second in pairs:
+            for dry in ((), ("--dry-run",)):
+                result = cli("cp", "--recursive", *dry, first, second, f"{target}/")
+                assert (result.code, result.out) == (2, "")
+                assert "/f would both become" in result.err
+                assert result.err.index(first.rstrip("/")) < result.err.index(second.rstrip("/"))
+    assert remote.objects("out/") == {}
+    assert not (tmp_path / "there").exists()
+    # What is left out is in nobody's way.
+    assert cli("cp", "-r", "--exclude", "f", "one/x/", "two/x/", "there").code == 0
+    os.utime(tmp_path / "two/x/f", (0, 0))
+    assert cli("cp", "-r", "--newer-than", "1d", "one/x/", "two/x/", "there").code == 0
+    assert (tmp_path / "there" / "f").read_text() == "one/x/f"
