@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import re
@@ -11,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -143,21 +145,54 @@ server.serve_forever()
 """
 
 
-@pytest.fixture(scope="session")
-def other_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """An independent S3 service with settings that ours may lack; it takes any keys."""
-    log_path = tmp_path_factory.mktemp("other") / "log"
+@contextlib.contextmanager
+def _service(log_path: Path, *arguments: str) -> Iterator[int]:
+    """Run a Python program that prints the port it listens on."""
     with log_path.open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-c", OTHER_SERVICE], stdout=subprocess.PIPE, stderr=log, text=True
+            [sys.executable, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            cwd=Path(__file__).parents[2],
         )
     assert process.stdout is not None
     watchdog = threading.Timer(60, process.kill)
     watchdog.start()
     port = process.stdout.readline().strip()
     watchdog.cancel()
-    assert port, log_path.read_text()
-    yield f"http://127.0.0.1:{port}"
-    process.kill()
-    process.wait()
-    process.stdout.close()
+    try:
+        assert port, log_path.read_text()
+        yield int(port)
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def other_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An independent S3 service with settings that ours may lack; it takes any keys."""
+    with _service(tmp_path_factory.mktemp("other") / "log", "-c", OTHER_SERVICE) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def extended_service(tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Iterator[str]:
+    """Such a service behind TLS, with keys of customers, zip files and Parquet."""
+    log_path = tmp_path_factory.mktemp("extended") / "log"
+    program = ("-m", "tests.integration.extended_service", str(certificate))
+    with _service(log_path, *program) as port:
+        yield f"https://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with a key and a certificate that signs itself, for 127.0.0.1."""
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    command = ["openssl", "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=ingot-tests"]
+    command += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "-", "-out", "-"]
+    made = subprocess.run(command, check=True, capture_output=True)
+    path.write_bytes(made.stdout)
+    return path

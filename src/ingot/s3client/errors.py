@@ -82,6 +82,9 @@ class _Kind(NamedTuple):
     hint: str | None = None
 
 
+_SEALED_HINT = "an object that was stored with a key of yours needs it: --enc-c"
+# What services say of one whose key was not sent along.
+_SEALED = "stored using a form of Server Side Encryption"
 _KEYS_HINT = "check the access key and the secret key, for example with 'ingot alias set'"
 _KINDS: dict[str, _Kind] = {
     "AccessDenied": _Kind(ServiceDeniedError, "the access key's policies must allow it"),
@@ -148,6 +151,8 @@ _BODILESS_CODES = {
     501: "NotImplemented",
     503: "ServiceUnavailable",
 }
+# Most HEADs of an object that are refused so lack its key.
+_WITHOUT_REASON = ErrorDocument("BadRequest", "The service refuses this and gives no reason")
 
 
 def bodiless_document(status: int, *, has_key: bool) -> ErrorDocument:
@@ -156,6 +161,8 @@ def bodiless_document(status: int, *, has_key: bool) -> ErrorDocument:
         code = "NoSuchKey" if has_key else "NoSuchBucket"
     else:
         code = _BODILESS_CODES.get(status, "InternalError" if status >= 500 else "BadRequest")
+    if status == 400 and has_key:
+        return _WITHOUT_REASON
     row = ERRORS.get(code)
     return ErrorDocument(code, row.message if row else f"HTTP status {status}")
 
@@ -174,6 +181,8 @@ def service_error(document: ErrorDocument, status: int, subject: str) -> Service
     hint = kind.hint if kind else None
     if status in _REDIRECTS and (elsewhere := document.fields.get("Endpoint")):
         hint = f"it is at {elsewhere}: give that as the endpoint"
+    if _SEALED in document.message or document is _WITHOUT_REASON:
+        hint = _SEALED_HINT
     made = error(f"{subject}: {said} ({document.code})", hint=hint)
     made.code = document.code
     made.status = status

@@ -4,11 +4,13 @@ A transcript is what a terminal shows. `$ ingot …` runs a command; what it pri
 standard error with `2> ` in front, and its exit code in brackets. `<<< TEXT` at the end of a
 command gives it standard input. `$ ingot … &` starts a command that goes on; `$ until TEXT` waits
 until it has said so, and `$ interrupt` presses Ctrl-C and shows it. `$ file PATH LINE...`,
-`$ bytes PATH COUNT` and `$ link PATH TARGET` make files of this machine. `$ moment` keeps the time
+`$ bytes PATH COUNT`, `$ link PATH TARGET`, `$ zip PATH FILE...` and `$ sample PATH` (a file beside
+the transcripts) make files of this machine. `$ moment` keeps the time
 as `<moment>` for later commands.
 
 The alias `s3` is a server of the test's own, empty at the start of each transcript; `other` is an
-independent service with settings that ours lacks. Times, durations, rates and addresses are
+independent service with settings that ours lacks, and `tls` one that is reached by TLS, takes
+customers' keys and looks into zip files and Parquet. Times, durations, rates and addresses are
 masked. Random names of versions, uploads and rules are numbered as they appear, `<id1>`, which
 commands can say, too. `INGOT_GOLDEN=write` writes the transcripts anew from their commands.
 """
@@ -25,6 +27,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,8 +81,7 @@ _IDS = (
     r"\b([0-9a-f]{20})\b",
 )
 
-# Keys need TLS (wire/test_tls.py), and only MinIO looks into zip files and Parquet.
-_OPTIONS_ELSEWHERE = ("--enc-c", "--parquet-input", "--zip", "--quiet", "--no-progress", "--json")
+_OPTIONS_ELSEWHERE = ("--quiet", "--no-progress", "--json")
 # Only MinIO tells of replication (wire/test_replicating.py), only builds are compared so, and what
 # a service tells of itself is another each time.
 _COMMANDS_ELSEWHERE = {
@@ -92,13 +94,20 @@ _COMMANDS_ELSEWHERE = {
 }
 
 
+class Places(NamedTuple):
+    """Where services are."""
+
+    endpoint: str
+    other: str
+    tls: str
+
+
 class Terminal:
     """Runs the commands of a transcript in this process and writes down what happens."""
 
-    def __init__(self, folder: Path, endpoint: str, other: str, capture: Any) -> None:
+    def __init__(self, folder: Path, places: Places, capture: Any) -> None:
         self._folder = folder
-        self._endpoint = endpoint
-        self._other = other
+        self._places = places
         self._capture = capture
         self._ids: dict[str, str] = {}
         self._moment = ""
@@ -129,6 +138,8 @@ class Terminal:
             "file": lambda name, *lines: self._write(name, "\n".join([*lines, ""]).encode()),
             "bytes": lambda name, count: self._write(name, bytes(int(count))),
             "link": lambda name, target: (self._folder / name).symlink_to(target),
+            "zip": self._zip,
+            "sample": lambda name: self._write(name, (_FOLDER / name).read_bytes()),
             "moment": self._keep_moment,
             "until": lambda *words: self._wait(" ".join(words)),
         }
@@ -140,6 +151,11 @@ class Terminal:
         time.sleep(0.005)
         self._moment = datetime.now(UTC).isoformat()
         time.sleep(0.005)
+
+    def _zip(self, name: str, *members: str) -> None:
+        with zipfile.ZipFile(self._folder / name, "w") as archive:
+            for member in members:
+                archive.write(self._folder / member, member)
 
     def _start(self, arguments: list[str]) -> None:
         with (self._folder / ".out").open("w") as out, (self._folder / ".err").open("w") as err:
@@ -198,9 +214,10 @@ class Terminal:
             text = text.replace(real, shown)
         text = text.replace(str(self._folder), "<folder>")
         text = text.replace(os.environ["HOME"], "<home>")
-        text = text.replace(self._endpoint, "<endpoint>")
-        text = text.replace(self._endpoint.partition("://")[2], "<address>")
-        text = text.replace(self._other, "<other>")
+        text = text.replace(self._places.endpoint, "<endpoint>")
+        text = text.replace(self._places.endpoint.partition("://")[2], "<address>")
+        text = text.replace(self._places.other, "<other>")
+        text = text.replace(self._places.tls, "<tls>")
         for pattern, shown in _MASKS:
             text = re.sub(pattern, shown, text)
         return text
@@ -208,29 +225,30 @@ class Terminal:
 
 @pytest.fixture(scope="module")
 def services(
-    other_service: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Any, str]]:
-    """A server for transcripts only, since they show its buckets, and another service."""
+    other_service: str, extended_service: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Any, str, str]]:
+    """A server for transcripts only, since they show its buckets, and other services."""
     from tests.conftest import end, launch
 
     running = launch(tmp_path_factory.mktemp("golden") / "data", workers=1)
-    yield running, other_service
+    yield running, other_service, extended_service
     end(running)
 
 
 @pytest.fixture
 def terminal(
-    services: tuple[Any, str],
+    services: tuple[Any, str, str],
     home: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: Any,
 ) -> Iterator[Terminal]:
     """A terminal in an empty folder, whose alias `s3` is an empty server."""
-    server, other_service = services
+    server, other_service, extended_service = services
     keys = f"{server.access_key}:{server.secret_key}"
     monkeypatch.setenv("MC_HOST_s3", f"http://{keys}@127.0.0.1:{server.port}")
     monkeypatch.setenv("MC_HOST_other", other_service.replace("://", "://any:thing@"))
+    monkeypatch.setenv("MC_HOST_tls", extended_service.replace("://", "://any:thing@"))
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TZ", "UTC")
     folder = tmp_path / "here"
@@ -238,7 +256,7 @@ def terminal(
     monkeypatch.chdir(folder)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "aws"))
     monkeypatch.setenv("INGOT_STATE_DIR", str(home / "state"))
-    terminal = Terminal(folder, server.endpoint, other_service, capfd)
+    terminal = Terminal(folder, Places(server.endpoint, other_service, extended_service), capfd)
     yield terminal
     terminal.close()
     alias = Alias("s3", server.endpoint, server.access_key, Secret(server.secret_key))

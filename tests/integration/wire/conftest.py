@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -133,18 +132,6 @@ def transport(slept: list[float]) -> Iterator[Transport]:
     )
     with Transport(options, sleep=slept.append) as made:
         yield made
-
-
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with a key and a certificate that signs itself, for 127.0.0.1."""
-    path = tmp_path_factory.mktemp("tls") / "server.pem"
-    command = ["openssl", "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=scripted"]
-    command += ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "-", "-out", "-"]
-    made = subprocess.run(command, check=True, capture_output=True)
-    path.write_bytes(made.stdout)
-    return path
 
 
 @pytest.fixture

@@ -58,3 +58,19 @@ def test_answers_without_a_body(status: int, has_key: bool, code: str) -> None:
 
 def test_answers_of_codes_that_only_clients_meet() -> None:
     assert bodiless_document(301, has_key=False).message == "HTTP status 301"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        bodiless_document(400, has_key=True),
+        ErrorDocument(
+            "InvalidRequest",
+            "The object was stored using a form of Server Side Encryption. The correct parameters"
+            " must be provided to retrieve the object.",
+        ),
+    ],
+)
+def test_an_object_that_needs_a_key_is_told_how_to_give_it(document: ErrorDocument) -> None:
+    assert "--enc-c" in (service_error(document, 400, "b/k").hint or "")
+    assert service_error(bodiless_document(400, has_key=False), 400, "b").hint is None
