@@ -14,7 +14,7 @@ from ingot.client.attributes import FileAttributes
 from ingot.client.beneath import open_file
 from ingot.client.comparison import Comparison, vanishing
 from ingot.client.connections import Connections
-from ingot.client.crew import Advance
+from ingot.client.crew import Advance, VanishedError
 from ingot.client.digests import ContentDigests
 from ingot.client.entries import Entry, Stamp
 from ingot.client.fileattributes import attributes_of_file, restore
@@ -26,6 +26,7 @@ from ingot.client.places import FilePlace, ObjectPlace, Place
 from ingot.client.trees import Tree
 from ingot.client.wire import current
 from ingot.s3client.client import S3Client
+from ingot.s3client.errors import ServiceNotFoundError
 from ingot.s3client.results import Attributes, ObjectInfo
 from ingot.s3client.transfer import attributes_of
 
@@ -254,14 +255,20 @@ class PairMover:
         if problem := self._target.name_problem(name):
             raise UsageError(f"{self._source.label(name)}: {problem}")
         # The run as a whole makes its files durable, in one go.
-        self._copier.copy(
-            self._source.place(name),
-            self._target.place(name),
-            source,
-            advance,
-            durable=False,
-            replaces=replaces,
-        )
+        try:
+            self._copier.copy(
+                self._source.place(name),
+                self._target.place(name),
+                source,
+                advance,
+                durable=False,
+                replaces=replaces,
+            )
+        except ServiceNotFoundError as error:
+            # Keys are what is read; what is written has a bucket that may be missing.
+            if error.code != "NoSuchKey":
+                raise
+            raise VanishedError(f"{self._source.label(name)} is gone") from error
 
     def known_same(self, pairs: Sequence[tuple[Entry, Entry]]) -> list[bool]:
         """Tell of pairs of entries of equal size whether they are known to be the same."""

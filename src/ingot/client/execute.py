@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -14,7 +15,8 @@ from ingot.base.progress import Progress
 from ingot.client.crew import ATTEMPTS_DEFAULT, Advance, Crew, Planned, Task
 from ingot.client.entries import Entry
 from ingot.client.events import Copied, Event, Failed, Removed, Skipped, Unchanged
-from ingot.client.localnames import BlockedError
+from ingot.client.localnames import BlockedError, count_below, remove_hollow_folder
+from ingot.client.places import FilePlace
 from ingot.client.plan import Compare, Copy, Refuse, Remove, Same, Skip, Step
 from ingot.client.pool import WORKERS_DEFAULT, Barrier, Done
 from ingot.client.removals import RemovalLimit
@@ -70,6 +72,7 @@ class Conduct:
         workers: transfers at once.
         removal_limit: how many names of the target one run may delete.
         is_blind: the target is not listed, and what it has is replaced.
+        removes: folders in which nothing is but folders make way for files.
     """
 
     overwrite: bool = False
@@ -78,6 +81,7 @@ class Conduct:
     workers: int = WORKERS_DEFAULT
     removal_limit: RemovalLimit = field(default_factory=RemovalLimit)
     is_blind: bool = False
+    removes: bool = False
 
 
 class Executor:
@@ -143,11 +147,10 @@ class Executor:
         for source in last.displacing:
             copy = Copy(source, None)
             yield self._task(copy, partial(self._copy_now, copy, is_cleared=True))
-        cleared = last.cleared() if self._conduct.dry_run else set()
+        cleared = last.removed_in_folders() if self._conduct.dry_run else {}
         for source in last.blocked:
             # Each of them was counted before it was found to be blocked.
-            is_cleared = source.name in cleared
-            act = partial(self._copy_now, Copy(source, None), is_cleared=is_cleared)
+            act = partial(self._copy_blocked, source, cleared.get(source.name, 0))
             yield Task(self._source.label(source.name), 0, act, count=0)
 
     def _removals(self, removals: EntrySpool) -> Iterator[Planned]:
@@ -221,6 +224,22 @@ class Executor:
             self._has_written = True
         return [Copied(source, target, step.source.size_bytes)]
 
+    def _copy_blocked(self, source: Entry, removed: int, advance: Advance) -> list[Event]:
+        """Copy to where a folder stood, or stands: one that has nothing left makes way.
+
+        Args:
+            source: what is copied.
+            removed: how many things in that folder would be removed, in a dry run.
+            advance: told of bytes.
+        """
+        place, is_cleared = self._target.place(source.name), False
+        if self._conduct.removes and isinstance(place, FilePlace):
+            if self._conduct.dry_run:
+                is_cleared = count_below(place.root, place.name) == removed
+            else:
+                remove_hollow_folder(place.root, place.name)
+        return self._copy_now(Copy(source, None), advance, is_cleared=is_cleared)
+
     def _remove(self, entries: Iterable[Entry], _: Advance) -> list[Event]:
         """Delete what the source still does not have; what appeared there meanwhile stays."""
         gone = [entry for entry in entries if self._source.lacks(entry.name)]
@@ -246,14 +265,12 @@ class _Last:
     def __init__(self) -> None:
         self.removals, self.displacing, self.blocked = EntrySpool(), EntrySpool(), EntrySpool()
 
-    def cleared(self) -> set[str]:
-        """Return the names of what is blocked by a folder from which something is removed."""
+    def removed_in_folders(self) -> Counter[str]:
+        """Return how much is removed from each folder that something is blocked by."""
         blocked = {entry.name for entry in self.blocked}
-        if not blocked:
-            return blocked
-        removed = (entry.name.split("/") for entry in self.removals)
+        removed = (entry.name.split("/") for entry in self.removals if blocked)
         folders = ("/".join(path[:end]) for path in removed for end in range(1, len(path)))
-        return blocked.intersection(folders)
+        return Counter(folder for folder in folders if folder in blocked)
 
     def close(self) -> None:
         """Forget it."""

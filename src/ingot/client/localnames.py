@@ -192,6 +192,36 @@ def remove_empty_folders(root: Path, name: str) -> None:
             parent = os.path.dirname(parent)
 
 
+def count_below(root: Path, name: str) -> int:
+    """Return how many things that are no folders are in a folder below `root`, however deep.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
+    count = 0
+    with folder_above(root, name) as (folder, last):
+        for _, inner, files, above in os.fwalk(last, onerror=_fail, dir_fd=folder):
+            # A link to a folder is no folder here.
+            modes = (os.stat(one, dir_fd=above, follow_symlinks=False).st_mode for one in inner)
+            count += len(files) + sum(map(stat.S_ISLNK, modes))
+    return count
+
+
+def remove_hollow_folder(root: Path, name: str) -> None:
+    """Delete a folder below `root` in which nothing is but folders; what is not one stays."""
+    with contextlib.suppress(OSError), folder_above(root, name) as (folder, last):
+        if count_below(root, name):
+            return
+        for _, inner, _, above in os.fwalk(last, topdown=False, onerror=_fail, dir_fd=folder):
+            for one in inner:
+                os.rmdir(one, dir_fd=above)
+        os.rmdir(last, dir_fd=folder)
+
+
+def _fail(error: OSError) -> None:
+    raise error
+
+
 def describe(mode: int) -> str:
     """Say in words what a file's mode says it is."""
     for test, words in (

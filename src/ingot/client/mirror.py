@@ -73,7 +73,7 @@ class Mirror:
         only: Only | None = None,
     ) -> None:
         self._pair = pair
-        self._conduct = conduct
+        self._conduct = replace(conduct, removes=remove)
         self._remove = remove
         self._progress = progress
         self._only = only or Only()

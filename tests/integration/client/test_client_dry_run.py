@@ -36,12 +36,26 @@ def test_what_stands_in_the_way_is_told(
         assert dry.err.splitlines()[0] == done.err.splitlines()[0]
 
 
-def test_nothing_is_made_and_an_empty_folder_in_the_way_is_told(cli: Any, tmp_path: Path) -> None:
-    write(tmp_path / "src", x="1", other__y="2")
-    (tmp_path / "dst" / "x").mkdir(parents=True)
-    assert cli("mirror", "--remove", "--dry-run", "src", "dst").code == 3
-    assert [path.name for path in (tmp_path / "dst").rglob("*")] == ["x"]
-    assert cli("mirror", "--remove", "src", "dst").code == 3
+def test_empty_folders_make_way_only_with_remove(cli: Any, tmp_path: Path, files: Any) -> None:
+    write(tmp_path / "src", x="1", y__z="2", w="3")
+    for name in ("x/deep/er", "y/z", "w/deep"):
+        (tmp_path / "dst" / name).mkdir(parents=True)
+    (tmp_path / "dst" / "w" / "deep" / "link").symlink_to(tmp_path)
+    dry, done = both(cli, "mirror", "src", "dst")
+    assert (dry.code, done.code, files.contents(tmp_path / "dst")) == (6, 6, {})
+    dry, done = both(cli, "mirror", "--remove", "src", "dst")
+    assert sorted(dry.out.splitlines()) == sorted(done.out.splitlines())
+    assert (dry.code, done.code) == (3, 3)
+    assert (tmp_path / "dst" / "w" / "deep" / "link").is_symlink()
+    assert ((tmp_path / "dst" / "x").read_text(), (tmp_path / "dst/y/z").read_text()) == ("1", "2")
+
+
+def test_a_folder_that_keeps_something_does_not_make_way(cli: Any, tmp_path: Path) -> None:
+    write(tmp_path / "src", x="1")
+    write(tmp_path / "dst", x__gone="2", x__kept="3")
+    dry, done = both(cli, "mirror", "--remove", "--exclude", "kept", "src", "dst")
+    assert (dry.code, done.code) == (3, 3)
+    assert dry.out.replace("would remove", "removed") == done.out
 
 
 @pytest.mark.parametrize("words", [["mirror"], ["cp", "--recursive"]])

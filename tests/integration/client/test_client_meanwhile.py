@@ -66,6 +66,22 @@ def test_a_target_that_is_gone_when_it_is_compared_is_copied_again(
     assert (target / "a").read_text() == "2"
 
 
+@pytest.mark.parametrize("target", ["dst", "{}/copy/"])
+def test_an_object_that_goes_before_it_is_read_is_left_out(
+    cli: Any, remote: Any, tmp_path: Path, before: Any, target: str
+) -> None:
+    remote.put_all({"src/a": b"1", "src/b": b"2"})
+    before(Copier, "copy", lambda: remote.delete("src/a"))
+    done = cli(
+        "mirror", "--max-workers", "1", f"{remote.address}/src", target.format(remote.address)
+    )
+    assert done.code == 0, done.err
+    assert "src/a vanished before it was read; left out" in done.err
+    assert "copied 1 (1 B), left out 1" in done.err
+    lost = cli("mirror", f"{remote.address}/src", "s3/there-is-none/x")
+    assert lost.code == 5
+
+
 def test_a_file_that_goes_once_it_is_stored_was_stored(
     cli: Any, remote: Any, tmp_path: Path, before: Any
 ) -> None:
