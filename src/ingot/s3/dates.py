@@ -37,7 +37,7 @@ def parse_http_date(text: str) -> int | None:
 
     try:
         parsed = parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     return int(parsed.timestamp()) if parsed.tzinfo else calendar.timegm(parsed.timetuple())
 

@@ -27,6 +27,7 @@ from ingot.transport.http1 import (
     StaleError,
     cut_socket,
 )
+from ingot.transport.names import addresses
 from ingot.transport.options import TransportOptions
 
 if TYPE_CHECKING:
@@ -288,7 +289,7 @@ class DirectPool:
         authority = authority_of(origin)
         cord = held()
         try:
-            sock = _connected(
+            sock = connected(
                 (self._options.resolved(host, port), port), self._options.connect_timeout_s, cord
             )
         except socket.gaierror as error:
@@ -324,13 +325,13 @@ class _Dialled:
         cut_socket(self._socket)
 
 
-def _connected(place: tuple[str, int], timeout_s: float, cord: Cord) -> socket.socket:
+def connected(place: tuple[str, int], timeout_s: float, cord: Cord) -> socket.socket:
     """Connect to the first address of a name that takes it.
 
     As `socket.create_connection` does, whose sockets nobody else can end.
     """
     failure = OSError("the name has no address")
-    for family, kind, protocol, _, address in socket.getaddrinfo(*place, 0, socket.SOCK_STREAM):
+    for family, kind, protocol, _, address in addresses(*place, cord):
         sock = None
         try:
             sock = socket.socket(family, kind, protocol)

@@ -34,6 +34,7 @@ _NO_TIME_S = 0.005
 _JOINED_BYTES_MAX = 64 * KIB
 # A rest that nobody wants is not waited for, as by who was interrupted for the peer's silence.
 _DRAIN_S_MAX = 0.5
+_LENGTH = re.compile(r"[0-9]{1,19}")
 _CHUNK_SIZE = re.compile(rb"[0-9a-fA-F]{1,16}")
 _BODILESS_STATUSES = frozenset({204, 304})
 
@@ -65,6 +66,7 @@ class Connection:
         self._fill = 0
         self._fill_bytes = _FILL_BYTES
         self._is_plain = type(sock) is socket.socket
+        self._pending: Callable[[], int] | None = getattr(sock, "pending", None)
         self._timeout_s = timeout_s
         if self._is_plain:
             # The kernel keeps the time: with Python's own, each call is two.
@@ -90,7 +92,8 @@ class Connection:
 
     def is_dropped(self) -> bool:
         """Tell whether the peer closed it, or sent what nobody asked for."""
-        return bool(self._poll.poll(0))
+        # What TLS has decrypted already is in no socket any more.
+        return bool(self._poll.poll(0) or (self._pending and self._pending()))
 
     def cut(self) -> None:
         """End what waits for it, from another thread; who uses it meets the end and closes it."""
@@ -136,8 +139,9 @@ class Connection:
         """
         for _ in range(_INTERIM_ANSWERS_MAX + 1):
             status, headers, is_kept = parse_head(self._head())
-            self._is_used = True
             if status >= 200:
+                # Not before: a new one that ends behind an interim answer is none that was idle.
+                self._is_used = True
                 self.is_reusable = self.is_reusable and is_kept
                 return status, headers
             if status == 101:
@@ -269,7 +273,7 @@ class AnswerBody:
         elif (length := headers.get("content-length")) is not None:
             # Sent twice, it was joined.
             sizes = {size.strip() for size in length.split(",")}
-            if len(sizes) != 1 or not (size := sizes.pop()).isdecimal() or not size.isascii():
+            if len(sizes) != 1 or _LENGTH.fullmatch(size := sizes.pop()) is None:
                 raise ProtocolError("the answer has no valid length")
             self.remaining = int(size)
         else:

@@ -86,6 +86,25 @@ def test_who_waits_for_a_connection(transport: Transport, silent: socket.socket)
     assert isinstance(error, CutError)
 
 
+def test_who_waits_for_the_address_of_a_name(
+    transport: Transport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_asked, is_answered = threading.Event(), threading.Event()
+
+    def never(*_: object, **__: object) -> None:
+        is_asked.set()
+        is_answered.wait(2 * _PATIENCE_S)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", never)
+    sent = Request("GET", "http", "name", 80, "/", {"host": "name"})
+    try:
+        error = ends(lambda: transport.send(sent).close(), is_asked.wait)
+        assert isinstance(error, CutError)
+    finally:
+        is_answered.set()
+
+
 def test_who_waits_before_another_attempt(transport: Transport) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]

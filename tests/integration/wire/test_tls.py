@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
+import ssl
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -83,3 +86,33 @@ def test_files_travel_with_a_trailer_and_no_signed_chunks(
     assert whole.headers["x-amz-content-sha256"] == "UNSIGNED-PAYLOAD"
     assert whole.headers["x-amz-checksum-crc32c"] == encode(total.digest())
     assert whole.body == path.read_bytes()
+
+
+def test_what_comes_behind_an_answer_is_not_taken_for_the_next_one(certificate: Path) -> None:
+    """The rest of a record is with TLS, where the kernel does not know of it."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    head = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n"
+
+    def serve() -> None:
+        for rest in (head + b"no", b""):
+            with context.wrap_socket(listener.accept()[0], server_side=True) as peer:
+                peer.recv(65536)
+                peer.sendall(head)
+                peer.sendall(b"ok" + rest)
+                peer.recv(1)
+
+    tls = TlsOptions(ca_file=certificate)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        Transport(TransportOptions(tls=tls, environment={})) as transport,
+    ):
+        thread = threading.Thread(target=serve)
+        thread.start()
+        sent = Request("GET", "https", "127.0.0.1", listener.getsockname()[1], "/", {"host": "h"})
+        for _ in range(2):
+            buffer = memoryview(bytearray(2))
+            with transport.send(sent) as response:
+                assert response.read_into(buffer) == 2
+            assert bytes(buffer) == b"ok"
+    thread.join()

@@ -325,3 +325,9 @@ def test_a_rest_that_does_not_come_is_not_waited_for(
         transport.send(Request("GET", scheme, "127.0.0.1", port, "/", {"host": "h"})).close()
         ended.set()
         thread.join()
+
+
+@pytest.mark.parametrize("host", ["a..b", ".a", f"{'a' * 64}.b"])
+def test_a_name_that_is_none_is_told(host: str, transport: Transport) -> None:
+    with pytest.raises(NetworkError, match="cannot be resolved"):
+        transport.send(Request("GET", "http", host, 80, "/", {"host": host}))

@@ -74,7 +74,14 @@ class TestDates:
         with pytest.raises(ValueError):
             parse_iso8601(text)
 
-    @pytest.mark.parametrize("text", ["", "soon", "20261124", "99999999T999999Z", "20261124T0205Z"])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *("", "soon", "20261124", "99999999T999999Z", "20261124T0205Z"),
+            f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT",
+            f"Mon, 01 Jan 2020 00:00:00 +{'9' * 20}",
+        ],
+    )
     def test_bad_dates_are_none(self, text: str) -> None:
         assert parse_amz_date(text) is None
         assert parse_http_date(text) is None

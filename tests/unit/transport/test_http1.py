@@ -124,6 +124,8 @@ def test_a_connection_is_kept_if_both_sides_want_it(line: Line, head: bytes, kep
         b"HTTP/1.1 200 OK\r\na: 1\r\n folded\r\n\r\n",
         b"HTTP/1.1 200 OK\r\na : 1\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: " + b"9" * 5000 + b"\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
         b"HTTP/1.1 200 OK\r\ntransfer-encoding: gzip\r\n\r\n",
         b"HTTP/1.1 101 Switching Protocols\r\n\r\n",
