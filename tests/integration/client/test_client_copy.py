@@ -90,6 +90,24 @@ class TestCopySingle:
             result = cli("cp", f"{remote.address}/stream", "-")
             assert (0, data) == (result.code, result.raw)
 
+    @pytest.mark.parametrize(
+        "words",
+        [
+            ("--older-than", "900d", "{}/a", "-"),
+            ("--newer-than", "1d", "-", "{}/b"),
+            ("--tags", "a=b", "{}/a", "-"),
+            ("--rewind", "0s", "--tags", "a=b", "{}/a", "down"),
+        ],
+    )
+    def test_what_a_stream_or_file_cannot_have_is_refused(
+        self, cli: Any, remote: Any, tmp_path: Path, words: tuple[str, ...]
+    ) -> None:
+        remote.put("a", b"1")
+        result = cli("cp", *(word.format(remote.address) for word in words))
+        assert (result.code, result.out) == (2, "")
+        assert remote.objects() == {"a": b"1"}
+        assert not (tmp_path / "down").exists()
+
     def test_attributes_are_kept_on_demand(self, cli: Any, remote: Any, tmp_path: Path) -> None:
         (tmp_path / "a").write_text("1")
         (tmp_path / "a").chmod(0o640)

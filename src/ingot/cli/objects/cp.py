@@ -121,6 +121,7 @@ def _understood(
     from ingot.cli._ages import age_of
     from ingot.cli.buckets._settings import choice_of
     from ingot.cli.objects._copies import any_stream
+    from ingot.client.copying import check_takes
     from ingot.client.given import Given
 
     choice = choice_of(
@@ -128,8 +129,12 @@ def _understood(
     )
     wish = _Wish(choice, age_of(older_than, newer_than), Given(**said))
     wish.given.check()
-    if wish.is_past and (wish.age or any_stream([*sources, target])):
+    check_takes(target, wish.given)
+    has_stream = any_stream([*sources, target])
+    if wish.is_past and (wish.age or has_stream):
         raise UsageError("versions are chosen by --version-id or --rewind alone, between addresses")
+    if wish.age and has_stream:
+        raise UsageError("--older-than and --newer-than choose among files and objects, not of '-'")
     return wish
 
 
