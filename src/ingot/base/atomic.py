@@ -88,7 +88,7 @@ def atomic_descriptor(
         if replaces:
             os.rename(temporary, path)
         else:
-            _rename_exclusively(temporary, path)
+            rename_exclusively(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
@@ -102,8 +102,13 @@ def is_temporary(name: str) -> bool:
     return name.endswith(".tmp") and _TEMPORARY.fullmatch(name) is not None
 
 
-def _rename_exclusively(old: str, new: str) -> None:
-    """Give a file a name that nothing has: also none that the file system takes for the same."""
+def rename_exclusively(old: str, new: str) -> None:
+    """Give a file a name that nothing has: also none that the file system takes for the same.
+
+    Raises:
+        FileExistsError: something has the name.
+        OSError: it cannot be renamed.
+    """
     import ctypes
 
     rename = _renameat2()

@@ -129,8 +129,8 @@ class BucketTree:
         """Yield what happens below the prefix; see `S3Client.listen_bucket_notification`."""
         return listener.listen_bucket_notification(self._folder.bucket, prefix=self._prefix)
 
-    def tidy(self, below: str) -> None:
-        """Do nothing: what is stored is whole."""
+    def tidied(self, below: str) -> None:
+        """Do nothing: what is stored is whole, and no two names are one."""
 
     def settle(self) -> None:
         """Do nothing: what a service acknowledged is durable."""

@@ -35,11 +35,12 @@ from ingot.client.writable import check_bucket_there, check_writable
 
 @dataclass(frozen=True, slots=True)
 class SingleCopy:
-    """One content to copy, and what is known of it."""
+    """One content to copy, and what is known of it; of `is_new` ones nothing is at the target."""
 
     source: Place
     target: Place
     entry: Entry
+    is_new: bool = False
 
 
 class CopyJob:
@@ -163,7 +164,9 @@ class CopyJob:
             check_writable(copy.target)
         else:
             try:
-                self._copier.copy(copy.source, copy.target, copy.entry, advance)
+                self._copier.copy(
+                    copy.source, copy.target, copy.entry, advance, replaces=not copy.is_new
+                )
             except VanishedError as error:
                 # In a folder that is no failure, but this one was named.
                 raise NotFoundError(error.message) from error
@@ -188,7 +191,9 @@ def _single_copies(
         if goal == place and not in_place:
             raise UsageError(f"{source} and {target} are the same")
         taken[goal] = str(source)
-        copies.append(SingleCopy(place, goal, entry))
+        # One of several may get a name that the file system takes for another's.
+        is_new = len(sources) > 1 and isinstance(goal, FilePlace) and not os.path.lexists(goal.path)
+        copies.append(SingleCopy(place, goal, entry, is_new))
     return copies
 
 

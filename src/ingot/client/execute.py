@@ -211,7 +211,7 @@ class Executor:
             raise ConflictError(
                 f"{target} exists and differs from {source}", hint="add --overwrite"
             )
-        replaces = step.target is not None or self._conduct.is_blind
+        replaces = step.target is not None or (self._conduct.is_blind and not step.is_new)
         if self._conduct.dry_run:
             if not is_cleared:
                 check_writable(self._target.place(step.source.name), replaces=replaces)

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from ingot.base.atomic import atomic_descriptor, fsync_directory
+from ingot.base.atomic import atomic_descriptor, fsync_directory, rename_exclusively
 from ingot.base.errors import ConflictError, Error, IntegrityError
 from ingot.base.limits import TRANSFER_CHUNK_BYTES
 from ingot.client.beneath import open_file
@@ -124,29 +124,34 @@ def copy_file(
         os.close(origin)
 
 
-def move_file(source: FilePlace, target: FilePlace) -> bool:
+def move_file(source: FilePlace, target: FilePlace, *, replaces: bool = True) -> bool:
     """Give a file another name, and remove the folders that became empty; False if it cannot be.
 
     It cannot be between file systems, and a link is no file.
 
     Raises:
         FileNotFoundError: the source is gone.
-        ConflictError: both are one file.
+        ConflictError: both are one file; or there is one that is not to be replaced.
         Error: it cannot be moved.
     """
-    path = prepared_path(target)
+    path = prepared_path(target, replaces=replaces)
     try:
         status = os.lstat(source.path)
         if stat.S_ISLNK(status.st_mode):
             return False
         _check(source.path, status, path)
-        os.rename(source.path, path)
+        if replaces:
+            os.rename(source.path, path)
+        else:
+            rename_exclusively(str(source.path), str(path))
         fsync_directory(path.parent)
         remove_empty_folders(source.root, source.name)
         if source.path.parent.is_dir():
             fsync_directory(source.path.parent)
     except FileNotFoundError:
         raise
+    except FileExistsError as error:
+        raise ConflictError(f"{path} appeared meanwhile; it stays as it is") from error
     except OSError as error:
         if error.errno == errno.EXDEV:
             return False

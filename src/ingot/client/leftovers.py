@@ -51,23 +51,12 @@ class Leftovers:
         said = os.environ.get(AGE_VARIABLE)
         return cls(SystemClock(), parse_duration(said) if said else _AGE_S)
 
-    def sweep(self, folder: int) -> None:
-        """Look through the first names of an open folder, and remove those that are leftovers.
-
-        Raises:
-            OSError: the folder cannot be read.
-        """
-        with os.scandir(folder) as scan:
-            found = [item.name for item in islice(scan, _NAMES_MAX) if is_temporary(item.name)]
-        for name in found:
-            self.remove(folder, name)
-
     def sweep_folder(self, folder: Path) -> None:
-        """Do so for a folder by its path; one that cannot be read is left as it is."""
+        """Remove those among the first names of a folder, if it can be read."""
         with contextlib.suppress(OSError):
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
-                self.sweep(descriptor)
+                first_names(descriptor, self)
             finally:
                 os.close(descriptor)
 
@@ -89,6 +78,20 @@ class Leftovers:
         except OSError:
             return False
         return True
+
+
+def first_names(folder: int, leftovers: Leftovers | None) -> frozenset[str] | None:
+    """Return the names in an open folder, None if there are many; remove those of leftovers.
+
+    Raises:
+        OSError: the folder cannot be read.
+    """
+    with os.scandir(folder) as scan:
+        names = frozenset(item.name for item in islice(scan, _NAMES_MAX + 1))
+    for name in filter(is_temporary, names if leftovers else ()):
+        assert leftovers is not None, "asked above"
+        leftovers.remove(folder, name)
+    return names if len(names) <= _NAMES_MAX else None
 
 
 def _is_abandoned(folder: int, name: str, status: os.stat_result, *, is_old: bool) -> bool:

@@ -6,14 +6,14 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 from ingot.base.atomic import is_temporary, sync_file_system
 from ingot.base.errors import Error, NotFoundError, UsageError
 from ingot.client.beneath import folder_above, open_folder
 from ingot.client.entries import Entry, Listed, Obstacle, Selection, Stamp
-from ingot.client.leftovers import Leftovers
+from ingot.client.leftovers import Leftovers, first_names
 from ingot.client.localnames import (
     describe,
     is_unfinished,
@@ -123,16 +123,17 @@ class LocalTree:
                 failed[name] = error
         return failed
 
-    def tidy(self, below: str) -> None:
-        """Remove what killed downloads left right in a folder: the root, or one below it."""
-        if self._leftovers is None or (below and tree_name_problem(below.rstrip("/"))):
-            return
-        with suppress(OSError):
-            descriptor = self._descriptor(below)
-            try:
-                self._leftovers.sweep(descriptor)
-            finally:
-                os.close(descriptor)
+    def tidied(self, below: str) -> frozenset[str] | None:
+        """See `Tree`; None for what cannot be read, or is more than is looked through."""
+        if below and tree_name_problem(below[:-1]):
+            return None
+        try:
+            with closing(_OpenFolder(self._descriptor)) as opened:
+                return first_names(opened.at(below), self._leftovers)
+        except FileNotFoundError:
+            return frozenset()
+        except OSError:
+            return None
 
     def settle(self) -> None:
         """Wait until the device has what was written.

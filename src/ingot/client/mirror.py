@@ -7,6 +7,8 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain
 
+from msgspec import structs
+
 from ingot.base.errors import UsageError
 from ingot.base.progress import Progress
 from ingot.client.ages import Age
@@ -135,22 +137,39 @@ class Mirror:
             if not isinstance(item, Entry) or age.admits(item.modified_ns)
         )
         conduct = replace(self._conduct, is_blind=True)
-        yield from self._carried_out(self._steps(self._tidying(entries), ()), conduct)
+        steps = self._steps(entries, ())
+        if self._pair.target.is_file_tree:
+            steps = self._into_folders(steps)
+        yield from self._carried_out(steps, conduct)
 
-    def _tidying(self, entries: Iterable[Listed]) -> Iterator[Listed]:
-        """Pass entries on; each folder of the target is tidied before the first goes into it.
+    def _into_folders(self, steps: Iterable[Step]) -> Iterator[Step]:
+        """Tidy each folder of the target before the first entry goes into it, and mark what is new.
 
-        What is below a folder comes in a row, so the folders above the entry are enough to know.
+        What is new is not replaced: what has its name when it is written was written by this very
+        run, under a name that the file system takes for the same.
         """
-        tidied: list[str] = []
-        for item in entries:
-            folder = item.name[: item.name.rfind("/") + 1]
-            while tidied and not folder.startswith(tidied[-1]):
-                tidied.pop()
-            if not tidied or tidied[-1] != folder:
-                tidied.append(folder)
-                self._pair.target.tidy(folder)
-            yield item
+        # What is below a folder comes in a row, so those above an entry are enough to remember.
+        above: list[tuple[str, frozenset[str] | None]] = []
+        for step in steps:
+            if not isinstance(step, Copy):
+                yield step
+                continue
+            name = step.source.name
+            folder = name[: name.rfind("/") + 1]
+            while above and not folder.startswith(above[-1][0]):
+                above.pop()
+            if not above:
+                above.append(("", self._pair.target.tidied("")))
+            while above[-1][0] != folder:
+                outer, names = above[-1]
+                inner = folder[len(outer) : folder.index("/", len(outer))]
+                found = self._pair.target.tidied(f"{outer}{inner}/")
+                # By another name it may be there by now, with what was copied into it.
+                is_new = names is not None and inner not in names
+                above.append((f"{outer}{inner}/", frozenset() if is_new else found))
+            names = above[-1][1]
+            is_new = names is not None and name[len(folder) :] not in names
+            yield structs.replace(step, is_new=True) if is_new else step
 
     def _carried_out(self, steps: Iterable[Step], conduct: Conduct) -> Generator[Event]:
         executor = Executor(self._pair.source, self._pair.target, self._pair.mover, conduct)

@@ -41,7 +41,7 @@ class MovingCopier(Copier):
         """
         if isinstance(source, FilePlace) and isinstance(target, FilePlace):
             with vanishing(source):
-                if move_file(source, target):
+                if move_file(source, target, replaces=replaces):
                     advance(entry.size_bytes)
                     return
         # Whoever asks: the source goes only after the copy is where no power cut takes it from.

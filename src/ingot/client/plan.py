@@ -18,11 +18,13 @@ class Copy(msgspec.Struct, frozen=True, gc=False):
         source: what to write.
         target: what is there now and differs, or None.
         displaced: a file of the target that stands where this name needs a folder: it goes first.
+        is_new: nothing had this name; if something has when it is written, that stays.
     """
 
     source: Entry
     target: Entry | None
     displaced: str | None = None
+    is_new: bool = False
 
 
 class Compare(msgspec.Struct, frozen=True, gc=False):

@@ -46,11 +46,14 @@ class Tree(Protocol):
         """
         ...
 
-    def tidy(self, below: str) -> None:
+    def tidied(self, below: str) -> frozenset[str] | None:
         """Remove what killed runs left right in a folder that is written to, where they do.
 
         Args:
             below: the folder's name with a slash at its end; empty for the whole tree's own.
+
+        Returns:
+            The names of what is right in it; None if that is not known.
         """
         ...
 

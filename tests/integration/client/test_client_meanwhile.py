@@ -11,6 +11,7 @@ import pytest
 
 from ingot.client.comparison import Comparison
 from ingot.client.copier import Copier
+from ingot.client.moving import MovingCopier
 from ingot.s3client.transfer import Transfers
 
 
@@ -193,8 +194,73 @@ def test_a_file_that_was_not_listed_is_not_replaced(
     assert (target / "b").read_text() == "2"
     assert cli("mirror", "--overwrite", origin, "dst").code == 0
     assert (target / "b").read_text() == "1"
-    # Who does not look at the target replaces what it has.
+    # Who copies everything replaces what the target has.
     assert cli("cp", "-r", f"{origin}/", "dst").code == 0
+
+
+@pytest.mark.parametrize("verb", ["cp", "mv"])
+@pytest.mark.parametrize("place", [("bucket", ""), ("bucket", "d/"), ("folder", "d/")])
+def test_two_names_that_are_one_to_the_file_system_are_told(
+    cli: Any, remote: Any, before: Any, verb: str, place: tuple[str, str]
+) -> None:
+    source, folder = place
+    target, origin = Path("dst"), Path("src")
+    for name in ("A", "B", "a"):
+        path = origin / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+        remote.put(f"in/{folder}{name}", name.encode())
+    (target / folder).mkdir(parents=True)
+    (target / folder / "B").write_text("old")
+
+    def alias() -> None:
+        # As a file system does that takes `a` for `A`.
+        written, other = target / folder / "A", target / folder / "a"
+        if written.exists() and not other.exists():
+            os.link(written, other)
+
+    before(MovingCopier if verb == "mv" else Copier, "copy", alias)
+    before(MovingCopier if verb == "mv" else Copier, "copy", alias, after=True)
+    words = f"{remote.address}/in/" if source == "bucket" else "src/"
+    done = cli(verb, "-r", "--max-workers", "1", words, "dst")
+    assert done.code == 3
+    assert "takes two names for one" in done.err
+    kept = {name: (target / folder / name).read_text() for name in ("A", "B", "a")}
+    assert kept == {"A": "A", "B": "B", "a": "A"}
+    assert (origin / folder / "a").read_text() == "a"
+    assert remote.objects("in/")[f"{folder}a"] == b"a"
+
+
+def test_two_files_that_become_one_are_told(cli: Any, remote: Any, before: Any) -> None:
+    target = Path("dst")
+    target.mkdir()
+    remote.put_all({"one/A": b"A", "two/a": b"a"})
+
+    def alias() -> None:
+        if (target / "A").exists() and not (target / "a").exists():
+            os.link(target / "A", target / "a")
+
+    before(Copier, "copy", alias, after=True)
+    sources = (f"{remote.address}/one/A", f"{remote.address}/two/a")
+    done = cli("cp", "--max-workers", "1", *sources, "dst/")
+    assert (done.code, "takes two names for one" in done.err) == (3, True)
+    assert (target / "a").read_text() == "A"
+
+
+def test_folders_whose_names_are_one_do_not_mix(cli: Any, remote: Any, before: Any) -> None:
+    target = Path("dst")
+    remote.put_all({"in/D/x": b"D", "in/d/x": b"d", "in/d/y": b"d"})
+
+    def alias() -> None:
+        if (target / "D").exists() and not (target / "d").exists():
+            (target / "d").mkdir()
+            os.link(target / "D" / "x", target / "d" / "x")
+
+    before(Copier, "copy", alias, after=True)
+    done = cli("cp", "-r", "--max-workers", "1", f"{remote.address}/in/", "dst")
+    assert (done.code, "takes two names for one" in done.err) == (3, True)
+    assert (target / "d" / "x").read_text() == "D"
+    assert (target / "d" / "y").read_text() == "d"
 
 
 def test_a_target_that_is_unmounted_meanwhile_fails_the_run(

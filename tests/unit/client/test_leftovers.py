@@ -104,7 +104,7 @@ def test_folders_below_are_looked_through_but_not_links_to_others(tmp_path: Path
     (tmp_path / "root" / "link").symlink_to(tmp_path / "outside")
     tree = LocalTree(tmp_path / "root", leftovers=Leftovers(LaterClock(HOUR_S + 1)))
     for below in ("", "a/", "a/b/", "link/", "../outside/", "nowhere/"):
-        tree.tidy(below)
+        tree.tidied(below)
     assert os.listdir(tmp_path / "root" / "a" / "b") == []
     assert os.listdir(tmp_path / "outside") == [NAME]
 
