@@ -177,6 +177,18 @@ def check_intended_local(
         )
 
 
+def check_no_stream(address: Address) -> None:
+    """Refuse `-` where it would become a file or folder of that name.
+
+    Raises:
+        UsageError: it is that.
+    """
+    if isinstance(address, LocalAddress) and address.is_stream:
+        raise UsageError(
+            "'-' is no place here", hint="print with 'ingot cat'; a file of this name is ./-"
+        )
+
+
 def parse_object(text: str, book: AliasBook) -> RemoteAddress:
     """Read `alias/bucket/key`.
 

@@ -58,6 +58,21 @@ class TestPut:
         assert remote.uploads() == []
         assert cli("put", "--if-not-exists", large, f"{remote.address}/other").code == 0
 
+    @pytest.mark.parametrize("verb", ["get", "mirror"])
+    def test_a_dash_is_no_file(self, cli: Any, remote: Any, tmp_path: Path, verb: str) -> None:
+        remote.put("a", b"1")
+        source = f"{remote.address}/a" if verb == "get" else remote.address
+        refused = cli(verb, source, "-")
+        assert (refused.code, "ingot cat" in refused.err) == (2, True)
+        assert not (tmp_path / "-").exists()
+        assert cli(verb, source, "./-").code == 0
+        assert (tmp_path / "-").exists()
+
+    def test_a_folder_is_told_who_copies_it(self, cli: Any, remote: Any, tmp_path: Path) -> None:
+        (tmp_path / "d").mkdir()
+        refused = cli("put", "d", f"{remote.address}/")
+        assert (refused.code, "ingot cp --recursive" in refused.err) == (2, True)
+
     def test_what_cannot_be_put(self, cli: Any, remote: Any, tmp_path: Path) -> None:
         file = tmp_path / "f"
         file.touch()

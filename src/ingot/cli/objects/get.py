@@ -30,7 +30,12 @@ def get(printer: Printer, *, source: str, target: str, version_id: str | None) -
 
     from ingot.base.errors import Error
     from ingot.cli._objects import Reporter
-    from ingot.client.addresses import LocalAddress, check_intended_local, parse_object
+    from ingot.client.addresses import (
+        LocalAddress,
+        check_intended_local,
+        check_no_stream,
+        parse_object,
+    )
     from ingot.client.aliases import AliasBook
     from ingot.client.connections import Connections
     from ingot.client.events import Copied
@@ -40,6 +45,7 @@ def get(printer: Printer, *, source: str, target: str, version_id: str | None) -
     book = AliasBook.default()
     address = parse_object(source, book)
     goal = LocalAddress(target)
+    check_no_stream(goal)
     check_intended_local(goal, book)
     if goal.names_folder:
         root, name = goal.path, posixpath.basename(address.key.rstrip("/"))

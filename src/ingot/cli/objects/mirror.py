@@ -279,11 +279,17 @@ def _histories(connections: Connections, wishes: Wishes, progress: Progress) -> 
 
 
 def _sides(wishes: Wishes) -> tuple[Address, Address]:
-    from ingot.client.addresses import LocalAddress, check_intended_local, parse_address
+    from ingot.client.addresses import (
+        LocalAddress,
+        check_intended_local,
+        check_no_stream,
+        parse_address,
+    )
     from ingot.client.aliases import AliasBook
 
     book = AliasBook.default()
     origin, goal = parse_address(wishes["source"], book), parse_address(wishes["target"], book)
+    check_no_stream(goal)
     if isinstance(goal, LocalAddress):
         check_intended_local(goal, book, is_source_local=isinstance(origin, LocalAddress))
     return origin, goal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -68,6 +69,8 @@ def put(
     address = parse_remote(target, AliasBook.default())
     if not address.bucket:
         raise UsageError(f"{address} names no bucket", hint="write it like ALIAS/BUCKET[/KEY]")
+    if os.path.isdir(source):
+        raise UsageError(f"{source} is a folder", hint="copy it with 'ingot cp --recursive'")
     place, entry = examine_file(LocalAddress(source))
     path = place.path
     if address.names_folder:
