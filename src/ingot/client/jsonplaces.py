@@ -42,6 +42,8 @@ def read_places(data: bytes, origin: str) -> dict[Path, Place]:
         raise UsageError(f"{origin}: this is no text in UTF-8") from error
     except RecursionError as error:
         raise UsageError(f"{origin}: this is nested too deeply") from error
+    except ValueError as error:
+        raise UsageError(f"{origin}: a number has too many digits") from error
     return _Reader(text, origin).places
 
 

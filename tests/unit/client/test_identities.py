@@ -78,6 +78,7 @@ def test_every_part_of_a_json_text_is_found_where_it_begins(
         (b"\xff", "look: this is no text in UTF-8"),
         (b"[" * 100_000, "look: this is nested too deeply"),
         (b"[" * 200 + b"]" * 200, "look: this is nested too deeply"),
+        (b'{"a": ' + b"1" * 5000 + b"}", "look: a number has too many digits"),
         (b"", "look:1:1: this is no JSON"),
         (b'\n "text"', "look:2:2: a policy is a JSON object"),
         (b" " * (POLICY_BYTES_MAX + 1), "look: a policy has at most"),
