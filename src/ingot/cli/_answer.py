@@ -37,7 +37,8 @@ class Question(NamedTuple):
         words: the finished words after the command.
         last: the word at the cursor, as far as it was typed.
         kept: the beginning of it that the shell will not replace.
-        written: writes the rest as the shell wants it; most quote by themselves.
+        written: writes the rest of an address as the shell wants it; most quote by themselves.
+        named: does so for other names, which have no segments.
         redirects: whether it is no argument at all, but the file of a redirection.
     """
 
@@ -45,6 +46,7 @@ class Question(NamedTuple):
     last: str
     kept: str = ""
     written: Callable[[str], str] = str
+    named: Callable[[str], str] = str
     redirects: bool = False
 
 
@@ -76,13 +78,14 @@ def _question(shell: str, arguments: list[str]) -> Question:
     line, replaced, why = arguments
     typed = read_typed(line)
     kept = unquoted(typed.raw_last.removesuffix(replaced))
-    return Question(
-        typed.words[1:],
-        typed.last,
-        kept,
-        _last_segment if why == _SHOWN else lambda text: quoted(text, typed.quote),
-        redirects=typed.redirects,
-    )
+    question = Question(typed.words[1:], typed.last, kept, redirects=typed.redirects)
+    if why == _SHOWN:
+        return question._replace(written=_last_segment)
+
+    def write(text: str) -> str:
+        return quoted(text, typed.quote)
+
+    return question._replace(written=write, named=write)
 
 
 def _last_segment(address: str) -> str:
@@ -101,7 +104,7 @@ def _lines(question: Question) -> list[bytes]:
         else:
             kind = ADDRESS if item.type == ADDRESS else "word"
             value = f"{before}{item.value}".removeprefix(question.kept)
-            written = question.written(value) if item.type in {ADDRESS, NAME} else value
+            written = {ADDRESS: question.written, NAME: question.named}.get(item.type, str)(value)
             fields = (kind, written, _shortened(item.help or ""))
         with contextlib.suppress(UnicodeEncodeError):
             # A line break or the like would be taken for another item, or steer the terminal.
