@@ -31,6 +31,7 @@ from ingot.transport.errors import (
 from ingot.transport.options import TransportOptions
 from ingot.transport.pieces import PieceReader
 from ingot.transport.proxies import Proxy
+from ingot.transport.tunnels import Line, TunnelPool, TunnelSocket, sending
 
 _HOSTS_MAX = 64
 _PIECE_BYTES = 256 * KIB
@@ -47,8 +48,9 @@ class ProxiedAnswer:
 
     is_repeated = False
 
-    def __init__(self, raw: urllib3.BaseHTTPResponse, authority: str) -> None:
+    def __init__(self, raw: urllib3.BaseHTTPResponse, authority: str, line: Line) -> None:
         self._raw = raw
+        self._line = line
         self._reader = PieceReader(self.pieces(_PIECE_BYTES))
         self._authority = authority
         self.status = raw.status
@@ -66,6 +68,7 @@ class ProxiedAnswer:
             yield from self._raw.stream(limit_bytes, decode_content=False)
         except (HTTPError, OSError) as error:
             self.close()
+            self._line.cord.check()
             raise network_error(error, self._authority) from error
 
     def read_into(self, buffer: memoryview) -> int:
@@ -84,6 +87,7 @@ class ProxiedAnswer:
                 self._raw.close()
         finally:
             self._raw.release_conn()
+            self._line.end()
 
 
 class ProxiedPool:
@@ -97,6 +101,7 @@ class ProxiedPool:
     def __init__(self, options: TransportOptions, context: ssl.SSLContext) -> None:
         self._options = options
         self._context = context
+        context.sslsocket_class = TunnelSocket
         self._lock = threading.Lock()
         self._managers: dict[Proxy, urllib3.ProxyManager] = {}
         if not options.tls.verify:
@@ -115,6 +120,7 @@ class ProxiedPool:
         body = request.body
         options = self._options
         pool = self._manager(proxy).connection_from_host(host, port, scheme)
+        sending.line = line = Line()
         try:
             raw = pool.urlopen(
                 request.method,
@@ -131,10 +137,18 @@ class ProxiedPool:
                 decode_content=False,
             )
         except _BodyError as error:
+            line.end()
             raise error.original from None
         except (HTTPError, OSError) as error:
+            line.end()
+            line.cord.check()
             raise network_error(error, authority) from error
-        return ProxiedAnswer(raw, authority)
+        except BaseException:
+            line.end()
+            raise
+        finally:
+            sending.line = None
+        return ProxiedAnswer(raw, authority, line)
 
     def close(self) -> None:
         """Close every connection that is idle; those in use close when they are given back."""
@@ -142,12 +156,15 @@ class ProxiedPool:
             managers = list(self._managers.values())
             self._managers.clear()
         for manager in managers:
+            # By itself it would leave them to the garbage collector.
+            for key in manager.pools.keys():  # noqa: SIM118 # it refuses to be iterated
+                manager.pools[key].close()
             manager.clear()
 
     def _manager(self, proxy: Proxy) -> urllib3.ProxyManager:
         with self._lock:
             if proxy not in self._managers:
-                self._managers[proxy] = urllib3.ProxyManager(
+                manager = self._managers[proxy] = urllib3.ProxyManager(
                     f"{proxy.scheme}://{authority_of(proxy[:3])}",
                     _HOSTS_MAX,
                     proxy_headers=proxy.headers,
@@ -155,6 +172,7 @@ class ProxiedPool:
                     ssl_context=self._context,
                     proxy_ssl_context=self._context,
                 )
+                manager.pool_classes_by_scheme = {"https": TunnelPool}
             return self._managers[proxy]
 
 
