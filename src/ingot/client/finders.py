@@ -120,24 +120,24 @@ class BucketFinder:
         return client.presigned_url("GET", bucket, key, expires_s=_LINK_S, query=query)
 
     def _lines(self) -> Iterator[Line]:
-        if not self._versions:
-            yield from self._current()
-        elif self._root.bucket:
-            yield from list_versions(self._connections, self._root, recursive=True)
-        else:
-            for bucket in self._connections.client(self._root.alias).list_buckets():
-                inner = RemoteAddress(self._root.alias, bucket.name)
-                yield from list_versions(self._connections, inner, recursive=True)
-
-    def _current(self) -> Iterator[Line]:
         try:
-            for line in list_address(self._connections, self._root, recursive=True):
-                if not line.is_folder:
-                    yield line
+            yield from self._history() if self._versions else self._current()
         except NotFoundError:
             # A folder that is watched may come later; its bucket is there, else nobody watches.
             if not (self._began_ns and self._root.key):
                 raise
+
+    def _history(self) -> Iterator[Line]:
+        if self._root.bucket:
+            yield from list_versions(self._connections, self._root, recursive=True)
+            return
+        for bucket in self._connections.client(self._root.alias).list_buckets():
+            inner = RemoteAddress(self._root.alias, bucket.name)
+            yield from list_versions(self._connections, inner, recursive=True)
+
+    def _current(self) -> Iterator[Line]:
+        lines = list_address(self._connections, self._root, recursive=True)
+        return (line for line in lines if not line.is_folder)
 
     def _found(self, line: Line) -> Found:
         return Found(line, f"{self._root.alias.name}/{line.path}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ingot.base.errors import UsageError
+from ingot.base.errors import NotFoundError, UsageError
 from ingot.client.addresses import RemoteAddress
 from ingot.client.connections import Connections
 from ingot.client.listing import Line, LineVersion
@@ -30,12 +30,20 @@ def list_versions(
 
     Raises:
         UsageError: it names no bucket.
+        NotFoundError: it names something in a bucket, and there is, or was, nothing.
         Error: the service refused or is away.
     """
     lines = _versions(connections, address, None if every else moment_ns)
     if every and moment_ns is not None:
         lines = (line for line in lines if line.modified_ns <= moment_ns)
-    yield from folded(lines, recursive=recursive)
+    found = False
+    for line in folded(lines, recursive=recursive):
+        found = True
+        yield line
+    if not found and address.key:
+        if moment_ns is None:
+            raise NotFoundError(f"there is nothing at {address}")
+        raise NotFoundError(f"there was nothing at {address} at that moment")
 
 
 def list_uploads(

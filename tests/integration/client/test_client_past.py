@@ -118,3 +118,17 @@ def test_two_of_the_past_do_not_become_one_file(cli: Any, remote: Any) -> None:
     sources = [f"{remote.address}/{folder}/a" for folder in "xy"]
     done = cli("cp", "--rewind", "2100-01-01", *sources, "dst/")
     assert (done.code, "would both become dst/a" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("past", [["--versions"], ["--rewind", "0s"]])
+@pytest.mark.parametrize("verb", ["ls", "du", "tree", "find"])
+def test_what_never_was_there_is_not_found(
+    cli: Any, remote: Any, verb: str, past: list[str]
+) -> None:
+    if (verb, past[0]) in {("tree", "--versions"), ("find", "--rewind")}:
+        past = []
+    remote.put("a/b", b"1")
+    done = cli(verb, *past, f"{remote.address}/none")
+    assert (done.code, "there " in done.err, " nothing at " in done.err) == (5, True, True)
+    assert cli(verb, *past, f"{remote.address}/a").code == 0
+    assert cli(verb, *past, remote.address).code == 0
