@@ -7,8 +7,8 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import unquote, urljoin, urlsplit
@@ -19,6 +19,7 @@ from ingot.base.progress import SILENT, Progress, Task
 from ingot.base.units import MIB
 from ingot.transport.options import TransportOptions
 from ingot.transport.pool import Request, Response, Transport
+from ingot.transport.together import each
 
 DOWNLOADS_AT_ONCE = 8
 REDIRECTIONS_MAX = 5
@@ -91,17 +92,8 @@ class Fetcher:
             return
         total = sum(item.size_bytes for item in missing)
         label = f"downloading {len(missing)} {title}"
-        with (
-            self.progress.task(label, total=total, unit="bytes") as task,
-            ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool,
-        ):
-            futures = [pool.submit(self._fetch_one, item, task) for item in missing]
-            try:
-                for future in futures:
-                    future.result()
-            finally:
-                for future in futures:
-                    future.cancel()
+        with self.progress.task(label, total=total, unit="bytes") as task:
+            each(partial(self._fetch_one, task=task), missing, at_once=DOWNLOADS_AT_ONCE)
 
     def _has(self, item: Download) -> bool:
         # The name was given only after the digest was checked; the size finds a file cut since.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import random
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import BinaryIO
 
 from ingot.base.errors import IntegrityError, NetworkError
@@ -28,6 +27,8 @@ from ingot.oci.manifest import (
 from ingot.oci.reference import Reference
 from ingot.oci.registry import RegistryClient
 from ingot.oci.store import ImageStore
+from ingot.transport.cord import pause
+from ingot.transport.together import each
 
 DOWNLOADS_AT_ONCE = 4
 BLOB_BYTES_MAX = 32 * GIB
@@ -64,17 +65,8 @@ def pull(
     missing = [blob for blob in wanted if not store.has(blob.digest)]
     if missing:
         total = sum(blob.size_bytes for blob in missing)
-        with (
-            progress.task(f"pulling {reference}", total=total, unit="bytes") as task,
-            ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool,
-        ):
-            transfers = [pool.submit(job.fetch, blob, task) for blob in missing]
-            try:
-                for transfer in transfers:
-                    transfer.result()
-            finally:
-                for transfer in transfers:
-                    transfer.cancel()
+        with progress.task(f"pulling {reference}", total=total, unit="bytes") as task:
+            each(partial(job.fetch, task=task), missing, at_once=DOWNLOADS_AT_ONCE)
     store.set_name(str(reference), root)
     return root
 
@@ -117,7 +109,7 @@ class _Pull:
                     delay_s = next(delays_s, None)
                     if delay_s is None:
                         raise
-                    time.sleep(delay_s)
+                    pause(delay_s)
                 else:
                     return
 

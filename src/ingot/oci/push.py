@@ -6,8 +6,8 @@ Protocol: OCI distribution-spec 1.1, "Pushing".
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 from ingot.base.errors import NetworkError, NotFoundError, UsageError
@@ -19,6 +19,7 @@ from ingot.oci.manifest import INDEX_TYPE, MANIFEST_TYPE, Descriptor, Index
 from ingot.oci.reference import Reference
 from ingot.oci.store import ImageStore
 from ingot.transport.pool import Response
+from ingot.transport.together import each
 
 UPLOADS_AT_ONCE = 4
 _DEFAULT_TYPES = {True: INDEX_TYPE, False: MANIFEST_TYPE}
@@ -61,17 +62,8 @@ def push(
             blobs |= {part.digest: part for part in (found.config, *found.layers)}
     job = _Push(target, channel, store, channel.options.endpoints(target.registry)[-1])
     total = sum(blob.size_bytes for blob in blobs.values())
-    with (
-        progress.task(f"pushing {target}", total=total, unit="bytes") as task,
-        ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool,
-    ):
-        uploads = [pool.submit(job.blob, blob, task) for blob in blobs.values()]
-        try:
-            for upload in uploads:
-                upload.result()
-        finally:
-            for upload in uploads:
-                upload.cancel()
+    with progress.task(f"pushing {target}", total=total, unit="bytes") as task:
+        each(partial(job.blob, task=task), blobs.values(), at_once=UPLOADS_AT_ONCE)
     # A registry takes an index only when it has what the index names.
     for part, found in reversed(listed):
         media_type = part.media_type or _DEFAULT_TYPES[isinstance(found, Index)]
