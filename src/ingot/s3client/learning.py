@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 from ingot.base.clock import Clock
@@ -14,6 +15,8 @@ from ingot.transport.pool import Request, Response
 
 # A service that says outright that the time is wrong may be stricter than Amazon.
 _SKEW_S_MIN = 60
+# It becomes part of a header.
+_REGION = re.compile(r"[\w.-]{1,64}", re.ASCII)
 _MISPLACED_STATUSES = frozenset({301, 307, 400})
 
 
@@ -77,7 +80,7 @@ class Learned:
     def _learns_place(self, call: Call, response: Response, error: ServiceError) -> bool:
         bucket = call.bucket
         region = response.headers.get("x-amz-bucket-region") or error.fields.get("Region", "")
-        if not region or error.status not in _MISPLACED_STATUSES:
+        if _REGION.fullmatch(region) is None or error.status not in _MISPLACED_STATUSES:
             return False
         endpoint = self.endpoint_of(bucket).in_region(region) if bucket else self._endpoint
         if (region, endpoint) == (self.region_of(bucket), self.endpoint_of(bucket)):

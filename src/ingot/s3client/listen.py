@@ -105,7 +105,10 @@ def parse_line(line: bytes) -> Iterator[BucketEvent]:
     try:
         for record in json.loads(line).get("Records") or ():
             yield _event(record)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        *(ValueError, KeyError, TypeError, AttributeError),
+        *(OverflowError, RecursionError),  # of numbers and nesting that no service means
+    ) as error:
         raise NetworkError(f"the stream of events cannot be read: {line[:60]!r}") from error
 
 

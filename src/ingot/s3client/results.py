@@ -157,7 +157,7 @@ def object_info(headers: Mapping[str, str]) -> ObjectInfo:
         if content_range is not None:
             _, size_bytes = parse_content_range(content_range)
         else:
-            size_bytes = int(headers["content-length"])
+            size_bytes = _length(headers["content-length"])
     except (KeyError, ValueError) as error:
         raise NetworkError(f"the service did not tell an object's size: {error}") from error
     modified_s = parse_http_date(headers.get("last-modified", "")) or 0
@@ -181,6 +181,13 @@ def object_info(headers: Mapping[str, str]) -> ObjectInfo:
         and "x-amz-server-side-encryption-customer-algorithm" not in headers,
         service_headers={name: headers[name] for name in _SERVICE_HEADERS if name in headers},
     )
+
+
+def _length(text: str) -> int:
+    # Python would also take `-5` and `1_0`.
+    if not (text.isascii() and text.isdecimal()):
+        raise ValueError(f"{text[:40]!r} is no length")
+    return int(text)
 
 
 def checksum_of(headers: Mapping[str, str]) -> ChecksumValue | None:
@@ -217,6 +224,10 @@ class ObjectStream:
         except NetworkError:
             response.close()
             raise
+        # The framing may say something else than what the answer is said to be.
+        content_range = response.headers.get("content-range")
+        whole = self.info.size_bytes
+        self._missing = parse_content_range(content_range)[0].length if content_range else whole
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the bytes in pieces of at most 1 MiB; those of a whole object are verified.
@@ -224,7 +235,7 @@ class ObjectStream:
         Raises:
             IntegrityError: the bytes, of which the last was handed out already, do not have the
                 checksum or MD5 that the service keeps.
-            NetworkError: the connection broke.
+            NetworkError: the connection broke, or they are fewer or more than were due.
         """
         return self._verified() if self._is_verified else self.unverified()
 
@@ -235,7 +246,7 @@ class ObjectStream:
             NetworkError: the connection broke.
         """
         self._is_verified = False
-        return self._response.stream()
+        return self._counted()
 
     def read(self) -> bytes:
         """Return all that is left of the bytes, verified if they are a whole object.
@@ -250,11 +261,18 @@ class ObjectStream:
 
         if self._verifier is None:
             self._verifier = Verifier(self.info, self._subject)
-        for piece in self._response.stream():
+        for piece in self._counted():
             self._verifier.update(piece)
             yield piece
         if self._is_verified:
             self._verifier.check()
+
+    def _counted(self) -> Iterator[bytes]:
+        for piece in self._response.stream():
+            self._missing -= len(piece)
+            yield piece
+        if self._missing:
+            raise NetworkError(f"{self._subject}: the answer has more or fewer bytes than it says")
 
     def read_into(self, buffer: memoryview) -> int:
         """Put the next bytes into a buffer, as many as came; return how many, 0 at the end.
@@ -265,7 +283,11 @@ class ObjectStream:
             NetworkError: the connection broke.
         """
         self._is_verified = False
-        return self._response.read_into(buffer)
+        count = self._response.read_into(buffer)
+        self._missing -= count
+        if self._missing < 0 or (self._missing and not count and len(buffer)):
+            raise NetworkError(f"{self._subject}: the answer has more or fewer bytes than it says")
+        return count
 
     def close(self) -> None:
         """End the transfer; the connection is kept if the body is nearly read."""

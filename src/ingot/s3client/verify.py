@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from ingot.base.errors import IntegrityError
 from ingot.s3.checksums import FULL_OBJECT, Checksum, algorithm, decode
+from ingot.s3.errors import S3Error
 from ingot.s3.ranges import ByteRange
 from ingot.s3client.results import ObjectInfo
 
@@ -21,6 +22,9 @@ class Verifier:
     Args:
         info: what the service says of the object.
         subject: `bucket/key` for messages.
+
+    Raises:
+        IntegrityError: what it says is no checksum.
     """
 
     def __init__(self, info: ObjectInfo, subject: str) -> None:
@@ -30,7 +34,13 @@ class Verifier:
         self._total: Checksum | None = None
         if info.checksum is not None and info.checksum.type == FULL_OBJECT:
             self._name = info.checksum.algorithm
-            self._expected = decode(self._name, info.checksum.value)
+            try:
+                self._expected = decode(self._name, info.checksum.value)
+            except S3Error as error:
+                raise IntegrityError(
+                    f"{subject}: the service tells a {self._name} that is none",
+                    hint="something between here and the service may change its answers",
+                ) from error
             self._total = algorithm(self._name).new()
         elif info.etag_is_md5:
             self._name = "MD5"
