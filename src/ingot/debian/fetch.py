@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ingot.base.atomic import atomic_writer
 from ingot.base.errors import IntegrityError, NetworkError, NotFoundError
@@ -20,6 +20,7 @@ from ingot.base.units import MIB
 from ingot.transport.options import TransportOptions
 from ingot.transport.pool import Request, Response, Transport
 from ingot.transport.together import each
+from ingot.transport.urls import joined
 
 DOWNLOADS_AT_ONCE = 8
 REDIRECTIONS_MAX = 5
@@ -160,7 +161,7 @@ class Fetcher:
             location = response.headers.get("location", "")
             if response.status not in {301, 302, 303, 307, 308} or not location:
                 _refuse(url, response.status)
-            place = urljoin(place, location)
+            place = joined(place, location)
             if not place.startswith(("http://", "https://")):
                 raise NetworkError(f"{url} is redirected to {place}, which is not followed")
         raise NetworkError(f"{url} is redirected more than {REDIRECTIONS_MAX} times")

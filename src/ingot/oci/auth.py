@@ -18,6 +18,7 @@ from ingot.base.secret import Secret
 from ingot.base.units import MIB
 from ingot.oci.credentials import Login, find_login
 from ingot.transport.pool import Request, Response
+from ingot.transport.urls import joined
 
 TOKEN_BYTES_MAX = 1 * MIB
 _CLIENT = "ingot"
@@ -104,7 +105,7 @@ class Authenticator:
     def _token(
         self, registry: str, scope: str, challenge: Challenge, login: Login | None, *, is_tls: bool
     ) -> str:
-        realm = urlsplit(challenge.parameters.get("realm", ""))
+        realm = urlsplit(joined("", challenge.parameters.get("realm", "")))
         if realm.scheme not in {"http", "https"} or realm.hostname is None:
             raise DeniedError(f"{registry} names no place to get a token from")
         if is_tls and realm.scheme != "https" and login is not None:

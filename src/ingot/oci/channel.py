@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import NoReturn, Self
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from ingot.base.errors import DeniedError, Error, NetworkError, NotFoundError
 from ingot.base.retry import Backoff
@@ -17,6 +17,7 @@ from ingot.oci.reference import Reference
 from ingot.transport.direct import Body
 from ingot.transport.options import TlsOptions, TransportOptions
 from ingot.transport.pool import Request, Response, Transport
+from ingot.transport.urls import joined
 
 REDIRECTIONS_MAX = 5
 _MOVED = frozenset({301, 302, 303, 307, 308})
@@ -100,7 +101,7 @@ class Channel:
     ) -> Response:
         """Return an answer that is no redirection; the login goes to the registry's host alone."""
         own = f"{scheme}://{endpoint.authority}"
-        url = urljoin(f"{own}{endpoint.prefix}/v2/", ask.target)
+        url = joined(f"{own}{endpoint.prefix}/v2/", ask.target)
         for _ in range(REDIRECTIONS_MAX + 1):
             _check_address(url, endpoint, scheme)
             parts = urlsplit(url)
@@ -113,7 +114,7 @@ class Channel:
             if response.status not in _MOVED or not location:
                 return response
             response.close()
-            url = urljoin(url, location)
+            url = joined(url, location)
         raise NetworkError(f"{endpoint.authority} redirects more than {REDIRECTIONS_MAX} times")
 
     def _scheme(self, endpoint: Endpoint) -> str:

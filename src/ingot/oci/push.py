@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from urllib.parse import urlsplit
 
 from ingot.base.errors import NetworkError, NotFoundError, UsageError
 from ingot.base.progress import Progress, Task
@@ -93,7 +92,7 @@ class _Push:
             place = begun.headers.get("location", "")
         if not place:
             raise NetworkError(f"{self.endpoint.authority} names no place for an upload")
-        separator = "&" if urlsplit(place).query else "?"
+        separator = "&" if "?" in place else "?"
         content = self.store.blob(blob)
         headers = {
             "content-length": str(content.size_bytes),

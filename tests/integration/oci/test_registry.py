@@ -395,3 +395,26 @@ def test_bytes_of_another_digest_are_not_kept(shared, mirror, image, tmp_path: P
     assert not [file for file in kept if file.startswith(hex_of(large))]
     mirror.flip = False
     assert name_text(sources.get(f"registry.invalid/{name}", AMD64)) == b"top"
+
+
+@pytest.mark.parametrize("location", ["http://[::1", "http://127.0.0.1:99999/", "https:///a"])
+def test_a_redirection_to_nowhere_is_told(location: str, tmp_path: Path) -> None:
+    class Nowhere(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(307)
+            self.send_header("location", location)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Nowhere) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
+        thread.start()
+        try:
+            with pytest.raises(NetworkError, match="none"):
+                sources_in(tmp_path).get(f"127.0.0.1:{server.server_port}/app:1", AMD64)
+        finally:
+            server.shutdown()
+            thread.join()
