@@ -10,6 +10,8 @@ from functools import lru_cache
 
 NS_PER_S = 1_000_000_000
 _NS_PER_MS = 1_000_000
+# What can be written again; time zones reach beyond it.
+_FIRST_S, _LAST_S = -62_135_596_800, 253_402_300_799
 # How many instants, to the second, are remembered.
 SECONDS_CACHED = 4096
 
@@ -39,7 +41,8 @@ def parse_http_date(text: str) -> int | None:
         parsed = parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError):
         return None
-    return int(parsed.timestamp()) if parsed.tzinfo else calendar.timegm(parsed.timetuple())
+    at_s = int(parsed.timestamp()) if parsed.tzinfo else calendar.timegm(parsed.timetuple())
+    return at_s if _FIRST_S <= at_s <= _LAST_S else None
 
 
 def format_iso8601(time_ns: int) -> str:
@@ -77,8 +80,10 @@ def parse_iso8601(text: str) -> int:
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
-    whole = at.replace(microsecond=0)
-    return int(whole.timestamp()) * NS_PER_S + at.microsecond * 1000
+    at_s = int(at.replace(microsecond=0).timestamp())
+    if not _FIRST_S <= at_s <= _LAST_S:
+        raise ValueError(f"{text!r} is not of the years 1 to 9999")
+    return at_s * NS_PER_S + at.microsecond * 1000
 
 
 def format_amz_date(time_ns: int) -> str:

@@ -69,7 +69,13 @@ class TestDates:
         assert parse_iso8601("2026-11-24T02:05:00Z") == expected
         assert parse_iso8601("2026-11-24T03:05:00+01:00") == expected
 
-    @pytest.mark.parametrize("text", ["", "2026-11-24", "2026-11-24T02:05:00", "now"])
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *("", "2026-11-24", "2026-11-24T02:05:00", "now"),
+            *("9999-12-31T23:59:59-00:01", "0001-01-01T00:00:00+00:01"),
+        ],
+    )
     def test_bad_iso8601(self, text: str) -> None:
         with pytest.raises(ValueError):
             parse_iso8601(text)
@@ -79,6 +85,7 @@ class TestDates:
         [
             *("", "soon", "20261124", "99999999T999999Z", "20261124T0205Z"),
             f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT",
+            "Fri, 31 Dec 9999 23:59:59 -0001",
             f"Mon, 01 Jan 2020 00:00:00 +{'9' * 20}",
         ],
     )
