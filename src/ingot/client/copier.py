@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from ingot.base.errors import UsageError
 from ingot.base.limits import COPY_BYTES_MAX
+from ingot.base.units import KIB
 from ingot.client.addresses import RemoteAddress
 from ingot.client.attributes import FileAttributes
 from ingot.client.beneath import open_file
@@ -29,6 +31,9 @@ from ingot.s3client.client import S3Client
 from ingot.s3client.errors import ServiceNotFoundError
 from ingot.s3client.results import Attributes, ObjectInfo
 from ingot.s3client.transfer import attributes_of
+
+# So much fits what the kernel holds of a connection: nobody waits for who reads its answer later.
+_BRIEF_BYTES_MAX = 128 * KIB
 
 
 class Copier:
@@ -95,47 +100,71 @@ class Copier:
             SourceChangedError: the source changed while it was read.
             Error: anything else.
         """
+        self.begin(source, target, entry, advance, durable=durable, replaces=replaces)()
+
+    def begin(
+        self,
+        source: Place,
+        target: Place,
+        entry: Entry,
+        advance: Advance,
+        *,
+        durable: bool = True,
+        replaces: bool = True,
+    ) -> Callable[[], None]:
+        """Send what is small, or the request for it; what is returned does the rest of `copy`.
+
+        It must be called, and raises what `copy` raises, as this does. Until then
+        others may be begun.
+        """
         if isinstance(source, FilePlace):
             if isinstance(target, FilePlace):
                 keeping = Keeping(self._keep_times, durable, replaces)
-                self._copy_file(source, target, keeping, advance)
-            else:
-                self._upload(source, target, advance)
-        elif isinstance(target, FilePlace):
-            self._download(source, target, entry, advance, durable=durable, replaces=replaces)
-        else:
-            self._copy_object(source, target, entry, advance)
+                return partial(self._copy_file, source, target, keeping, advance)
+            return self._upload(source, target, advance)
+        if isinstance(target, FilePlace):
+            return self._download(
+                source, target, entry, advance, durable=durable, replaces=replaces
+            )
+        return partial(self._copy_object, source, target, entry, advance)
 
     @property
     def comparison(self) -> Comparison:
         """What tells whether contents are the same."""
         return self._comparison
 
-    def _upload(self, source: FilePlace, target: ObjectPlace, advance: Advance) -> None:
-        address = target.address
+    def _upload(
+        self, source: FilePlace, target: ObjectPlace, advance: Advance
+    ) -> Callable[[], None]:
+        address, path = target.address, source.path
         transfers = self._connections.transfers(address.alias)
-        with vanishing(source), ExitStack() as stack:
-            descriptor = open_file(source)
-            stack.callback(os.close, descriptor)
+        with vanishing(source), _opened(source) as descriptor:
             status = os.fstat(descriptor)
             metadata = attributes_of_file(status).metadata() if self._keep_times else {}
             attributes = self._given.over(Attributes(content_headers_of(source.name), metadata))
-            memory = None
             stamp = Stamp.of(status)
-            if self._journal and transfers.splits(stamp.size_bytes):
-                identity = _identity(source.path, status, target, attributes)
-                memory = stack.enter_context(self._journal.entry(identity))
-            made = transfers.upload_file(
-                source.path,
+            upload = partial(
+                transfers.begin_upload_file,
+                path,
                 address.bucket,
                 address.key,
                 attributes=attributes,
                 advance=advance,
-                memory=memory,
-                descriptor=descriptor,
             )
-            # What the service calls these bytes it will call them in listings too.
-            self._digests.note(source.path, stamp, made.etag)
+            if self._journal and transfers.splits(stamp.size_bytes):
+                identity = _identity(path, status, target, attributes)
+                with self._journal.entry(identity) as memory:
+                    made = upload(descriptor=descriptor, memory=memory)()
+                # What the service calls these bytes it will call them in listings too.
+                return partial(self._digests.note, path, stamp, made.etag)
+            stored = upload(descriptor=descriptor)
+
+        def finish() -> None:
+            with vanishing(source):
+                made = stored()
+            self._digests.note(path, stamp, made.etag)
+
+        return finish
 
     def _download(
         self,
@@ -146,15 +175,15 @@ class Copier:
         *,
         durable: bool,
         replaces: bool,
-    ) -> None:
+    ) -> Callable[[], None]:
         address = source.address
         path = prepared_path(target, replaces=replaces)
 
         def finish(descriptor: int, info: ObjectInfo) -> None:
             # Before the file has its name: what only its owner may read is never anyone's.
-            restore(descriptor, FileAttributes.parse(info.metadata), name=path)
+            restore(descriptor, FileAttributes.parse(info.metadata), name=Path(path))
 
-        self._connections.transfers(address.alias).download_file(
+        fetch = self._connections.transfers(address.alias).begin_download_file(
             address.bucket,
             address.key,
             path,
@@ -165,13 +194,14 @@ class Copier:
             finish=finish if self._keep_times else None,
             replaces=replaces,
         )
+        return lambda: (fetch(), None)[1]
 
     def _copy_file(
         self, source: FilePlace, target: FilePlace, keeping: Keeping, advance: Advance
     ) -> None:
         path = prepared_path(target, replaces=keeping.replaces)
         with vanishing(source):
-            copy_file(source, path, keeping, advance)
+            copy_file(source, Path(path), keeping, advance)
 
     def _copy_object(
         self, source: ObjectPlace, target: ObjectPlace, entry: Entry, advance: Advance
@@ -241,6 +271,15 @@ class Copier:
         )
 
 
+@contextmanager
+def _opened(source: FilePlace) -> Iterator[int]:
+    descriptor = open_file(source)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 class PairMover:
     """Moves contents between two trees, by names that both have in common."""
 
@@ -249,21 +288,30 @@ class PairMover:
         self._source = source
         self._target = target
 
-    def copy(self, source: Entry, advance: Advance, *, replaces: bool) -> None:
-        """Write the source's content over there."""
+    def is_brief(self, source: Entry) -> bool:
+        """Tell whether a copy is a small message and an answer."""
+        crosses = self._source.is_file_tree != self._target.is_file_tree
+        return crosses and source.size_bytes <= _BRIEF_BYTES_MAX
+
+    def begin_copy(self, source: Entry, advance: Advance, *, replaces: bool) -> Callable[[], None]:
+        """Send what is small, or the request for it; what is returned does the rest of `copy`."""
         name = source.name
         if problem := self._target.name_problem(name):
             raise UsageError(f"{self._source.label(name)}: {problem}")
         # The run as a whole makes its files durable, in one go.
+        finish = self._copier.begin(
+            self._source.place(name),
+            self._target.place(name),
+            source,
+            advance,
+            durable=False,
+            replaces=replaces,
+        )
+        return partial(self._finish, name, finish)
+
+    def _finish(self, name: str, finish: Callable[[], None]) -> None:
         try:
-            self._copier.copy(
-                self._source.place(name),
-                self._target.place(name),
-                source,
-                advance,
-                durable=False,
-                replaces=replaces,
-            )
+            finish()
         except ServiceNotFoundError as error:
             # Keys are what is read; what is written has a bucket that may be missing.
             if error.code != "NoSuchKey":

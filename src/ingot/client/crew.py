@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 
 from ingot.base.errors import DeniedError, Error, NetworkError, NotFoundError
 from ingot.base.progress import Progress
@@ -21,6 +22,10 @@ ATTEMPTS_DEFAULT = 3
 _HOPELESS = (NetworkError, DeniedError)
 
 Advance = Callable[[int], None]
+Act = Callable[[Advance], list[Event]]
+# The second step of something; it must be called.
+Finish = Callable[[], list[Event]]
+Begin = Callable[[Advance], Finish]
 
 
 class VanishedError(NotFoundError):
@@ -41,7 +46,8 @@ class Task:
 
     label: str
     size_bytes: int
-    act: Callable[[Advance], list[Event]]
+    act: Act
+    begin: Begin | None = None
     count: int = 1
 
 
@@ -84,7 +90,11 @@ class Crew:
             self._progress.task("data", total=0, unit="bytes") as data,
         ):
             pool: Pool[Task, list[Event]] = Pool(
-                lambda task: self._guarded(task, data), workers=self._workers, stop=self._stop
+                lambda task: self._guarded(task, data),
+                begin=lambda task: self._begun(task, data),
+                is_brief=lambda task: task.begin is not None,
+                workers=self._workers,
+                stop=self._stop,
             )
             hopeless = _HopelessCounter()
             with closing(pool.run(_counted(tasks, objects, data))) as results:
@@ -96,9 +106,18 @@ class Crew:
                         yield event
                         hopeless.add(event)
 
-    def _guarded(self, task: Task, data: Bar) -> list[Event]:
+    def _begun(self, task: Task, data: Bar) -> Finish:
+        assert task.begin is not None
+        meter = _Meter(data, self._stop)
         try:
-            return self._attempt(task, data)
+            finish = task.begin(meter.advance)
+        except Exception as error:  # noqa: BLE001 # it is raised again in its turn
+            finish = partial(_fail, error)
+        return partial(self._guarded, task, data, (meter, finish))
+
+    def _guarded(self, task: Task, data: Bar, first: _Attempt | None = None) -> list[Event]:
+        try:
+            return self._attempt(task, data, first)
         except VanishedError:
             return [Skipped(task.label, "vanished before it was read")]
         except Error as error:
@@ -108,19 +127,24 @@ class Crew:
             said = error.strerror or str(error)
             return [Failed(task.label, Error(f"{task.label}: {said}"))]
 
-    def _attempt(self, task: Task, data: Bar) -> list[Event]:
-        delays_s = self._backoff.delays_s(self._rng)
+    def _attempt(self, task: Task, data: Bar, attempt: _Attempt | None) -> list[Event]:
+        delays_s: Iterator[float] | None = None
         while True:
-            meter = _Meter(data, self._stop)
+            if attempt is None:
+                meter = _Meter(data, self._stop)
+                attempt = meter, partial(task.act, meter.advance)
+            meter, act = attempt
             try:
-                return task.act(meter.advance)
+                return act()
             except (NetworkError, SourceChangedError):
                 meter.rewind()
+                delays_s = delays_s or self._backoff.delays_s(self._rng)
                 delay_s = next(delays_s, None)
                 if delay_s is None:
                     raise
                 if self._stop.wait(delay_s):
                     raise StoppedError from None
+                attempt = None
 
 
 class _Meter:
@@ -138,6 +162,14 @@ class _Meter:
 
     def rewind(self) -> None:
         self._data.advance(-self._count_bytes)
+
+
+# The bytes that it moved, and what it is.
+_Attempt = tuple[_Meter, Finish]
+
+
+def _fail(error: Exception) -> list[Event]:
+    raise error
 
 
 class _HopelessCounter:

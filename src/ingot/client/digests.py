@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -116,16 +117,13 @@ class ContentDigests:
         self._note(path, stamp, _WHOLE_CONTENT, digest)
 
     def _note(self, path: Path, stamp: Stamp, parts: int, digest: str) -> None:
-        if self._memory is None:
+        if self._memory is None or stamp.changed_ns % _COARSE_NS == 0:
             return
-        try:
-            is_untouched = Stamp.of(os.stat(path)) == stamp
-        except OSError:
+        if not self._is_long_ago(max(stamp.modified_ns, stamp.changed_ns)):
             return
-        if not is_untouched or stamp.changed_ns % _COARSE_NS == 0:
-            return
-        if self._is_long_ago(max(stamp.modified_ns, stamp.changed_ns)):
-            self._memory.note(stamp, parts, digest)
+        with contextlib.suppress(OSError):
+            if Stamp.of(os.stat(path)) == stamp:
+                self._memory.note(stamp, parts, digest)
 
     def etag_matches(self, path: Path, etag: str) -> bool | None:
         """Tell whether the file's bytes have this ETag; None if the ETag does not let itself check.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,7 +12,16 @@ from typing import Protocol
 from ingot.base.errors import ConflictError, Error
 from ingot.base.limits import DELETE_KEYS_MAX
 from ingot.base.progress import Progress
-from ingot.client.crew import ATTEMPTS_DEFAULT, Advance, Crew, Planned, Task
+from ingot.client.crew import (
+    ATTEMPTS_DEFAULT,
+    Act,
+    Advance,
+    Begin,
+    Crew,
+    Finish,
+    Planned,
+    Task,
+)
 from ingot.client.entries import Entry
 from ingot.client.events import Copied, Event, Failed, Removed, Skipped, Unchanged
 from ingot.client.localnames import BlockedError, count_below, remove_hollow_folder
@@ -31,13 +40,20 @@ _GATHERED_MAX = 64
 class Mover(Protocol):
     """Moves contents from one tree to another; its methods are called in several threads."""
 
-    def copy(self, source: Entry, advance: Advance, *, replaces: bool) -> None:
-        """Write the source's content over there, whole or not at all.
+    def is_brief(self, source: Entry) -> bool:
+        """Tell whether a copy is a small message and an answer, and others are begun meanwhile."""
+        ...
+
+    def begin_copy(self, source: Entry, advance: Advance, *, replaces: bool) -> Callable[[], None]:
+        """Begin to write the source's content over there, whole or not at all.
 
         Args:
             source: what to copy, by its name, which is the same on both sides.
             advance: called with the number of bytes as they move; it may raise to stop.
             replaces: whether a file may have been there; one that was not listed is not replaced.
+
+        Returns:
+            What does the rest, and raises the same; it must be called.
 
         Raises:
             ConflictError: there is one that was not listed.
@@ -136,7 +152,8 @@ class Executor:
                     last.displacing.add(step.source)
                 case Copy():
                     self._present += step.target is not None
-                    yield self._task(step, partial(self._copy, step, last))
+                    begin = partial(self._begin_copy, step, last)
+                    yield self._task(step, partial(_do, begin), begin)
                 case Remove():
                     self._present += 1
                     last.removals.add(step.target)
@@ -146,7 +163,8 @@ class Executor:
         yield Barrier()
         for source in last.displacing:
             copy = Copy(source, None)
-            yield self._task(copy, partial(self._copy_now, copy, is_cleared=True))
+            begin = partial(self._begin_copy_now, copy, is_cleared=True)
+            yield self._task(copy, partial(_do, begin), begin)
         cleared = last.removed_in_folders() if self._conduct.dry_run else {}
         for source in last.blocked:
             # Each of them was counted before it was found to be blocked.
@@ -178,8 +196,11 @@ class Executor:
         if same:
             yield Done(same)
 
-    def _task(self, step: Copy | Compare, act: partial[list[Event]]) -> Task:
-        return Task(self._source.label(step.source.name), step.source.size_bytes, act)
+    def _task(self, step: Copy | Compare, act: Act, begin: Begin | None = None) -> Task:
+        source = step.source
+        if begin is not None and not self._mover.is_brief(source):
+            begin = None
+        return Task(self._source.label(source.name), source.size_bytes, act, begin)
 
     def _unchanged(self, source: Entry) -> Unchanged:
         return Unchanged(self._source.label(source.name), source.size_bytes)
@@ -194,35 +215,54 @@ class Executor:
         if self._mover.is_same(step.source, step.target):
             advance(step.source.size_bytes)
             return [self._unchanged(step.source)]
-        return self._copy(Copy(step.source, step.target), last, advance)
+        return self._begin_copy(Copy(step.source, step.target), last, advance)()
 
-    def _copy(self, step: Copy, last: _Last, advance: Advance) -> list[Event]:
+    def _begin_copy(self, step: Copy, last: _Last, advance: Advance) -> Finish:
+        """Begin a copy that is tried again at the end if something is in its way."""
         try:
-            return self._copy_now(step, advance)
+            copy = self._begin_copy_now(step, advance)
         except BlockedError:
             last.blocked.add(step.source)
-            return []
+            return list
 
-    def _copy_now(self, step: Copy, advance: Advance, *, is_cleared: bool = False) -> list[Event]:
-        """Copy, or tell that it would be; `is_cleared`: what is in the way would be gone by now."""
+        def finish() -> list[Event]:
+            try:
+                return copy()
+            except BlockedError:
+                last.blocked.add(step.source)
+                return []
+
+        return finish
+
+    def _begin_copy_now(self, step: Copy, advance: Advance, *, is_cleared: bool = False) -> Finish:
+        """Begin a copy, or tell that it would be done.
+
+        `is_cleared`: what is in the way would be gone by now.
+        """
         source = self._source.label(step.source.name)
         target = self._target.label(step.source.name)
         if step.target is not None and not self._conduct.overwrite:
             raise ConflictError(
                 f"{target} exists and differs from {source}", hint="add --overwrite"
             )
+        copied: list[Event] = [Copied(source, target, step.source.size_bytes)]
         replaces = step.target is not None or (self._conduct.is_blind and not step.is_new)
         if self._conduct.dry_run:
             if not is_cleared:
                 check_writable(self._target.place(step.source.name), replaces=replaces)
             advance(step.source.size_bytes)
-        else:
-            self._mover.copy(step.source, advance, replaces=replaces)
+            return lambda: copied
+        copy = self._mover.begin_copy(step.source, advance, replaces=replaces)
+
+        def finish() -> list[Event]:
+            copy()
             if not self._has_written and self._target.is_file_tree:
                 # Where there was no folder, it is this one from now on.
                 self._target.check()
             self._has_written = True
-        return [Copied(source, target, step.source.size_bytes)]
+            return copied
+
+        return finish
 
     def _copy_blocked(self, source: Entry, removed: int, advance: Advance) -> list[Event]:
         """Copy to where a folder stood, or stands: one that has nothing left makes way.
@@ -238,7 +278,7 @@ class Executor:
                 is_cleared = count_below(place.root, place.name) == removed
             else:
                 remove_hollow_folder(place.root, place.name)
-        return self._copy_now(Copy(source, None), advance, is_cleared=is_cleared)
+        return self._begin_copy_now(Copy(source, None), advance, is_cleared=is_cleared)()
 
     def _remove(self, entries: Iterable[Entry], _: Advance) -> list[Event]:
         """Delete what the source still does not have; what appeared there meanwhile stays."""
@@ -251,6 +291,10 @@ class Executor:
     def _removed(self, entry: Entry, error: Error | None) -> Event:
         label = self._target.label(entry.name)
         return Removed(label, entry.size_bytes) if error is None else Failed(label, error)
+
+
+def _do(begin: Begin, advance: Advance) -> list[Event]:
+    return begin(advance)()
 
 
 class _Last:

@@ -134,7 +134,7 @@ def move_file(source: FilePlace, target: FilePlace, *, replaces: bool = True) ->
         ConflictError: both are one file; or there is one that is not to be replaced.
         Error: it cannot be moved.
     """
-    path = prepared_path(target, replaces=replaces)
+    path = Path(prepared_path(target, replaces=replaces))
     try:
         status = os.lstat(source.path)
         if stat.S_ISLNK(status.st_mode):
@@ -159,7 +159,7 @@ def move_file(source: FilePlace, target: FilePlace, *, replaces: bool = True) ->
     return True
 
 
-def prepared_path(target: FilePlace, *, replaces: bool = True, makes_folders: bool = True) -> Path:
+def prepared_path(target: FilePlace, *, replaces: bool = True, makes_folders: bool = True) -> str:
     """Return the path of a file that will be written, with the folders above it made.
 
     Args:

@@ -6,6 +6,7 @@ import mimetypes
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ingot.base.clock import SystemClock
 from ingot.base.errors import UsageError
@@ -16,6 +17,7 @@ from ingot.s3.headers import CONTENT_HEADERS, METADATA_PREFIX
 from ingot.s3.lockheaders import HOLD_HEADER, MODE_HEADER, UNTIL_HEADER
 from ingot.s3client.results import Attributes
 
+_ENDINGS_CACHED = 256
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
@@ -122,8 +124,16 @@ def parse_attributes(text: str) -> tuple[dict[str, str], dict[str, str]]:
 
 def content_headers_of(name: str) -> dict[str, str]:
     """Guess an object's `Content-Type`; its bytes are no encoding of others, so that is all."""
-    kind, encoding = mimetypes.guess_type(name, strict=False)
+    # A dot in front is no ending's.
+    _, dot, ending = name.rpartition("/")[2].lstrip(".").partition(".")
+    return {"content-type": _content_type(dot + ending)}
+
+
+# Asked of each file, and there are few endings.
+@lru_cache(_ENDINGS_CACHED)
+def _content_type(ending: str) -> str:
+    kind, encoding = mimetypes.guess_type(f"name{ending}", strict=False)
     # `x.tar.gz` is a gzip file, not a tar to be unpacked on the way.
     if encoding is not None:
         kind = {"gzip": "application/gzip", "bzip2": "application/x-bzip2"}.get(encoding)
-    return {"content-type": kind or "application/octet-stream"}
+    return kind or "application/octet-stream"

@@ -124,6 +124,14 @@ class HistoryMirror:
         with closing(executor.events(self._steps(remove=remove), progress)) as events:
             yield from events
 
+    def is_brief(self, source: Entry) -> bool:
+        """Tell whether a copy is a message and an answer: no history's is."""
+        return False
+
+    def begin_copy(self, source: Entry, advance: Advance, *, replaces: bool) -> Callable[[], None]:
+        """Return what copies."""
+        return partial(self.copy, source, advance, replaces=replaces)
+
     def copy(self, source: Entry, advance: Advance, *, replaces: bool) -> None:
         """Carry over the versions of a history, one after the other."""
         assert isinstance(source, History)

@@ -15,6 +15,9 @@ from ingot.client.entries import Stamp
 
 # Linux: NAME_MAX of every common file system.
 _SEGMENT_BYTES_MAX = 255
+# Of so many characters none has more bytes than that.
+_SHORT_SEGMENT = _SEGMENT_BYTES_MAX // 4
+_SPECIAL_SEGMENTS = frozenset({"", ".", ".."})
 
 
 class BlockedError(ConflictError):
@@ -31,8 +34,13 @@ def tree_name_problem(name: str) -> str | None:
         return "its name has a NUL character"
     if is_unfinished(name):
         return "its name is that of an unfinished download"
-    problems = (_segment_problem(segment) for segment in name.split("/"))
-    return next((problem for problem in problems if problem), None)
+    for segment in name.split("/"):
+        # Asked of each name more than once: most are short, and no more is to be known of them.
+        if len(segment) <= _SHORT_SEGMENT and segment not in _SPECIAL_SEGMENTS:
+            continue
+        if problem := _segment_problem(segment):
+            return problem
+    return None
 
 
 def is_unfinished(name: str) -> bool:
@@ -99,7 +107,7 @@ def _lineage(folder: Path) -> list[tuple[int, int] | Path]:
     return known
 
 
-def prepare_local_path(root: Path, name: str, *, makes_folders: bool = True) -> Path:
+def prepare_local_path(root: Path, name: str, *, makes_folders: bool = True) -> str:
     """Return the path of `name` below `root`, with every folder above it made.
 
     Links inside `root` are not followed: a link left there must not let an object out.
@@ -116,26 +124,16 @@ def prepare_local_path(root: Path, name: str, *, makes_folders: bool = True) -> 
             goes.
     """
     check_tree_name(name)
-    *folders, _ = name.split("/")
     # Strings, not paths: this runs once for each file of a large tree.
-    current = str(root)
-    if not os.path.isdir(current):
+    start = path_below(root, "")
+    path = start + name
+    folder, slash, _ = name.rpartition("/")
+    if not os.path.isdir(start or "."):
         if not makes_folders:
-            return root / name
-        os.makedirs(current, exist_ok=True)
-    for folder in folders:
-        current = f"{current}/{folder}"
-        try:
-            mode = os.lstat(current).st_mode
-        except FileNotFoundError:
-            if not makes_folders:
-                return root / name
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(current)
-            continue
-        if not stat.S_ISDIR(mode):
-            raise ConflictError(f"{current} is {describe(mode)}, but a folder is needed there")
-    path = root / name
+            return path
+        os.makedirs(start, exist_ok=True)
+    if slash and not _has_folders(start, folder, makes_them=makes_folders):
+        return path
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -145,6 +143,35 @@ def prepare_local_path(root: Path, name: str, *, makes_folders: bool = True) -> 
     if not stat.S_ISREG(mode):
         raise ConflictError(f"{path} is {describe(mode)}, not a plain file")
     return path
+
+
+def path_below(root: Path, name: str) -> str:
+    """Return what `str(root / name)` is, faster."""
+    start = str(root)
+    return name if start == "." else f"{start}{name}" if start == "/" else f"{start}/{name}"
+
+
+def _has_folders(start: str, folder: str, *, makes_them: bool) -> bool:
+    """Tell whether a folder and those above it are there, by now if they are to be made.
+
+    Raises:
+        ConflictError: a file or link stands where one is needed.
+    """
+    current = start
+    for segment in folder.split("/"):
+        current += segment
+        try:
+            mode = os.lstat(current).st_mode
+        except FileNotFoundError:
+            if not makes_them:
+                return False
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(current)
+        else:
+            if not stat.S_ISDIR(mode):
+                raise ConflictError(f"{current} is {describe(mode)}, but a folder is needed there")
+        current += "/"
+    return True
 
 
 def remove_local_file(

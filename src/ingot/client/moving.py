@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from functools import partial
 
 from ingot.base.errors import ConflictError, Error
 from ingot.client.comparison import vanishing
@@ -22,7 +24,7 @@ class MovingCopier(Copier):
         """Nothing can be moved in place."""
         return False
 
-    def copy(
+    def begin(
         self,
         source: Place,
         target: Place,
@@ -31,8 +33,8 @@ class MovingCopier(Copier):
         *,
         durable: bool = True,
         replaces: bool = True,
-    ) -> None:
-        """Write the content at `source` to `target`, then remove it from `source`.
+    ) -> Callable[[], None]:
+        """Begin to write the content at `source` to `target`; the rest then removes the source.
 
         Raises:
             ConflictError: it was copied, but the source stays: it changed meanwhile, or it may be
@@ -42,10 +44,17 @@ class MovingCopier(Copier):
         if isinstance(source, FilePlace) and isinstance(target, FilePlace):
             with vanishing(source):
                 if move_file(source, target, replaces=replaces):
-                    advance(entry.size_bytes)
-                    return
+                    return partial(advance, entry.size_bytes)
         # Whoever asks: the source goes only after the copy is where no power cut takes it from.
-        super().copy(source, target, entry, advance, replaces=replaces)
+        copied = super().begin(source, target, entry, advance, replaces=replaces)
+
+        def finish() -> None:
+            copied()
+            self._remove(source, target, entry)
+
+        return finish
+
+    def _remove(self, source: Place, target: Place, entry: Entry) -> None:
         try:
             match source:
                 case FilePlace():

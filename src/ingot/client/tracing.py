@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ingot.client.wire import current
 from ingot.transport.options import TransportOptions
@@ -24,12 +24,17 @@ def make_transport(options: TransportOptions) -> Transport:
 
 
 class _TracedTransport(Transport):
-    def send(self, request: Request) -> Response:
+    def begin(self, request: Request) -> Callable[[], Response]:
         url = f"{request.scheme}://{request.authority}{request.target}"
         _show(f"> {request.method} {_cleared(url)}", request.headers)
-        response = super().send(request)
-        _show(f"< {response.status}", response.headers)
-        return response
+        receive = super().begin(request)
+
+        def answer() -> Response:
+            response = receive()
+            _show(f"< {response.status}", response.headers)
+            return response
+
+        return answer
 
 
 def _show(first: str, headers: Mapping[str, str]) -> None:

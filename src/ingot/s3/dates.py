@@ -88,7 +88,13 @@ def parse_iso8601(text: str) -> int:
 
 def format_amz_date(time_ns: int) -> str:
     """Write `20261124T020500Z`, as SigV4 does."""
-    whole = datetime.fromtimestamp(time_ns // NS_PER_S, UTC).isoformat()[:19]
+    return _format_amz_date(time_ns // NS_PER_S)
+
+
+# As with those that are read.
+@lru_cache(SECONDS_CACHED)
+def _format_amz_date(time_s: int) -> str:
+    whole = datetime.fromtimestamp(time_s, UTC).isoformat()[:19]
     return f"{whole.replace('-', '').replace(':', '')}Z"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import TypeVar
 
 from ingot.base.clock import Clock, SystemClock
@@ -121,16 +122,25 @@ class Caller:
         Raises:
             ServiceError, NetworkError, UsageError: as `send`.
         """
-        pauses = self._transport.pauses()
+        return self.begin(call)()
+
+    def begin(self, call: Call) -> Callable[[], tuple[Request, Response]]:
+        """Send a request; what is returned waits for the answer as `asked` does.
+
+        It must be called. Raises UsageError where it cannot be written as a request.
+        """
         frames = self.frames
+        request = self._written(call, frames=frames)
+        return partial(self._answered, call, frames, request, self._transport.begin(request))
+
+    def _answered(
+        self, call: Call, frames: bool, request: Request, receive: Callable[[], Response]
+    ) -> tuple[Request, Response]:
+        pauses: Iterator[None] | None = None
         hints = 0
         is_repeated = False
         while True:
-            try:
-                request = self._request(call, frames=frames)
-            except UnicodeEncodeError as flaw:
-                raise _unwritable(call, flaw) from flaw
-            response = self._transport.send(request)
+            response = receive()
             if response.status < 300:
                 if not frames:
                     self.frames = False
@@ -139,12 +149,21 @@ class Caller:
             is_repeated = is_repeated or response.is_repeated
             if is_repeated:
                 tell_repeated(call, error)
+            pauses = pauses or self._transport.pauses()
             if hints < _HINTS_MAX and self._learned.learns(call, request, response, error):
                 hints += 1
             elif frames and error.code in _UNFRAMED_CODES and FRAMED_HEADER in request.headers:
                 frames = False
             elif error.code not in _PASSING_CODES or next(pauses, error) is error:
                 raise error
+            request = self._written(call, frames=frames)
+            receive = self._transport.begin(request)
+
+    def _written(self, call: Call, *, frames: bool) -> Request:
+        try:
+            return self._request(call, frames=frames)
+        except UnicodeEncodeError as flaw:
+            raise _unwritable(call, flaw) from flaw
 
     def finish(self, call: Call) -> Response:
         """Send a request whose answer's headers say all; its body is done with.

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ingot.base.atomic import atomic_descriptor
-from ingot.base.direct import DirectWriter, aligned_buffer, reserve, write_all
+from ingot.base.direct import BUFFER_BYTES, DirectWriter, aligned_buffer, reserve, write_all
 from ingot.base.errors import ConflictError, Error, NetworkError
 from ingot.base.limits import TRANSFER_CHUNK_BYTES
 from ingot.base.units import MIB
@@ -80,16 +80,31 @@ class Download:
         self._version_id = version_id
         self._meter = meter
 
-    def in_one(self, path: Path, file: FileOptions) -> ObjectInfo:
+    def in_one(self, path: Path | str, file: FileOptions) -> ObjectInfo:
         """Fetch it with one request, more only if the connection breaks.
 
         Raises:
             IntegrityError: the bytes are not those of the object's checksum.
             Error: the service refused or went away, or the file cannot be written.
         """
-        stream = self._client.get_object(self._bucket, self._key, version_id=self._version_id)
+        return self.begin(path, file)()
+
+    def begin(self, path: Path | str, file: FileOptions) -> Callable[[], ObjectInfo]:
+        """Ask for it; what is returned fetches it as `in_one` does, and must be called."""
+        opened = self._client.begin_get_object(self._bucket, self._key, version_id=self._version_id)
+        return lambda: self._received(opened(), path, file)
+
+    def _received(self, stream: ObjectStream, path: Path | str, file: FileOptions) -> ObjectInfo:
         info = stream.info
         verifier = Verifier(info, self._subject)
+        if info.size_bytes <= BUFFER_BYTES:
+            # It is known to be right before there is a file.
+            content = self._buffered(stream, info)
+            verifier.update(content)
+            verifier.check()
+            with _written(path, file, info) as descriptor:
+                write_all(descriptor, content, 0)
+            return info
         with (
             stream,
             _written(path, file, info) as descriptor,
@@ -104,9 +119,15 @@ class Download:
             verifier.check()
         return info
 
+    def _buffered(self, stream: ObjectStream, info: ObjectInfo) -> memoryview:
+        """Return all of a small object, in the buffer of this thread."""
+        whole = _buffer()[: info.size_bytes]
+        self._pull(stream, ByteRange(0, info.size_bytes), info, lambda _block, _offset: None)
+        return whole
+
     def in_parts(
         self,
-        path: Path,
+        path: Path | str,
         file: FileOptions,
         *,
         options: TransferOptions,
@@ -161,13 +182,13 @@ class Download:
         filling = _Filling(part, take)
         fruitless = 0
         while True:
-            before = filling.missing.start
+            before_bytes = filling.missing_bytes
             try:
                 with stream:
-                    while filling.missing.length:
+                    while filling.missing_bytes:
                         self._meter(filling.receive(stream))
             except NetworkError:
-                fruitless = 0 if filling.missing.start > before else fruitless + 1
+                fruitless = 0 if filling.missing_bytes < before_bytes else fruitless + 1
                 if fruitless > _FRUITLESS_RESUMES_MAX or not is_told_apart(info):
                     raise
                 self._meter(0)  # it may have been stopped
@@ -177,7 +198,11 @@ class Download:
 
 
 class _Filling:
-    """The bytes of a part, gathered in this thread's buffer and handed on when it is full."""
+    """The bytes of a part, gathered in this thread's buffer and handed on when it is full.
+
+    Attributes:
+        missing_bytes: how many have not arrived.
+    """
 
     def __init__(self, part: ByteRange, take: Write) -> None:
         self._take = take
@@ -186,12 +211,12 @@ class _Filling:
         self._start = part.start
         self._filled_bytes = 0
         self._end = part.start + part.length
+        self.missing_bytes = part.length
 
     @property
     def missing(self) -> ByteRange:
         """What has not arrived."""
-        start = self._start + self._filled_bytes
-        return ByteRange(start, self._end - start)
+        return ByteRange(self._end - self.missing_bytes, self.missing_bytes)
 
     def receive(self, stream: ObjectStream) -> int:
         """Wait for some bytes and return how many came.
@@ -205,6 +230,7 @@ class _Filling:
         if not count:
             raise NetworkError("the answer ended too early")
         self._filled_bytes += count
+        self.missing_bytes -= count
         if count == len(room):
             self._take(self._buffer[: self._filled_bytes], self._start)
             self._start, self._filled_bytes = self._start + self._filled_bytes, 0
@@ -212,7 +238,7 @@ class _Filling:
 
 
 @contextlib.contextmanager
-def _written(path: Path, file: FileOptions, info: ObjectInfo) -> Iterator[int]:
+def _written(path: Path | str, file: FileOptions, info: ObjectInfo) -> Iterator[int]:
     try:
         with atomic_descriptor(
             str(path), mode=file.mode, durable=file.durable, replaces=file.replaces

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from ingot.base.errors import NetworkError
 from ingot.base.limits import DELETE_KEYS_MAX
@@ -64,16 +64,39 @@ class ObjectOperations(Storer):
             ServiceConflictError: a condition does not hold.
             IntegrityError: the service tells another checksum than that of what was sent.
         """
+        return self.begin_put_object(
+            bucket, key, body, attributes=attributes, conditions=conditions
+        )()
+
+    def begin_put_object(
+        self,
+        bucket: str,
+        key: str,
+        body: Body | bytes,
+        *,
+        attributes: Attributes | None = None,
+        conditions: WriteConditions = _ANY,
+    ) -> Callable[[], PutResult]:
+        """Send an object; what is returned waits for the answer as `put_object` does.
+
+        It must be called. Until then others may be begun: one thread can have
+        many small objects on their way.
+        """
         source = as_body(body)
         headers = (attributes or Attributes()).headers() | conditions.headers()
         call = Call("PUT", bucket, key, headers=headers, body=source, checksummed=True)
-        answer = self.stored(call)
-        return PutResult(
-            unquote_etag(answer.get("etag", "")),
-            source.size_bytes,
-            checksum_of(answer),
-            answer.get(VERSION_ID_HEADER),
-        )
+        receive = self.begin_stored(call)
+
+        def stored() -> PutResult:
+            answer = receive()
+            return PutResult(
+                unquote_etag(answer.get("etag", "")),
+                source.size_bytes,
+                checksum_of(answer),
+                answer.get(VERSION_ID_HEADER),
+            )
+
+        return stored
 
     def get_object(
         self,
@@ -99,6 +122,30 @@ class ObjectOperations(Storer):
             ServiceNotFoundError: there is no such object.
             ServiceConflictError: the ETag is another.
         """
+        return self.begin_get_object(
+            bucket,
+            key,
+            part=part,
+            if_match=if_match,
+            version_id=version_id,
+            part_number=part_number,
+        )()
+
+    def begin_get_object(
+        self,
+        bucket: str,
+        key: str,
+        *,
+        part: ByteRange | None = None,
+        if_match: str | None = None,
+        version_id: str | None = None,
+        part_number: int | None = None,
+    ) -> Callable[[], ObjectStream]:
+        """Ask for an object; what is returned waits for the answer as `get_object` does.
+
+        It must be called. Until then others may be begun: one thread can have
+        many small objects on their way.
+        """
         headers = dict(_CHECKSUM_MODE)
         if part is not None:
             headers["range"] = format_range(part.start, part.length)
@@ -108,11 +155,16 @@ class ObjectOperations(Storer):
         if part_number is not None:
             query.append(("partNumber", str(part_number)))
         call = Call("GET", bucket, key, query=query, headers=headers)
-        response = self.send(call)
-        if part_number is None and not _is_wanted(response, part):
-            response.close()
-            raise NetworkError(f"{call.subject}: the service answered with another range")
-        return ObjectStream(response, call.subject)
+        receive = self.begin(call)
+
+        def opened() -> ObjectStream:
+            _, response = receive()
+            if part_number is None and not _is_wanted(response, part):
+                response.close()
+                raise NetworkError(f"{call.subject}: the service answered with another range")
+            return ObjectStream(response, call.subject)
+
+        return opened
 
     def head_object(self, bucket: str, key: str, *, version_id: str | None = None) -> ObjectInfo:
         """Return what is known of an object.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 
 from ingot.base.errors import Error, IntegrityError
 from ingot.s3.documents import multipart as documents
@@ -12,6 +13,7 @@ from ingot.s3.headers import VERSION_ID_HEADER
 from ingot.s3client.call import Call
 from ingot.s3client.caller import FRAMED_HEADER, Caller
 from ingot.s3client.results import object_info
+from ingot.transport.pool import Request, Response
 
 
 class Storer(Caller):
@@ -32,7 +34,16 @@ class Storer(Caller):
             ServiceError: it refused.
             NetworkError: no answer came.
         """
-        request, response = self.asked(call)
+        return self.begin_stored(call)()
+
+    def begin_stored(self, call: Call) -> Callable[[], Mapping[str, str]]:
+        """Send an object or part; what is returned waits for the answer as `stored` does."""
+        return partial(self._taken, call, self.begin(call))
+
+    def _taken(
+        self, call: Call, receive: Callable[[], tuple[Request, Response]]
+    ) -> Mapping[str, str]:
+        request, response = receive()
         response.close()
         answer = response.headers
         header = self.algorithm.header

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -29,7 +30,7 @@ from ingot.s3client.results import (
 )
 from ingot.s3client.resume import Resumption, UploadMemory
 from ingot.s3client.stretches import open_stretch
-from ingot.s3client.upload import Target, in_parts, upload
+from ingot.s3client.upload import Target, begin_upload, in_parts, upload
 
 _ANY = WriteConditions()
 
@@ -84,21 +85,62 @@ class Transfers:
             SourceChangedError: it changed while it was read; nothing was stored.
             ServiceError, NetworkError: the service refused or went away.
         """
+        return self.begin_upload_file(
+            path,
+            bucket,
+            key,
+            attributes=attributes,
+            conditions=conditions,
+            advance=advance,
+            memory=memory,
+            descriptor=descriptor,
+        )()
+
+    def begin_upload_file(
+        self,
+        path: Path,
+        bucket: str,
+        key: str,
+        *,
+        attributes: Attributes | None = None,
+        conditions: WriteConditions = _ANY,
+        advance: Advance = _ignore,
+        memory: UploadMemory | None = None,
+        descriptor: int | None = None,
+    ) -> Callable[[], PutResult]:
+        """Read a small file and send it; what is returned waits for the answer.
+
+        It must be called, and raises what `upload_file` raises; until then others
+        may be begun. A file that is not small is only opened.
+        """
         meter = Meter(advance)
-        with FileSource(path, descriptor) as source, self._lane(source.size_bytes, meter):
-            return upload(
-                self._client,
-                source,
-                Target(bucket, key, attributes, conditions),
-                meter,
-                options=self._options,
-                threads=self._threads,
-                resumption=None if memory is None else Resumption(source, memory),
-            )
+        target = Target(bucket, key, attributes, conditions)
+        with ExitStack() as stack:
+            source = stack.enter_context(FileSource(path, descriptor))
+            if self._is_small(source.size_bytes):
+                return begin_upload(self._client, source, target, meter)
+            opened = stack.pop_all()
+
+        def send() -> PutResult:
+            with opened, self._lane(source.size_bytes, meter):
+                return upload(
+                    self._client,
+                    source,
+                    target,
+                    meter,
+                    options=self._options,
+                    threads=self._threads,
+                    resumption=None if memory is None else Resumption(source, memory),
+                )
+
+        return send
 
     def splits(self, size_bytes: int) -> bool:
         """Tell whether a file of this size moves in parts."""
         return size_bytes >= self._options.split_from_bytes
+
+    def _is_small(self, size_bytes: int) -> bool:
+        return size_bytes <= self._options.memory_bytes and not self.splits(size_bytes)
 
     def upload_object(
         self,
@@ -218,7 +260,7 @@ class Transfers:
         self,
         bucket: str,
         key: str,
-        path: Path,
+        path: Path | str,
         *,
         size_bytes: int | None = None,
         version_id: str | None = None,
@@ -251,15 +293,53 @@ class Transfers:
             ServiceError, NetworkError: the service refused or went away.
             Error: the file cannot be written.
         """
+        return self.begin_download_file(
+            bucket,
+            key,
+            path,
+            size_bytes=size_bytes,
+            version_id=version_id,
+            mode=mode,
+            durable=durable,
+            advance=advance,
+            finish=finish,
+            replaces=replaces,
+        )()
+
+    def begin_download_file(
+        self,
+        bucket: str,
+        key: str,
+        path: Path | str,
+        *,
+        size_bytes: int | None = None,
+        version_id: str | None = None,
+        mode: int | None = None,
+        durable: bool = True,
+        advance: Advance = _ignore,
+        finish: Finish | None = None,
+        replaces: bool = True,
+    ) -> Callable[[], ObjectInfo]:
+        """Ask for a small object; what is returned waits for it and writes the file.
+
+        It must be called, and raises what `download_file` raises; until then
+        others may be begun. One that is not small is not asked for yet.
+        """
         if size_bytes is None:
             size_bytes = self._client.head_object(bucket, key, version_id=version_id).size_bytes
         meter = Meter(advance)
         download = Download(self._client, bucket, key, version_id=version_id, meter=meter)
         file = FileOptions(mode, durable, finish, replaces)
-        if self.splits(size_bytes):
-            return download.in_parts(path, file, options=self._options, threads=self._threads)
-        with self._lane(size_bytes, meter):
-            return download.in_one(path, file)
+        if self._is_small(size_bytes):
+            return download.begin(path, file)
+
+        def fetch() -> ObjectInfo:
+            if self.splits(size_bytes):
+                return download.in_parts(path, file, options=self._options, threads=self._threads)
+            with self._lane(size_bytes, meter):
+                return download.in_one(path, file)
+
+        return fetch
 
     @contextlib.contextmanager
     def _lane(self, size_bytes: int, meter: Meter) -> Iterator[None]:

@@ -63,13 +63,30 @@ def upload(
             resumption=resumption,
             check=source.check,
         )
-    body = source.body(ByteRange(0, source.size_bytes), meter)
     if source.size_bytes <= options.memory_bytes:
-        body = BytesBody(b"".join(body.blocks()))
+        return begin_upload(client, source, target, meter)()
     return client.put_object(
         target.bucket,
         target.key,
-        body,
+        source.body(ByteRange(0, source.size_bytes), meter),
+        attributes=target.attributes,
+        conditions=target.conditions,
+    )
+
+
+def begin_upload(
+    client: S3Client, source: Source, target: Target, meter: Meter
+) -> Callable[[], PutResult]:
+    """Read a small source and send it; what is returned waits for the answer, and must be called.
+
+    Raises:
+        Error: the source cannot be read. What is returned raises as `upload` does.
+    """
+    body = source.body(ByteRange(0, source.size_bytes), meter)
+    return client.begin_put_object(
+        target.bucket,
+        target.key,
+        BytesBody(b"".join(body.blocks())),
         attributes=target.attributes,
         conditions=target.conditions,
     )

@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from ingot.base.errors import NetworkError
-from ingot.base.units import KIB
 from ingot.transport.cord import Cord, held
 from ingot.transport.errors import (
     UnreachedError,
-    broken,
-    is_tls_error,
-    timed_out,
-    tls_error,
     unreachable,
     unresolved,
 )
 from ingot.transport.heads import ProtocolError, render_head
 from ingot.transport.http1 import (
-    AnswerBody,
     Connection,
     StaleError,
     cut_socket,
 )
+from ingot.transport.loans import DirectAnswer, Loan, Origin, authority_of, network_error
 from ingot.transport.names import addresses
 from ingot.transport.options import TransportOptions
 
 if TYPE_CHECKING:
     import ssl
 
-# What is worth waiting for, to keep a connection.
-_DRAIN_BYTES_MAX = 64 * KIB
 # Over all hosts: descriptors are few, and with buckets in their names hosts are many.
 IDLE_MAX = 256
 # Routers on the way forget about as soon, and say nothing to who goes on.
 IDLE_S = 60.0
 
-Origin = tuple[str, str, int]
 Body = bytes | Callable[[], Iterable[bytes]]
 
 
@@ -52,96 +46,6 @@ class Outgoing(NamedTuple):
     target: str
     headers: Mapping[str, str]
     body: Body
-
-
-class DirectAnswer:
-    """An answer whose body is still on the wire.
-
-    Attributes:
-        status: the HTTP status.
-        headers: by lower-case name.
-        is_repeated: whether the request went out before on a connection that was closed then.
-    """
-
-    is_repeated = False
-
-    def __init__(
-        self,
-        status: int,
-        headers: Mapping[str, str],
-        body: AnswerBody,
-        *,
-        give_back: Callable[[], None],
-        give_up: Callable[[], None],
-        cord: Cord,
-        authority: str,
-    ) -> None:
-        self.status = status
-        self.headers = headers
-        self._body = body
-        self._give_back = give_back
-        self._give_up = give_up
-        self._cord = cord
-        self._authority = authority
-        self._is_over = False
-        self._settle()
-
-    def pieces(self, limit_bytes: int) -> Iterator[bytes]:
-        """Yield the body in pieces up to a size.
-
-        Raises:
-            NetworkError: the connection broke before its end.
-        """
-        return self._guarded(self._body.pieces(limit_bytes))
-
-    def read_into(self, buffer: memoryview) -> int:
-        """Put the next bytes of the body into a buffer and return how many; 0 at the end.
-
-        Raises:
-            NetworkError: the connection broke before the body's end.
-        """
-        try:
-            size_bytes = self._body.read_into(buffer)
-        except (OSError, ProtocolError) as error:
-            raise self._failure(error) from error
-        self._settle()
-        return size_bytes
-
-    def close(self) -> None:
-        """Keep the connection if the body is nearly read, else close it."""
-        if self._is_over:
-            return
-        remaining = self._body.remaining
-        if remaining is not None and remaining <= _DRAIN_BYTES_MAX:
-            try:
-                self._body.drain()
-            except (OSError, ProtocolError):
-                self._end()
-                return
-            self._settle()
-        else:
-            self._end()
-
-    def _guarded(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        try:
-            yield from pieces
-        except (OSError, ProtocolError) as error:
-            raise self._failure(error) from error
-        self._settle()
-
-    def _failure(self, error: Exception) -> NetworkError:
-        self._end()
-        self._cord.check()
-        return network_error(error, self._authority)
-
-    def _settle(self) -> None:
-        if self._body.is_read and not self._is_over:
-            self._is_over = True
-            self._give_back()
-
-    def _end(self) -> None:
-        self._is_over = True
-        self._give_up()
 
 
 class DirectPool:
@@ -176,15 +80,31 @@ class DirectPool:
             NetworkError: none came.
             OSError: what yields the body raised it.
         """
+        return self.begin(request)()
+
+    def begin(self, request: Outgoing) -> Callable[[], DirectAnswer]:
+        """Send a request; what is returned waits for its answer, and must be called.
+
+        Raises:
+            NetworkError: it could not be sent. What is returned raises as `send` does.
+            OSError: what yields the body raised it.
+        """
         head = render_head(request.method, request.target, request.headers)
-        is_repeated = False
+        loan: Loan | None = None
+        with contextlib.suppress(StaleError):
+            loan = self._sent(request, head)
+        return partial(self._answer, request, head, loan)
+
+    def _answer(self, request: Outgoing, head: bytes, loan: Loan | None) -> DirectAnswer:
+        """Wait for the answer of what was sent; None where the peer had closed the connection."""
+        is_repeated = loan is None
         while True:
             try:
-                connection = self._kept(request.origin) or self._dialled(request.origin)
-                answer = self._asked(connection, request, head)
+                loan = loan or self._sent(request, head)
+                answer = loan.answer(request.method)
             except StaleError:
                 # The peer closed it while it was idle: that is no failure, and takes no pause.
-                is_repeated = True
+                is_repeated, loan = True, None
             except UnreachedError as error:
                 if not is_repeated:
                     raise
@@ -204,46 +124,23 @@ class DirectPool:
         for connection in idle:
             connection.close()
 
-    def _asked(self, connection: Connection, request: Outgoing, head: bytes) -> DirectAnswer:
+    def _sent(self, request: Outgoing, head: bytes) -> Loan:
         origin, body = request.origin, request.body
-        authority = authority_of(origin)
-        cord = held()
-
-        def give_back() -> None:
-            cord.untie(connection)
-            self._keep(origin, connection)
-
-        def give_up() -> None:
-            cord.untie(connection)
-            connection.close()
-
+        connection = self._kept(origin) or self._dialled(origin)
+        loan = Loan(connection, origin, self._keep)
         try:
-            cord.tie(connection)
+            loan.cord.tie(connection)
             connection.send(head, body if isinstance(body, bytes) else _separated(body))
-            status, headers = connection.receive_head()
-            answer = AnswerBody(connection, request.method, status, headers)
         except _BodyError as error:
-            give_up()
+            loan.give_up()
             raise error.original from None
-        except StaleError:
-            give_up()
-            raise
         except (OSError, ProtocolError) as error:
-            give_up()
-            cord.check()
-            raise network_error(error, authority) from error
+            loan.give_up()
+            raise loan.failure(error) from error
         except BaseException:
-            give_up()
+            loan.give_up()
             raise
-        return DirectAnswer(
-            status,
-            headers,
-            answer,
-            give_back=give_back,
-            give_up=give_up,
-            cord=cord,
-            authority=authority,
-        )
+        return loan
 
     def _kept(self, origin: Origin) -> Connection | None:
         while True:
@@ -367,18 +264,3 @@ def _separated(body: Callable[[], Iterable[bytes]]) -> Callable[[], Iterator[byt
             raise _BodyError(error) from error
 
     return blocks
-
-
-def authority_of(origin: Origin) -> str:
-    """Return `host:port` for messages."""
-    _, host, port = origin
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def network_error(error: Exception, authority: str) -> NetworkError:
-    """Say what went wrong on a connection to `authority`."""
-    if is_tls_error(error):
-        return tls_error(error, authority)
-    if isinstance(error, TimeoutError):
-        return timed_out(authority)
-    return broken(authority, error)

@@ -6,14 +6,16 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from ingot.base.errors import NetworkError
 from ingot.base.limits import TRANSFER_CHUNK_BYTES
 from ingot.transport.cord import pause
-from ingot.transport.direct import Body, DirectPool, Origin, Outgoing, authority_of
+from ingot.transport.direct import Body, DirectPool, Outgoing
 from ingot.transport.errors import UnreachedError, is_lasting, proxy_unreached
+from ingot.transport.loans import Origin, authority_of
 from ingot.transport.options import TransportOptions
 from ingot.transport.proxies import Proxy, proxy_for
 from ingot.transport.rates import METERED_BYTES, metered, throttle, throttled
@@ -195,24 +197,50 @@ class Transport:
             NetworkError: no attempt got an answer.
             CutError: the cord that this thread holds was cut.
         """
-        delays_s = self._options.backoff.delays_s(self._rng)
+        return self.begin(request)()
+
+    def begin(self, request: Request) -> Callable[[], Response]:
+        """Send a request, and while it is on its way do something else, or begin others.
+
+        Returns:
+            What waits for the answer; it must be called, and raises what `send`
+            raises. An attempt that fails already now is told, and repeated, only then.
+
+        Raises:
+            CutError: the cord that this thread holds was cut.
+        """
+        try:
+            first = self._begin_once(request)
+        except NetworkError as error:
+            first = partial(_refused, error)
+        return partial(self._answered, request, first)
+
+    def _answered(self, request: Request, receive: Callable[[], Response]) -> Response:
+        # Few requests need any.
+        delays_s: Iterator[float] | None = None
         is_repeated = False
         while True:
-            delay_s = next(delays_s, None)
             try:
-                response = self._send_once(request)
+                response = receive()
             except NetworkError as error:
+                delays_s = delays_s or self._options.backoff.delays_s(self._rng)
+                delay_s = next(delays_s, None)
                 if delay_s is None or is_lasting(error):
                     raise
                 is_repeated = is_repeated or not isinstance(error, UnreachedError)
             else:
                 response.is_repeated = is_repeated = is_repeated or response.is_repeated
-                if response.status not in RETRIED_STATUSES or delay_s is None:
+                if response.status not in RETRIED_STATUSES:
+                    return response
+                delays_s = delays_s or self._options.backoff.delays_s(self._rng)
+                delay_s = next(delays_s, None)
+                if delay_s is None:
                     return response
                 response.close()
                 is_repeated = is_repeated or response.status not in _UNDONE_STATUSES
                 delay_s = max(delay_s, _retry_after_s(response, self._options.backoff.limit_s))
             self._sleep(delay_s)
+            receive = partial(self._send_once, request)
 
     def pauses(self) -> Iterator[None]:
         """Wait as between two attempts, before each item; end when there were enough of them.
@@ -243,6 +271,9 @@ class Transport:
         self.close()
 
     def _send_once(self, request: Request) -> Response:
+        return self._begin_once(request)()
+
+    def _begin_once(self, request: Request) -> Callable[[], Response]:
         origin = (request.scheme, request.host, request.port)
         proxy = self._proxy_for(origin)
         body = request.body
@@ -250,14 +281,14 @@ class Transport:
         if self._upload is not None:
             body = throttled(body, self._upload)
         outgoing = Outgoing(origin, request.method, request.target, headers, body)
-        answer: Answer
+        answer: Callable[[], Answer]
         if proxy is None:
-            answer = self._direct.send(outgoing)
+            answer = self._direct.begin(outgoing)
         elif request.scheme == "http":
             answer = self._by_proxy(proxy, outgoing)
         else:
-            answer = self._proxied_pool().send(proxy, outgoing)
-        return Response(answer, request.authority, self._download)
+            answer = partial(self._proxied_pool().send, proxy, outgoing)
+        return lambda: Response(answer(), request.authority, self._download)
 
     def _proxy_for(self, origin: Origin) -> Proxy | None:
         # Looked up once: the environment of a process is slow to read, and does not change.
@@ -269,7 +300,7 @@ class Transport:
             proxy = self._proxies[origin] = proxy_for(*origin, self._options.environment)
             return proxy
 
-    def _by_proxy(self, proxy: Proxy, request: Outgoing) -> Answer:
+    def _by_proxy(self, proxy: Proxy, request: Outgoing) -> Callable[[], Answer]:
         # Not by urllib3: it takes `/a/../b` for `/b`, which is another object.
         authority = authority_of(request.origin)
         relayed = request._replace(
@@ -278,7 +309,7 @@ class Transport:
             headers={**request.headers, **proxy.headers},
         )
         try:
-            return self._direct.send(relayed)
+            return self._direct.begin(relayed)
         except UnreachedError as error:
             raise proxy_unreached(authority, error.message) from error
 
@@ -297,6 +328,10 @@ class Transport:
             if self._context is None:
                 self._context = self._options.tls.context()
             return self._context
+
+
+def _refused(error: NetworkError) -> Response:
+    raise error
 
 
 def _completed(headers: Mapping[str, str], method: str, body: Body) -> dict[str, str]:

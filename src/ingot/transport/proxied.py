@@ -19,7 +19,7 @@ from urllib3.exceptions import TimeoutError as UrllibTimeoutError
 
 from ingot.base.errors import NetworkError
 from ingot.base.units import KIB
-from ingot.transport.direct import Outgoing, authority_of
+from ingot.transport.direct import Outgoing
 from ingot.transport.errors import (
     broken,
     proxy_unreached,
@@ -28,6 +28,7 @@ from ingot.transport.errors import (
     unreachable,
     unresolved,
 )
+from ingot.transport.loans import authority_of
 from ingot.transport.options import TransportOptions
 from ingot.transport.pieces import PieceReader
 from ingot.transport.proxies import Proxy

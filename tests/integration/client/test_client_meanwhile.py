@@ -17,7 +17,10 @@ from ingot.s3client.transfer import Transfers
 
 @pytest.fixture
 def before(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Let something happen right before, or after, each call of a method."""
+    """Let something happen right before each call of a method.
+
+    Or, if it returns what does the rest, after that has.
+    """
 
     def arrange(owner: type, name: str, act: Callable[[], object], *, after: bool = False) -> None:
         real = getattr(owner, name)
@@ -25,10 +28,14 @@ def before(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         def interfered(*arguments: Any, **options: Any) -> Any:
             if not after:
                 act()
-            result = real(*arguments, **options)
-            if after:
+            finish = real(*arguments, **options)
+
+            def rest() -> Any:
+                result = finish()
                 act()
-            return result
+                return result
+
+            return rest if after else finish
 
         monkeypatch.setattr(owner, name, interfered)
 
@@ -41,7 +48,7 @@ def test_a_file_that_was_named_and_is_gone_is_a_failure(
 ) -> None:
     for name in ("a", "b"):
         (tmp_path / name).write_text(name)
-    before(Copier, "copy", lambda: (tmp_path / "a").unlink(missing_ok=True))
+    before(Copier, "begin", lambda: (tmp_path / "a").unlink(missing_ok=True))
     both = cli(verb, "--max-workers", "1", "a", "b", f"{remote.address}/")
     assert both.code == 3, both.err
     assert "is gone" in both.err or "does not exist" in both.err
@@ -72,7 +79,7 @@ def test_an_object_that_goes_before_it_is_read_is_left_out(
     cli: Any, remote: Any, tmp_path: Path, before: Any, target: str
 ) -> None:
     remote.put_all({"src/a": b"1", "src/b": b"2"})
-    before(Copier, "copy", lambda: remote.delete("src/a"))
+    before(Copier, "begin", lambda: remote.delete("src/a"))
     done = cli(
         "mirror", "--max-workers", "1", f"{remote.address}/src", target.format(remote.address)
     )
@@ -88,7 +95,7 @@ def test_a_file_that_goes_once_it_is_stored_was_stored(
 ) -> None:
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "a").write_text("1")
-    before(Transfers, "upload_file", (tmp_path / "src" / "a").unlink, after=True)
+    before(Transfers, "begin_upload_file", (tmp_path / "src" / "a").unlink, after=True)
     done = cli("--json", "mirror", "src", remote.address)
     assert done.code == 0
     assert (done.documents()[-1]["copied"], done.documents()[-1]["skipped"]) == (1, 0)
@@ -108,7 +115,7 @@ def test_a_folder_that_becomes_a_file_takes_its_files_along(
             folder.rmdir()
             folder.write_text("2")
 
-    before(Copier, "copy", replace)
+    before(Copier, "begin", replace)
     done = cli("mirror", "src", remote.address)
     assert done.code == 0, done.err
     assert "vanished before it was read" in done.err
@@ -131,7 +138,7 @@ def test_what_takes_the_place_of_a_file_is_not_read(
         else:
             os.mkfifo(path)
 
-    before(Copier, "copy", replace)
+    before(Copier, "begin", replace)
     done = cli("mirror", "src", remote.address)
     assert done.code == 1, done.err
     assert remote.objects() == {}
@@ -149,7 +156,7 @@ def test_a_move_keeps_a_file_that_was_rewritten_and_looks_as_before(
             path.write_text("2")
         os.utime(path, ns=(looks.st_atime_ns, looks.st_mtime_ns))
 
-    before(Copier, "copy", rewrite, after=True)
+    before(Copier, "begin", rewrite, after=True)
     done = cli("mv", "a", f"{remote.address}/")
     assert (done.code, "it stays" in done.err) == (6, True)
     assert path.read_text() == "2"
@@ -186,7 +193,7 @@ def test_a_file_that_was_not_listed_is_not_replaced(
         (folder / name).write_text("1")
         remote.put(name, b"1")
     # As where the file system takes `A`, which was copied, for `a`, which comes next.
-    before(Copier, "copy", lambda: (target / "b").write_text("2"))
+    before(Copier, "begin", lambda: (target / "b").write_text("2"))
     origin = remote.address if source == "bucket" else "src"
     done = cli("mirror", *options, origin, "dst")
     assert done.code == 3
@@ -219,8 +226,8 @@ def test_two_names_that_are_one_to_the_file_system_are_told(
         if written.exists() and not other.exists():
             os.link(written, other)
 
-    before(MovingCopier if verb == "mv" else Copier, "copy", alias)
-    before(MovingCopier if verb == "mv" else Copier, "copy", alias, after=True)
+    before(MovingCopier if verb == "mv" else Copier, "begin", alias)
+    before(MovingCopier if verb == "mv" else Copier, "begin", alias, after=True)
     words = f"{remote.address}/in/" if source == "bucket" else "src/"
     done = cli(verb, "-r", "--max-workers", "1", words, "dst")
     assert done.code == 3
@@ -240,7 +247,7 @@ def test_two_files_that_become_one_are_told(cli: Any, remote: Any, before: Any) 
         if (target / "A").exists() and not (target / "a").exists():
             os.link(target / "A", target / "a")
 
-    before(Copier, "copy", alias, after=True)
+    before(Copier, "begin", alias, after=True)
     sources = (f"{remote.address}/one/A", f"{remote.address}/two/a")
     done = cli("cp", "--max-workers", "1", *sources, "dst/")
     assert (done.code, "takes two names for one" in done.err) == (3, True)
@@ -256,7 +263,7 @@ def test_folders_whose_names_are_one_do_not_mix(cli: Any, remote: Any, before: A
             (target / "d").mkdir()
             os.link(target / "D" / "x", target / "d" / "x")
 
-    before(Copier, "copy", alias, after=True)
+    before(Copier, "begin", alias, after=True)
     done = cli("cp", "-r", "--max-workers", "1", f"{remote.address}/in/", "dst")
     assert (done.code, "takes two names for one" in done.err) == (3, True)
     assert (target / "d" / "x").read_text() == "D"
@@ -274,7 +281,7 @@ def test_a_target_that_is_unmounted_meanwhile_fails_the_run(
         if target.exists() and not (tmp_path / "was").exists():
             target.rename(tmp_path / "was")
 
-    before(Copier, "copy", unmount)
+    before(Copier, "begin", unmount)
     done = cli("mirror", "--max-workers", "1", remote.address, "dst")
     assert done.code == 1
     assert "another folder took the place of dst meanwhile" in done.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -63,14 +64,19 @@ def test_an_object_under_two_aliases_is_not_lost(
 def test_a_source_that_changes_meanwhile_stays(
     cli: Any, remote: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    copy = Copier.copy
+    begin = Copier.begin
 
-    def copy_and_interfere(*arguments: Any, **options: Any) -> None:
-        copy(*arguments, **options)
-        (tmp_path / "a").write_text("newer")
-        remote.put("a", b"newer")
+    def begin_and_interfere(*arguments: Any, **options: Any) -> Callable[[], None]:
+        finish = begin(*arguments, **options)
 
-    monkeypatch.setattr(Copier, "copy", copy_and_interfere)
+        def finish_and_interfere() -> None:
+            finish()
+            (tmp_path / "a").write_text("newer")
+            remote.put("a", b"newer")
+
+        return finish_and_interfere
+
+    monkeypatch.setattr(Copier, "begin", begin_and_interfere)
     (tmp_path / "a").write_text("1")
     remote.put("a", b"1")
     source = "a" if kind == "file" else f"{remote.address}/a"

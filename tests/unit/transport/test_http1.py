@@ -257,3 +257,28 @@ def test_no_header_can_make_another(value: str) -> None:
     with pytest.raises(UsageError):
         render_head("GET", "/", {"x-amz-meta-a": value})
     assert render_head("GET", "/", {"a": "\xe9"}) == b"GET / HTTP/1.1\r\na: \xe9\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "name",
+        ":value",
+        " name: value",
+        "na me: value",
+        "name : value",
+        "a: b\nc: d",
+        "a: b\rc: d",
+    ],
+)
+def test_a_malformed_header_is_none(line: str) -> None:
+    with pytest.raises(ProtocolError, match="malformed header"):
+        parse_head(f"HTTP/1.1 200 OK\r\nfirst: 1\r\n{line}\r\nlast: 2".encode())
+
+
+def test_headers_are_taken_without_the_blanks_around_them() -> None:
+    head = b"HTTP/1.1 200 OK\r\nA:1\r\nb: \t2 3\t \r\nC:\r\nd: e: f\r\nB:4 "
+    status, headers, is_kept = parse_head(head)
+    assert (status, is_kept) == (200, True)
+    assert headers == {"a": "1", "b": "2 3, 4", "c": "", "d": "e: f"}
