@@ -172,15 +172,11 @@ def prepared_path(target: FilePlace, *, replaces: bool = True, makes_folders: bo
         ConflictError: there is one and may not be.
     """
     try:
-        path = prepare_local_path(target.root, target.name, makes_folders=makes_folders)
+        return prepare_local_path(
+            target.root, target.name, makes_folders=makes_folders, replaces=replaces
+        )
     except OSError as error:
         raise Error(f"cannot write {target.path}: {error.strerror}") from error
-    if not replaces and os.path.lexists(path):
-        raise ConflictError(
-            f"{path} was not there when the target was listed; it stays as it is",
-            hint="run it again; if it stays so, that file system takes two names for one",
-        )
-    return path
 
 
 def same_bytes(first: Path, second: Path) -> str | None:

@@ -107,7 +107,9 @@ def _lineage(folder: Path) -> list[tuple[int, int] | Path]:
     return known
 
 
-def prepare_local_path(root: Path, name: str, *, makes_folders: bool = True) -> str:
+def prepare_local_path(
+    root: Path, name: str, *, makes_folders: bool = True, replaces: bool = True
+) -> str:
     """Return the path of `name` below `root`, with every folder above it made.
 
     Links inside `root` are not followed: a link left there must not let an object out.
@@ -116,12 +118,13 @@ def prepare_local_path(root: Path, name: str, *, makes_folders: bool = True) -> 
         root: a folder, or where one may be made.
         name: the file's below it.
         makes_folders: if not, nothing is changed: it is only told what stands in the way.
+        replaces: whether there may be a file of this name.
 
     Raises:
         Error: the name is hostile (`tree_name_problem`).
         BlockedError: a folder stands where the file goes.
         ConflictError: a file or link stands where a folder is needed, or a link where the file
-            goes.
+            goes, or a file that is not to be replaced.
     """
     check_tree_name(name)
     # Strings, not paths: this runs once for each file of a large tree.
@@ -142,6 +145,11 @@ def prepare_local_path(root: Path, name: str, *, makes_folders: bool = True) -> 
         raise BlockedError(f"{path} is a folder, not a plain file")
     if not stat.S_ISREG(mode):
         raise ConflictError(f"{path} is {describe(mode)}, not a plain file")
+    if not replaces:
+        raise ConflictError(
+            f"{path} was not there when the target was listed; it stays as it is",
+            hint="run it again; if it stays so, that file system takes two names for one",
+        )
     return path
 
 
