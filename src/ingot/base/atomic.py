@@ -70,10 +70,10 @@ def atomic_descriptor(
         FileExistsError: something has the name, and is not to be replaced.
         OSError: the file cannot be written.
     """
-    folder, name = os.path.split(path)
+    folder, slash, name = path.rpartition("/")
     # A name may be as long as the file system allows, so only its beginning is taken.
     beginning = name if len(name) < _NAME_BYTES_KEPT // 4 else _beginning(name)
-    temporary = os.path.join(folder, f".{beginning}.{os.urandom(_RANDOM_BYTES).hex()}.tmp")
+    temporary = f"{folder}{slash}.{beginning}.{os.urandom(_RANDOM_BYTES).hex()}.tmp"
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     descriptor = os.open(temporary, flags, 0o666 if mode is None else 0o600)
     try:
@@ -94,7 +94,7 @@ def atomic_descriptor(
             os.unlink(temporary)
         raise
     if durable:
-        fsync_directory(Path(folder))
+        fsync_directory(Path(folder or slash))
 
 
 def is_temporary(name: str) -> bool:

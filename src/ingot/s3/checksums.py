@@ -164,8 +164,8 @@ def decode(name: str, value: str) -> bytes:
     """
     row = algorithm(name)
     try:
-        digest = base64.b64decode(value.encode("ascii"), validate=True)
-    except (UnicodeEncodeError, binascii.Error) as error:
+        digest = binascii.a2b_base64(value, strict_mode=True)
+    except ValueError as error:
         raise _invalid(row) from error
     if len(digest) != row.digest_bytes:
         raise _invalid(row)

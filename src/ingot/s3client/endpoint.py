@@ -99,19 +99,11 @@ class Endpoint:
             bucket: empty for the service itself.
             key: empty for the bucket itself.
         """
-        if bucket and self._is_virtual(addressing, bucket):
+        if bucket and _is_virtual(self, addressing, bucket):
             host = f"{bucket}.{self.host}"
             return Location(host, self._authority(host), encode_path(f"/{key}"))
         path = f"/{bucket}/{key}" if key else f"/{bucket}"
         return Location(self.host, self._authority(self.host), encode_path(path))
-
-    def _is_virtual(self, addressing: Addressing, bucket: str) -> bool:
-        if addressing != "auto":
-            return addressing == "virtual"
-        if bucket_name_problem(bucket) or (self.scheme == "https" and "." in bucket):
-            # A wildcard certificate covers one label.
-            return False
-        return not _is_address(self.host) and f".{self.host}".endswith(_VIRTUAL_SUFFIXES)
 
     def _authority(self, host: str) -> str:
         # The zone of a link-local address is ours alone.
@@ -121,6 +113,16 @@ class Endpoint:
 
 # Asked for every request, always about the same few.
 @lru_cache(_HOSTS_CACHED)
+def _is_virtual(endpoint: Endpoint, addressing: Addressing, bucket: str) -> bool:
+    if addressing != "auto":
+        return addressing == "virtual"
+    if bucket_name_problem(bucket) or (endpoint.scheme == "https" and "." in bucket):
+        # A wildcard certificate covers one label.
+        return False
+    host = endpoint.host
+    return not _is_address(host) and f".{host}".endswith(_VIRTUAL_SUFFIXES)
+
+
 def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
