@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ingot.base.atomic import atomic_descriptor
-from ingot.base.direct import BUFFER_BYTES, DirectWriter, aligned_buffer, reserve, write_all
+from ingot.base.direct import DirectWriter, aligned_buffer, reserve, write_all
 from ingot.base.errors import ConflictError, Error, NetworkError
 from ingot.base.limits import TRANSFER_CHUNK_BYTES
 from ingot.base.units import MIB
@@ -30,7 +29,8 @@ _FRUITLESS_RESUMES_MAX = 3
 
 # Below this, what the page cache costs is less than waiting for the device.
 _DIRECT_FROM_BYTES = 4 * MIB
-_buffers = threading.local()
+# Those that nobody uses, the last that was used at the end: a cache of the processor may have it.
+_free_buffers: list[memoryview] = []
 
 # Takes a block and where it belongs.
 Write = Callable[[memoryview, int], None]
@@ -96,34 +96,42 @@ class Download:
 
     def _received(self, stream: ObjectStream, path: Path | str, file: FileOptions) -> ObjectInfo:
         info = stream.info
-        verifier = Verifier(info, self._subject)
-        if info.size_bytes <= BUFFER_BYTES:
-            # It is known to be right before there is a file.
-            content = self._buffered(stream, info)
-            verifier.update(content)
-            verifier.check()
-            with _written(path, file, info) as descriptor:
-                write_all(descriptor, content, 0)
-            return info
-        with (
-            stream,
-            _written(path, file, info) as descriptor,
-            _writer(descriptor, info.size_bytes) as write,
-        ):
+        with stream, _buffer() as buffer:
+            verifier = Verifier(info, self._subject)
+            if info.size_bytes <= len(buffer):
+                self._receive_small(stream, path, file, buffer, verifier)
+                return info
+            with (
+                _written(path, file, info) as descriptor,
+                _writer(descriptor, info.size_bytes) as write,
+            ):
 
-            def take(block: memoryview, offset: int) -> None:
-                write(block, offset)
-                verifier.update(block)
+                def take(block: memoryview, offset: int) -> None:
+                    write(block, offset)
+                    verifier.update(block)
 
-            self._pull(stream, ByteRange(0, info.size_bytes), info, take)
-            verifier.check()
+                self._pull(stream, ByteRange(0, info.size_bytes), info, buffer, take)
+                verifier.check()
         return info
 
-    def _buffered(self, stream: ObjectStream, info: ObjectInfo) -> memoryview:
-        """Return all of a small object, in the buffer of this thread."""
-        whole = _buffer()[: info.size_bytes]
-        self._pull(stream, ByteRange(0, info.size_bytes), info, lambda _block, _offset: None)
-        return whole
+    def _receive_small(
+        self,
+        stream: ObjectStream,
+        path: Path | str,
+        file: FileOptions,
+        buffer: memoryview,
+        verifier: Verifier,
+    ) -> None:
+        """Write what fits a buffer: it is known to be right before there is a file."""
+        info = stream.info
+        self._pull(
+            stream, ByteRange(0, info.size_bytes), info, buffer, lambda _block, _offset: None
+        )
+        content = buffer[: info.size_bytes]
+        verifier.update(content)
+        verifier.check()
+        with _written(path, file, info) as descriptor:
+            write_all(descriptor, content, 0)
 
     def in_parts(
         self,
@@ -156,7 +164,8 @@ class Download:
                     if total is not None:
                         total.update(block)
 
-                self._pull(self._open(part, info), part, info, take)
+                with _buffer() as buffer:
+                    self._pull(self._open(part, info), part, info, buffer, take)
                 return None if total is None else total.digest()
 
             ranges = options.parts(info.size_bytes)
@@ -177,9 +186,16 @@ class Download:
             self._client, self._bucket, self._key, part, info, version_id=self._version_id
         )
 
-    def _pull(self, stream: ObjectStream, part: ByteRange, info: ObjectInfo, take: Write) -> None:
+    def _pull(
+        self,
+        stream: ObjectStream,
+        part: ByteRange,
+        info: ObjectInfo,
+        buffer: memoryview,
+        take: Write,
+    ) -> None:
         """Hand all of the part to `take`, a buffer at a time, whatever the connection does."""
-        filling = _Filling(part, take)
+        filling = _Filling(part, buffer, take)
         fruitless = 0
         while True:
             before_bytes = filling.missing_bytes
@@ -198,15 +214,15 @@ class Download:
 
 
 class _Filling:
-    """The bytes of a part, gathered in this thread's buffer and handed on when it is full.
+    """The bytes of a part, gathered in a buffer and handed on when it is full.
 
     Attributes:
         missing_bytes: how many have not arrived.
     """
 
-    def __init__(self, part: ByteRange, take: Write) -> None:
+    def __init__(self, part: ByteRange, buffer: memoryview, take: Write) -> None:
         self._take = take
-        self._buffer = _buffer()
+        self._buffer = buffer
         # What the buffer begins with, and how much of it is full.
         self._start = part.start
         self._filled_bytes = 0
@@ -266,12 +282,17 @@ def _writer(descriptor: int, size_bytes: int, *, is_reread: bool = False) -> Ite
         yield writer.write
 
 
-def _buffer() -> memoryview:
-    """Return the buffer of this thread: one for all its downloads."""
-    buffer: memoryview | None = getattr(_buffers, "buffer", None)
-    if buffer is None:
-        buffer = _buffers.buffer = aligned_buffer()
-    return buffer
+@contextlib.contextmanager
+def _buffer() -> Iterator[memoryview]:
+    """Yield a buffer of `BUFFER_BYTES`; there are as many as were in use at once."""
+    try:
+        buffer = _free_buffers.pop()
+    except IndexError:
+        buffer = aligned_buffer()
+    try:
+        yield buffer
+    finally:
+        _free_buffers.append(buffer)
 
 
 def _reread(descriptor: int, size_bytes: int, verifier: Verifier) -> None:
