@@ -14,6 +14,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
+from ingot.s3 import crc
 from ingot.server.app import S3App
 from ingot.server.console.page import console_app
 from ingot.server.process import memory
@@ -27,6 +28,8 @@ _BACKLOG = 1024
 # Per worker; more requests than this wait in the kernel's queue instead of in our memory.
 _CONCURRENT_REQUESTS_MAX = 1024
 _HEADER_TIMEOUT_S = 30
+# Then who waited for the server has had a first answer.
+_SETTLE_S = 1.0
 _log = logging.getLogger("ingot.server.worker")
 
 
@@ -93,6 +96,7 @@ async def _serve(
         service.events.start()
         memory.settle()
         when_ready()
+        loop.call_later(_SETTLE_S, crc.settle)
         # A store that failed keeps being read, and says at /minio/health/ready that it takes no
         # writes. Replacing this process would not help: a new one could take for durable what the
         # kernel remembers and the device never got.
