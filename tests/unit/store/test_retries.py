@@ -150,18 +150,20 @@ def test_failed_maintenance_is_logged_and_tried_again(monkeypatch, caplog):
     async def test():
         store = memory_store()
         await store.buckets.create("bucket")
-        failures = 2
+        calls, again = 0, asyncio.Event()
 
         async def collect():
-            nonlocal failures
-            if failures:
-                failures -= 1
+            nonlocal calls
+            calls += 1
+            if calls <= 2:
                 raise StoreFailedError("the device hiccups")
+            if calls == 4:
+                again.set()  # what the third one did was told
             return 7
 
         monkeypatch.setattr(store.maintenance, "collect", collect)
         task = asyncio.create_task(store.maintenance.run())
-        await asyncio.sleep(0.1)
+        await asyncio.wait_for(again.wait(), 30)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         store.close()
