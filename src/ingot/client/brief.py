@@ -70,7 +70,7 @@ class BriefJobs(Generic[Job, Result]):
         self._slots = slots
         self._results = results
         self._begun: deque[Callable[[], Result]] = deque()
-        self._untold: list[Result] = []
+        self._untold: deque[Result] = deque()
         self._told_s = 0.0
 
     def handed_over(self) -> Iterator[Callable[[], Result]]:
@@ -109,21 +109,25 @@ class BriefJobs(Generic[Job, Result]):
         try:
             finish = self._begun.popleft()
         except IndexError:
-            self._tell()  # the last was handed over
+            self.tell()  # the last was handed over
             return
         try:
             self._untold.append(finish())
         except BaseException as error:  # noqa: BLE001 # as above
-            self._tell()
+            self.tell()
             self._results.put(error)
         finally:
             self._slots.give_back()
         is_late = time.monotonic() - self._told_s > _KEPT_BACK_S
         if len(self._untold) >= _TOLD_TOGETHER or not self._begun or is_late:
-            self._tell()
+            self.tell()
 
-    def _tell(self) -> None:
-        if self._untold:
-            self._results.put(self._untold)
-            self._untold = []
+    def tell(self) -> None:
+        """Hand the results over that were kept back; in any thread, as while this one waits."""
+        told: list[Result] = []
+        with contextlib.suppress(IndexError):
+            while True:
+                told.append(self._untold.popleft())
+        if told:
+            self._results.put(told)
         self._told_s = time.monotonic()

@@ -185,6 +185,7 @@ class Pool(Generic[Job, Result]):
     def _look(self, held: int) -> None:
         """Where one thread turns out to be slow, let many do what it has not done."""
         if self._pace.look() and self._brief and not self._pace.is_narrow:
+            self._brief.tell()
             for finish in self._brief.handed_over():
                 self._give_thread(_Half(finish), held)
             for job in _drained(self._brief.jobs):

@@ -122,6 +122,23 @@ def test_one_that_hangs_keeps_none_of_the_others() -> None:
     assert sorted(found) == list(range(1, 200))
 
 
+def test_what_is_done_is_told_while_the_next_one_hangs() -> None:
+    clocks, told = Clocks(), threading.Event()
+    jobs = Jobs()
+
+    def begin(job: int) -> Callable[[], int]:
+        return lambda: job if job != 3 or told.wait(WAIT_S) else -1
+
+    jobs.begin = begin  # type: ignore[method-assign]
+    with closing(jobs.pool(pace=clocks.pace()).run([1, 2, 3])) as results:
+        assert next(results) == 1
+        clocks.pass_period(0.0)
+        # It waited for company, which does not come.
+        assert next(results) == 2
+        told.set()
+        assert next(results) == 3
+
+
 def _fail() -> int:
     raise ValueError("37")
 
