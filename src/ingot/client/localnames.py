@@ -131,12 +131,14 @@ def prepare_local_path(
     start = path_below(root, "")
     path = start + name
     folder, slash, _ = name.rpartition("/")
-    if not os.path.isdir(start or "."):
+    if slash:
+        # Where that is, there is also what it is in.
+        if not _has_folders(start, folder, makes_them=makes_folders):
+            return path
+    elif not os.path.isdir(start or "."):
         if not makes_folders:
             return path
         os.makedirs(start, exist_ok=True)
-    if slash and not _has_folders(start, folder, makes_them=makes_folders):
-        return path
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -173,6 +175,7 @@ def _has_folders(start: str, folder: str, *, makes_them: bool) -> bool:
         except FileNotFoundError:
             if not makes_them:
                 return False
+            os.makedirs(start or ".", exist_ok=True)
             with contextlib.suppress(FileExistsError):
                 os.mkdir(current)
         else:
