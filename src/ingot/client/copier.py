@@ -194,7 +194,11 @@ class Copier:
             finish=finish if self._keep_times else None,
             replaces=replaces,
         )
-        return lambda: (fetch(), None)[1]
+
+        def rest() -> None:
+            fetch()
+
+        return rest
 
     def _copy_file(
         self, source: FilePlace, target: FilePlace, keeping: Keeping, advance: Advance

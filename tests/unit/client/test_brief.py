@@ -13,6 +13,8 @@ from ingot.client.pool import Pool, Stop
 
 WAIT_S = 30
 
+Begin = Callable[[int], Callable[[], int]]
+
 
 class Clocks:
     """Those of a process that is as busy as it is told to be."""
@@ -54,11 +56,17 @@ class Jobs:
         return finish
 
     def pool(
-        self, *, workers: int = 8, stop: Stop | None = None, pace: Pace | None = None
+        self,
+        *,
+        workers: int = 8,
+        stop: Stop | None = None,
+        pace: Pace | None = None,
+        begin: Begin | None = None,
+        work: Callable[[int], int] | None = None,
     ) -> Pool[int, int]:
         return Pool(
-            self.work,
-            begin=self.begin,
+            work or self.work,
+            begin=begin or self.begin,
             is_brief=lambda job: job % 10 != 0,
             workers=workers,
             stop=stop or Stop(),
@@ -89,28 +97,25 @@ def test_one_at_a_time_is_one_at_a_time() -> None:
 
 
 def test_others_are_begun_while_one_waits() -> None:
-    jobs, both = Jobs(), threading.Event()
+    both = threading.Event()
 
     def begin(job: int) -> Callable[[], int]:
         if job == 2:
             both.set()
         return lambda: job if both.wait(WAIT_S) else -1
 
-    jobs.begin = begin  # type: ignore[method-assign]
-    assert sorted(jobs.pool().run([1, 2])) == [1, 2]
+    assert sorted(Jobs().pool(begin=begin).run([1, 2])) == [1, 2]
 
 
 def test_one_that_hangs_keeps_none_of_the_others() -> None:
     clocks, others = Clocks(), threading.Event()
-    jobs = Jobs()
 
     def begin(job: int) -> Callable[[], int]:
         return lambda: job if job != 1 or others.wait(WAIT_S) else -1
 
-    jobs.begin = begin  # type: ignore[method-assign]
-    jobs.work = lambda job: begin(job)()  # type: ignore[method-assign]
     found = []
-    with closing(jobs.pool(workers=4, pace=clocks.pace()).run(range(1, 200))) as results:
+    pool = Jobs().pool(workers=4, pace=clocks.pace(), begin=begin, work=lambda job: begin(job)())
+    with closing(pool.run(range(1, 200))) as results:
         # While the first waits the process is idle, so that many threads take the rest over.
         clocks.pass_period(0.0)
         for result in results:
@@ -124,13 +129,11 @@ def test_one_that_hangs_keeps_none_of_the_others() -> None:
 
 def test_what_is_done_is_told_while_the_next_one_hangs() -> None:
     clocks, told = Clocks(), threading.Event()
-    jobs = Jobs()
 
     def begin(job: int) -> Callable[[], int]:
         return lambda: job if job != 3 or told.wait(WAIT_S) else -1
 
-    jobs.begin = begin  # type: ignore[method-assign]
-    with closing(jobs.pool(pace=clocks.pace()).run([1, 2, 3])) as results:
+    with closing(Jobs().pool(pace=clocks.pace(), begin=begin).run([1, 2, 3])) as results:
         assert next(results) == 1
         clocks.pass_period(0.0)
         # It waited for company, which does not come.
@@ -145,7 +148,7 @@ def _fail() -> int:
 
 @pytest.mark.parametrize("step", ["begin", "finish"])
 def test_what_a_step_raises_ends_the_run(step: str) -> None:
-    jobs, stop = Jobs(), Stop()
+    stop = Stop()
 
     def begin(job: int) -> Callable[[], int]:
         if job != 37:
@@ -154,9 +157,8 @@ def test_what_a_step_raises_ends_the_run(step: str) -> None:
             _fail()
         return _fail
 
-    jobs.begin = begin  # type: ignore[method-assign]
     with pytest.raises(ValueError, match="37"):
-        list(jobs.pool(stop=stop).run(range(10_000)))
+        list(Jobs().pool(begin=begin, stop=stop).run(range(10_000)))
     assert stop.is_set()
 
 
